@@ -1,0 +1,143 @@
+"""Edits as data: spans and new text; applying them without overlap; the unified diff."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailaudit.text import Span, Text
+
+
+class Safety(StrEnum):
+    """Who may apply a fix (contract, section 8)."""
+
+    SAFE = "safe"  # `fix --write` applies it
+    UNSAFE = "unsafe"  # needs `--unsafe` as well: mail flow, access or restart may change
+    MANUAL = "manual"  # printed as a copy-ready record or command
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace characters `start` to `end` (half-open) of the file at `path` by `text`."""
+
+    path: str
+    start: int
+    end: int
+    text: str
+
+    def touches(self, other: Edit) -> bool:
+        """True if both cannot be applied: they overlap, or insert different text at one place."""
+        if self.path != other.path or self == other:
+            return False
+        if self.start == self.end == other.start == other.end:
+            return True
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """How to mend a finding: edits of files, commands to type, DNS records to publish."""
+
+    title: str
+    safety: Safety
+    edits: tuple[Edit, ...] = ()
+    commands: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+
+
+def replace(span: Span, text: str) -> Edit:
+    """Replace the characters of a span."""
+    return Edit(span.path, span.start, span.end, text)
+
+
+def insert(text: Text, offset: int, new: str) -> Edit:
+    """Insert characters at an offset."""
+    return Edit(text.path, offset, offset, new)
+
+
+def create(path: str, chars: str) -> Edit:
+    """Write a file that is not there: an edit of an empty text."""
+    return Edit(path, 0, 0, chars)
+
+
+def newline_of(text: Text) -> str:
+    """The newline style of a file: that of its first line."""
+    at = text.chars.find("\n")
+    return "\r\n" if at > 0 and text.chars[at - 1] == "\r" else "\n"
+
+
+def insert_line(text: Text, after: int, line: str) -> Edit:
+    """Insert a whole line below the one that holds offset `after`, with that file's newline style."""
+    _, end = text.line_span(after)
+    newline = newline_of(text)
+    if end == len(text.chars) and not text.chars.endswith("\n") and text.chars:
+        return Edit(text.path, end, end, newline + line)
+    return Edit(text.path, end, end, line + newline)
+
+
+def insert_line_before(text: Text, before: int, line: str) -> Edit:
+    """Insert a whole line above the one that holds offset `before`."""
+    start, _ = text.line_span(before)
+    return Edit(text.path, start, start, line + newline_of(text))
+
+
+def indent_of(text: Text, offset: int) -> str:
+    """The blanks at the start of the line that holds `offset`."""
+    start, end = text.line_span(offset)
+    line = text.chars[start:end]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def apply(chars: str, edits: Iterable[Edit]) -> str:
+    """The characters after all edits, which must not touch one another."""
+    out: list[str] = []
+    at = 0
+    for edit in sorted(set(edits)):
+        if edit.start < at:
+            raise ValueError(f"edits overlap at character {edit.start} of {edit.path}")
+        out += (chars[at : edit.start], edit.text)
+        at = edit.end
+    return "".join((*out, chars[at:]))
+
+
+def compatible(fixes: Iterable[Fix]) -> tuple[list[Fix], list[Fix]]:
+    """Those fixes, in order, whose edits touch no earlier one's; and the rest, for the next round."""
+    taken: list[Fix] = []
+    left: list[Fix] = []
+    placed: dict[str, list[Edit]] = {}
+    for fix in fixes:
+        if any(edit.touches(other) for edit in fix.edits for other in placed.get(edit.path, ())):
+            left.append(fix)
+            continue
+        taken.append(fix)
+        for edit in fix.edits:
+            placed.setdefault(edit.path, []).append(edit)
+    return taken, left
+
+
+def unified_diff(before: Mapping[str, str | None], after: Mapping[str, str]) -> str:
+    """A unified diff of files by path; `None` before means that the file is new."""
+    parts: list[str] = []
+    for path in sorted(after):
+        old = before.get(path)
+        if old == after[path]:
+            continue
+        lines = difflib.unified_diff(
+            _diff_lines(old or ""),
+            _diff_lines(after[path]),
+            "/dev/null" if old is None else f"a{path}",
+            f"b{path}",
+        )
+        for line in lines:
+            parts.append(line)
+            if not line.endswith("\n"):
+                parts.append("\n\\ No newline at end of file\n")
+    return "".join(parts)
+
+
+def _diff_lines(chars: str) -> list[str]:
+    lines = [line + "\n" for line in chars.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]

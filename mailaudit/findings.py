@@ -1,0 +1,190 @@
+"""What an audit says, as data: places, findings, verdicts, results, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from mailaudit.edits import Fix
+from mailaudit.questions import Reason
+from mailaudit.text import Span, Text
+
+
+class Severity(IntEnum):
+    """How bad it is; ordered."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Basis(StrEnum):
+    """On what a rule rests (contract, section 5)."""
+
+    GUIDE = "guide"
+    CORRECTNESS = "correctness"
+    SECURITY = "security"
+    DELIVERABILITY = "deliverability"
+    HYGIENE = "hygiene"
+
+
+class Verdict(StrEnum):
+    """What became of a rule (contract, section 3)."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file. Without a span it is the file as a whole (line 1, column 1)."""
+
+    path: str
+    span: Span | None = None
+    label: str = ""
+
+    @classmethod
+    def at(cls, span: Span, label: str = "") -> Place:
+        """The place of a span."""
+        return cls(span.path, span, label)
+
+    @classmethod
+    def whole(cls, text: Text | str, label: str = "") -> Place:
+        """A file as a whole, by its text or its path."""
+        return cls(text if isinstance(text, str) else text.path, None, label)
+
+    def corners(self) -> tuple[int, int, int, int]:
+        """Line, column, end line and end column, from 1; the end column is one past the last character."""
+        if self.span is None:
+            return 1, 1, 1, 1
+        return (*self.span.text.position(self.span.start), *self.span.text.position(self.span.end))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A question and what was answered, where a finding rests on more than the characters of a file."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    The first place is the primary one. `about` names the structural place of the setting and `value` the offending value, both
+    without line numbers, secrets, addresses or times: they make the fingerprint. `absence` says that the finding rests on
+    something not being there, so that it cannot be claimed of a file that was only partly read.
+    """
+
+    message: str
+    places: tuple[Place | Evidence, ...]
+    fix: Fix | None = None
+    about: str = ""
+    value: str = ""
+    absence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The rule could not tell, and why (law 7)."""
+
+    reason: Reason
+    message: str
+    places: tuple[Place | Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """The rule does not apply here, and why."""
+
+    why: str
+
+
+Outcome = Finding | Doubt | Exempt
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report: a rule's verdict, or one of its findings."""
+
+    rule: str
+    name: str
+    verdict: Verdict
+    severity: Severity
+    basis: Basis
+    title: str
+    message: str
+    reason: Reason | None = None
+    assumed: tuple[str, ...] = ()
+    places: tuple[Place | Evidence, ...] = ()
+    fix: Fix | None = None
+    fingerprint: str = ""
+    waiver: str = ""
+
+
+class FileStatus(StrEnum):
+    """How far a file was read (contract, section 4); ordered by the enum, worst last."""
+
+    READ = "read"
+    IGNORED = "ignored"
+    MISSING = "missing"
+    REFUSED = "refused"
+    PARTLY_READ = "partly-read"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far one file was read: statements in all, and the spans of those that were not, each with a reason."""
+
+    path: str
+    language: str
+    status: FileStatus
+    sha256: str = ""
+    statements: int = 0
+    unread: tuple[tuple[Span, str], ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """All that was found out about one host."""
+
+    name: str
+    target: str
+    online: bool
+    site: Mapping[str, object]
+    files: tuple[Coverage, ...]
+    results: tuple[Result, ...]
+
+    def counts(self) -> dict[str, int]:
+        """The number of results of each verdict, all verdicts named."""
+        counts = {str(verdict): 0 for verdict in Verdict}
+        for result in self.results:
+            counts[result.verdict] += 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole report of a run."""
+
+    profile: str
+    rules: int
+    started: str
+    finished: str
+    hosts: tuple[HostReport, ...]
+    errors: tuple[str, ...] = ()
+    exit_code: int = 0
+    exit_reason: str = ""
+    texts: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,172 @@
+"""What models are read from: a snapshot's answers as texts and trees, and the questions that reading them raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mailaudit.parsers import LANGUAGES
+from mailaudit.parsers.tree import Problem, Tree
+from mailaudit.questions import (
+    Absent,
+    Answer,
+    Failed,
+    Found,
+    ListFiles,
+    Question,
+    ReadFile,
+    Reason,
+    Stat,
+    StatFile,
+)
+from mailaudit.snapshot import Snapshot
+from mailaudit.text import Text
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T_co]):
+    """A model that could be read."""
+
+    value: T_co
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The file that a model is made of is not there, though other files of its daemon are, or a record says so."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A model could not be made, and why."""
+
+    reason: Reason
+    detail: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """Nothing of this daemon is in the target."""
+
+    why: str
+
+
+Slot = Known[T_co] | Missing | Lacking | NotHere
+
+
+@dataclass(frozen=True)
+class Model:
+    """What every model that is read from files has.
+
+    `refusals` are the places that the daemon itself refuses, by grammar or by meaning, in reading order; `assumed` names the
+    stock values that stood in for missing evidence; `secrets` are pairs of kind and value that no report may show.
+    """
+
+    trees: tuple[Tree, ...] = field(default=(), kw_only=True, repr=False)
+    refusals: tuple[Problem, ...] = field(default=(), kw_only=True)
+    assumed: tuple[str, ...] = field(default=(), kw_only=True)
+    secrets: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, repr=False)
+
+    @property
+    def not_read(self) -> list[Problem]:
+        """What the daemon would read and mailaudit could not."""
+        problems = (statement.problem for tree in self.trees for statement in tree.unread())
+        return [problem for problem in problems if problem is not None and not problem.refused]
+
+
+def refused_statements(trees: Iterable[Tree]) -> tuple[Problem, ...]:
+    """The problems of statements that the daemon refuses, in reading order."""
+    problems = (statement.problem for tree in trees for statement in tree.unread())
+    return tuple(problem for problem in problems if problem is not None and problem.refused)
+
+
+def all_trees(tree: Tree) -> tuple[Tree, ...]:
+    """A tree and all those it includes."""
+    found = [tree]
+    for included in tree.included:
+        if included.tree is not None:
+            found += all_trees(included.tree)
+    return tuple(found)
+
+
+@dataclass
+class Sources:
+    """A snapshot as models read it. Whatever a model asks for and the snapshot has no answer to is noted in `wanted`.
+
+    `shelf` remembers trees by language, path and bytes, so that a file is parsed once over all waves and rounds.
+    """
+
+    snapshot: Snapshot
+    shelf: MutableMapping[tuple[str, Text], Tree] = field(default_factory=dict)
+    wanted: set[Question] = field(default_factory=set)
+    read: dict[str, tuple[str, Tree | Answer]] = field(default_factory=dict)
+
+    def ask(self, question: Question) -> Answer:
+        """The answer to any question; `not-recorded` where it is still to be asked."""
+        answer = self.snapshot.answer(question)
+        if answer is None:
+            self.wanted.add(question)
+            return Failed(Reason.NOT_RECORDED, f"{question} was not recorded")
+        return answer
+
+    def file(self, path: str) -> Text | Absent | Failed:
+        """A file's text."""
+        answer = self.ask(ReadFile(path))
+        if isinstance(answer, Found):
+            assert isinstance(answer.value, bytes)
+            return Text(path, answer.value)
+        return answer
+
+    def tree(self, path: str, language: str) -> Tree | Absent | Failed:
+        """A file's tree, files it includes too. What was read, or not, is remembered for the report's coverage."""
+        text = self.file(path)
+        if not isinstance(text, Text):
+            self.read[path] = (language, text)
+            return text
+        before = len(self.wanted)
+        known = self.shelf.get((language, text))
+        if known is not None and not known.included:
+            tree = known
+        else:
+            tree = LANGUAGES[language].parse(text, self.include)
+            if len(self.wanted) == before:
+                self.shelf[language, text] = tree
+        for each in all_trees(tree):
+            self.read[each.text.path] = (language, each)
+        return tree
+
+    def include(self, path: str) -> Text | None:
+        """The text of an included file, asked for if it is not known yet; None where there is none."""
+        text = self.file(path)
+        return text if isinstance(text, Text) else None
+
+    def stat(self, path: str) -> Stat | Absent | Failed:
+        """A path's metadata."""
+        answer = self.ask(StatFile(path))
+        if isinstance(answer, Found):
+            assert isinstance(answer.value, Stat)
+            return answer.value
+        return answer
+
+    def list(self, pattern: str) -> tuple[str, ...] | Failed:
+        """The paths that match a glob."""
+        answer = self.ask(ListFiles(pattern))
+        if isinstance(answer, Found):
+            assert isinstance(answer.value, tuple)
+            return answer.value
+        return answer if isinstance(answer, Failed) else ()
+
+    def slot(self, path: str, found: Tree | Absent | Failed, daemon_files: tuple[str, ...]) -> Slot[Tree]:
+        """What stands for a model's root file: its tree, or why there is none (contract, section 3, "absent or not recorded")."""
+        if isinstance(found, Tree):
+            return Known(found)
+        if isinstance(found, Failed):
+            return Lacking(found.reason, found.detail, path)
+        if self.snapshot.recorded or any(self.list(pattern) for pattern in daemon_files):
+            return Missing(path)
+        return NotHere(f"nothing of {path} and its kin is in the target")

@@ -1,0 +1,254 @@
+"""The tokeniser of OpenBSD's parse.y family (pf.conf, smtpd.conf, acme-client.conf, httpd.conf) and textual macros.
+
+Source: yylex(), lgetc() and findeol() of pfctl's parse.y 1.719 and its siblings; facts of each lexer are tested one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mailaudit.parsers.tree import Token
+from mailaudit.text import Span, Text
+
+CONTINUATION = r"\\\n"
+COMMENT = r"#(?:\\[\s\S]|[^\n\\])*\\?"  # backslash-newline continues even a comment
+TRIVIA = re.compile(rf"(?:[ \t\n]|{CONTINUATION}|{COMMENT})*")
+MAX_DEPTH = 64  # braces and parentheses one in another; a real file has three
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of one language.
+
+    `keywords` are bare words with a kind of their own. `first` and `stop` are the insides of regular expression character
+    classes: what a bare word may begin with, and what ends it besides white space. `operators` are the two-character tokens,
+    `number_end` what must follow digits for them to be a number.
+    """
+
+    keywords: frozenset[str]
+    first: str = r"A-Za-z0-9:_"
+    stop: str = r"(){}<>!=/#,"
+    operators: tuple[str, ...] = ("!=", "<=", ">=", "<>", "><")
+    number_end: str = r"[\s),/}=]|\Z"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """One match a token, or a stretch of blanks; the name of the group that matched is the kind."""
+        escape = r"\\[\s\S]"
+        stop = r"\s" + self.stop
+        operators = "|".join(re.escape(operator) for operator in self.operators) or r"(?!)"
+        number = rf"-?[0-9]+(?={self.number_end})"
+        return re.compile(
+            rf"(?P<blank>(?:[ \t]|{CONTINUATION})+)"
+            rf"|(?P<newline>\n)"
+            rf"|(?P<comment>{COMMENT})"
+            rf'|(?P<string>"(?:{escape}|[^"\\])*"|\'(?:{escape}|[^\'\\])*\')'
+            rf"|(?P<number>{number})"
+            rf"|(?P<macro>\$[A-Za-z0-9_]+)"
+            rf"|(?P<word>(?:[{self.first}]|\\[{self.first}])(?:{escape}|[^{stop}\\])*)"
+            rf"|(?P<operator>{operators})"
+            rf"|(?P<bad>[\s\S])"
+        )
+
+
+_UNQUOTE = re.compile(r"\\(\n|[\"' \t])|\n")
+_UNESCAPE = re.compile(r"\\([\s\S]|\Z)")
+
+
+def unquote(written: str) -> str:
+    """A quoted string's value: a newline goes, a backslash escapes quotes, space, tab and newline, and stays before the rest."""
+    quote = written[0]
+    inside = written[1:-1]
+    if "\\" not in inside and "\n" not in inside:
+        return inside
+
+    def value(match: re.Match[str]) -> str:
+        escaped: str | None = match.group(1)
+        if escaped is None or escaped == "\n":
+            return ""
+        return match.group() if escaped in "\"'" and escaped != quote else escaped
+
+    return _UNQUOTE.sub(value, inside)
+
+
+def unescape(written: str) -> str:
+    """A bare word's value: backslash-newline goes, backslash and another character is that character."""
+    if "\\" not in written:
+        return written
+    return _UNESCAPE.sub(lambda match: "" if match.group(1) == "\n" else match.group(1), written)
+
+
+def tokenise(text: Text, lexicon: Lexicon, start: int = 0, end: int | None = None) -> list[Token]:
+    """All tokens between two offsets, newlines among them, blanks and comments left out.
+
+    Nothing is dropped: a character that begins no token is a `bad` one. A quote that is never closed is bad to its line's end.
+    """
+    chars = text.chars if end is None else text.chars[:end]
+    return [
+        Token(kind, value, text, at, to)
+        for kind, value, at, to in _scan(chars, lexicon, start)
+    ]
+
+
+def _scan(chars: str, lexicon: Lexicon, at: int) -> list[tuple[str, str, int, int]]:
+    found: list[tuple[str, str, int, int]] = []
+    keywords = lexicon.keywords
+    scan = lexicon.pattern.match
+    size = len(chars)
+    while at < size:
+        match = scan(chars, at)
+        if match is None:  # the pattern's last branch takes any character
+            raise AssertionError(at)
+        kind = match.lastgroup or "bad"
+        start, at = at, match.end()
+        if kind in ("blank", "comment"):
+            continue
+        value = match.group()
+        if kind == "word":
+            value = unescape(value)
+            if value in keywords:
+                kind = value
+        elif kind == "string":
+            value = unquote(value)
+        elif kind == "macro":
+            value = value[1:]
+        elif kind == "operator":
+            kind = value
+        elif kind == "bad":
+            if value in "\"'":
+                eol = chars.find("\n", start)
+                at = size if eol < 0 else eol
+                value = chars[start:at]
+            elif value in "(){}<>!=/,;*.|-+?[]":
+                kind = value
+        found.append((kind, value, start, at))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a macro's value: where it begins in the value, and the written characters it is."""
+
+    at: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A macro: its value as text, and for each run of that text the characters it was written as."""
+
+    name: str
+    value: str
+    pieces: tuple[Piece, ...]
+    at: Span
+
+    @classmethod
+    def of(cls, name: Token, parts: list[Token] | tuple[Token, ...]) -> Macro:
+        """A macro whose value is these tokens' values joined by single spaces (parse.y, `varstring`)."""
+        pieces: list[Piece] = []
+        values: list[str] = []
+        at = 0
+        for token in parts:
+            quoted = 1 if token.kind == "string" and token.end - token.start == len(token.value) + 2 else 0
+            pieces.append(Piece(at, Span(token.text, token.start + quoted, token.end - quoted)))
+            values.append(token.value)
+            at += len(token.value) + 1
+        return cls(name.value, " ".join(values), tuple(pieces), name.span)
+
+    def written(self, start: int, end: int) -> Span:
+        """The written characters of a range of the value; a whole part where escapes make them differ in length."""
+        piece = self.pieces[bisect_right([piece.at for piece in self.pieces], start) - 1]
+        length = piece.span.end - piece.span.start
+        following = [p.at for p in self.pieces if p.at > piece.at]
+        size = (following[0] - 1 if following else len(self.value)) - piece.at
+        if length != size or end - piece.at > length:
+            return piece.span
+        return Span(piece.span.text, piece.span.start + start - piece.at, piece.span.start + end - piece.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A macro that is used and not defined before."""
+
+    use: Token
+
+
+def expand(
+    tokens: list[Token] | tuple[Token, ...], macros: Mapping[str, Macro], lexicon: Lexicon
+) -> tuple[Token, ...] | Undefined:
+    """The tokens that the daemon sees once macros are put in as text.
+
+    A macro's value pastes to what follows it without a blank; it is not expanded again; quoted strings are left alone.
+    A `#` in a value starts a comment that takes the rest of the statement.
+    """
+    if not any(token.kind == "macro" for token in tokens):
+        return tuple(tokens)
+    text = tokens[0].text
+    out: list[str] = []
+    runs: list[tuple[int, int, Macro | None, Token | None]] = []  # expanded offset, written offset, macro, its use
+    size = 0
+    at = tokens[0].start
+
+    def add(chars: str, origin: int, macro: Macro | None = None, use: Token | None = None) -> None:
+        nonlocal size
+        if chars:
+            runs.append((size, origin, macro, use))
+            out.append(chars)
+            size += len(chars)
+
+    for token in tokens:
+        if token.kind != "macro":
+            continue
+        macro = macros.get(token.value)
+        if macro is None:
+            return Undefined(token)
+        add(text.chars[at : token.start], at)
+        add(macro.value, token.start, macro, token)
+        at = token.end
+    add(text.chars[at : tokens[-1].end], at)
+    return _placed("".join(out), runs, text, lexicon)
+
+
+def _placed(
+    chars: str, runs: list[tuple[int, int, Macro | None, Token | None]], text: Text, lexicon: Lexicon
+) -> tuple[Token, ...]:
+    starts = [run[0] for run in runs]
+    placed: list[Token] = []
+    for kind, value, start, end in _scan(chars, lexicon, 0):
+        first = bisect_right(starts, start) - 1
+        last = bisect_right(starts, end - 1) - 1
+        begin, origin, macro, use = runs[first]
+        if macro is not None and use is not None and first == last:
+            span = macro.written(start - begin, end - begin)
+            token = Token("bad" if kind == "macro" else kind, value, span.text, span.start, span.end, (use.span,))
+        else:
+            token = Token(kind, value, text, _use_start(runs[first], start), _use_end(runs[last], end))
+        placed.append(token)
+    return tuple(placed)
+
+
+def _use_start(run: tuple[int, int, Macro | None, Token | None], offset: int) -> int:
+    begin, origin, _, use = run
+    return origin if use is not None else origin + offset - begin
+
+
+def _use_end(run: tuple[int, int, Macro | None, Token | None], offset: int) -> int:
+    begin, origin, _, use = run
+    return use.end if use is not None else origin + offset - begin
+
+
+def too_deep(tokens: list[Token] | tuple[Token, ...]) -> Token | None:
+    """The token at which brackets are nested more deeply than any daemon's file needs."""
+    depth = 0
+    for token in tokens:
+        if token.kind in ("{", "("):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return token
+        elif token.kind in ("}", ")"):
+            depth -= 1
+    return None

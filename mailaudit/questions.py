@@ -1,0 +1,213 @@
+"""The neck of the hourglass: one question about a mail host, and its answer, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something could not be told: the closed list of contract, section 3."""
+
+    OFFLINE = "offline"
+    NOT_RECORDED = "not-recorded"
+    UNREADABLE = "unreadable"
+    NOT_READ = "not-read"
+    TIMEOUT = "timeout"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    PROTOCOL = "protocol"
+    IN_DOUBT = "in-doubt"
+    CRASHED = "crashed"
+
+
+class Command(StrEnum):
+    """The closed list of read-only commands (catalogue, Appendix D); a survey cannot invent one."""
+
+    UNAME = "uname"
+    HOSTNAME = "hostname"
+    IFCONFIG = "ifconfig"
+    NETSTAT = "netstat"
+    RCCTL_LS_ON = "rcctl-ls-on"
+    RCCTL_LS_STARTED = "rcctl-ls-started"
+    RCCTL_LS_FAILED = "rcctl-ls-failed"
+    RCCTL_ORDER = "rcctl-order"
+    PKG_INFO = "pkg_info"
+    PS = "ps"
+    CRONTAB_ROOT = "crontab-l-root"
+    PFCTL_INFO = "pfctl-si"
+    PFCTL_RULES = "pfctl-sr"
+    PFCTL_CHECK = "pfctl-nvf"
+    SMTPD_CHECK = "smtpd-n"
+    SMTPCTL_QUEUE = "smtpctl-show-queue"
+    SMTPCTL_HOSTS = "smtpctl-show-hosts"
+    DOVECOT_VERSION = "dovecot--version"
+    DOVECONF = "doveconf-n"
+    RSPAMADM_CONFIGTEST = "rspamadm-configtest"
+    RSPAMADM_CONFIGDUMP = "rspamadm-configdump"
+    SSHD = "sshd-T"
+    SYSPATCH = "syspatch-c"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReadFile:
+    """The bytes of a file; answered by `bytes`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StatFile:
+    """Type, mode and owner of a path, links not followed; answered by `Stat`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"stat {self.path}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ListFiles:
+    """The paths that match a glob; answered by a sorted `tuple[str, ...]`."""
+
+    pattern: str
+
+    def __str__(self) -> str:
+        return f"ls {self.pattern}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunCommand:
+    """The output of one command of the closed list; answered by `CommandOutput`."""
+
+    command: Command
+
+    def __str__(self) -> str:
+        return str(self.command)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PublicKey:
+    """The public half of a private key, computed where the key is; answered by `KeyFacts`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"public half of {self.path}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LookUp:
+    """One DNS question: owner with its final dot, and type; answered by `RRset`."""
+
+    owner: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.type}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ZoneSecurity:
+    """The DNSSEC state of a zone; answered by `"secure"`, `"insecure"` or `"bogus"`."""
+
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.zone} DNSSEC"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Handshake:
+    """What a listener shows from outside; answered by `Endpoint`."""
+
+    address: str
+    port: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.port} {self.protocol}"
+
+
+Question = ReadFile | StatFile | ListFiles | RunCommand | PublicKey | LookUp | ZoneSecurity | Handshake
+LIVE = (LookUp, ZoneSecurity, Handshake)  # questions that need the network
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A path's metadata. `type` is file, directory, symlink, fifo, socket or device; `mode` the permission bits, `None` where
+    not recorded."""
+
+    type: str
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    size: int | None = None
+    mtime: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutput:
+    """Exit status and standard output of a command."""
+
+    status: int
+    stdout: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """A key's public half: kind (`rsa`, `ecdsa`, `ed25519`), bits, and `sha256:` digest of its SubjectPublicKeyInfo."""
+
+    kind: str
+    bits: int
+    spki: str
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """The final answer to a DNS question, in presentation text."""
+
+    rcode: str
+    records: tuple[str, ...] = ()
+    ttl: int | None = None
+    ad: bool | None = None
+    cname: tuple[str, ...] = ()
+    servers: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a listener said: the fields of an `endpoints` entry (contract, section 6)."""
+
+    fields: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+Value = bytes | str | Stat | tuple[str, ...] | CommandOutput | KeyFacts | RRset | Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """It was looked for and is there."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """It was looked for and is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It could not be looked at, and why; `detail` is a sentence for a person."""
+
+    reason: Reason
+    detail: str = ""
+
+
+Answer = Found | Absent | Failed

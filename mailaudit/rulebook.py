@@ -1,0 +1,174 @@
+"""Reads rules/: one Markdown page for each rule, and the corrected reference."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from mailaudit.findings import Basis, Severity
+
+PROFILES = ("guide", "recommended", "strict")
+MARK = re.compile(r"[ \t]*# <--[ \t]*$", re.MULTILINE)
+_FRONT = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(```+)([^\n`]*)\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_FIELDS = {"severity", "basis", "evidence", "sources", "since", "traps", "profiles"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A Wrong or Right section of a page: files by path, without their marks, and the marked lines of each."""
+
+    title: str
+    wrong: bool
+    files: dict[str, str]
+    marks: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A rule's page. `title` states what is right; `sections` are the prose by heading."""
+
+    id: str
+    name: str
+    severity: Severity
+    basis: Basis
+    evidence: tuple[str, ...]
+    sources: tuple[str, ...]
+    since: str
+    traps: tuple[str, ...]
+    profiles: tuple[str, ...]
+    source: str = field(repr=False)
+
+    @cached_property
+    def body(self) -> str:
+        """The Markdown below the front matter."""
+        return _FRONT.sub("", self.source, count=1)
+
+    @cached_property
+    def title(self) -> str:
+        """The page's heading: the state that is right."""
+        for line in self.body.splitlines():
+            if line.startswith("# "):
+                return line[2:].strip()
+        return self.name
+
+    def section(self, heading: str) -> str:
+        """The prose of a section, one paragraph a line, or an empty text."""
+        match = re.search(rf"^## {re.escape(heading)}[ \t]*\n(.*?)(?=^## |\Z)", self.body, re.DOTALL | re.MULTILINE)
+        return match.group(1).strip() if match else ""
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The Wrong and Right sections, in order."""
+        found = []
+        for match in re.finditer(r"^## (Wrong|Right)\b([^\n]*)\n(.*?)(?=^## |\Z)", self.body, re.DOTALL | re.MULTILINE):
+            blocks = {fence[2].strip(): fence[3] for fence in _FENCE.finditer(match[3])}
+            marks = {
+                path: tuple(n for n, line in enumerate(text.split("\n"), 1) if MARK.search(line))
+                for path, text in blocks.items()
+            }
+            texts = {path: MARK.sub("", text) for path, text in blocks.items()}
+            found.append(Case(match[2].strip(" :"), match[1] == "Wrong", texts, marks))
+        return tuple(found)
+
+
+class PageError(Exception):
+    """A page that is not as it must be."""
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """All pages by id, and the templates of the corrected reference by the host's own path."""
+
+    pages: dict[str, Page]
+    root: Traversable = field(repr=False)
+
+    @cached_property
+    def by_name(self) -> dict[str, Page]:
+        """The pages by kebab-case name."""
+        return {page.name: page for page in self.pages.values()}
+
+    def matching(self, selector: str) -> list[str]:
+        """The ids that an id, a name, or a prefix of ids selects."""
+        if selector in self.by_name:
+            return [self.by_name[selector].id]
+        return [identity for identity in self.pages if identity.startswith(selector.upper())]
+
+    def reference(self) -> dict[str, str]:
+        """The templates of the corrected reference: text by the path on a host."""
+        templates: dict[str, str] = {}
+
+        def walk(folder: Traversable, path: str) -> None:
+            for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+                if entry.is_dir():
+                    walk(entry, f"{path}/{entry.name}")
+                else:
+                    templates[f"{path}/{entry.name}"] = entry.read_text("utf-8")
+
+        walk(self.root / "reference", "")
+        return templates
+
+
+def load() -> Rulebook:
+    """The rulebook: that of the checkout, or the one that an installed mailaudit carries."""
+    root = _root()
+    pages: dict[str, Page] = {}
+    for folder in sorted(root.iterdir(), key=lambda each: each.name):
+        if not folder.is_dir() or folder.name == "reference":
+            continue
+        for entry in folder.iterdir():
+            if entry.name.endswith(".md"):
+                page = read_page(entry.name, entry.read_text("utf-8"))
+                if page.id in pages:
+                    raise PageError(f"{entry.name}: a second page for {page.id}")
+                pages[page.id] = page
+    return Rulebook(dict(sorted(pages.items())), root)
+
+
+def _root() -> Traversable:
+    packaged = files("mailaudit") / "rules"
+    if packaged.is_dir():
+        return packaged
+    return Path(__file__).resolve().parent.parent / "rules"
+
+
+def read_page(filename: str, source: str) -> Page:
+    """A page from its text; `filename` is `ID-kebab-name.md`."""
+    named = re.fullmatch(r"([A-Z]+\d+)-([a-z0-9-]+)\.md", filename)
+    front = _FRONT.match(source)
+    if named is None or front is None:
+        raise PageError(f"{filename}: a page is named ID-name.md and begins with front matter between +++ lines")
+    try:
+        fields: dict[str, Any] = tomllib.loads(front[1])
+        unknown = set(fields) - _FIELDS
+        if unknown:
+            raise PageError(f"{filename}: unknown field {sorted(unknown)[0]}")
+        return Page(
+            id=named[1],
+            name=named[2],
+            severity=Severity[fields["severity"].upper()],
+            basis=Basis(fields["basis"]),
+            evidence=tuple(fields["evidence"]),
+            sources=tuple(fields["sources"]),
+            since=fields["since"],
+            traps=tuple(fields.get("traps", ())),
+            profiles=tuple(fields.get("profiles", _profiles(Basis(fields["basis"])))),
+            source=source,
+        )
+    except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
+        raise PageError(f"{filename}: {error}") from error
+
+
+def _profiles(basis: Basis) -> tuple[str, ...]:
+    """The profiles that hold a rule (catalogue, section 7.4)."""
+    if basis is Basis.GUIDE:
+        return PROFILES
+    if basis is Basis.HYGIENE:
+        return ("strict",)
+    return ("recommended", "strict")

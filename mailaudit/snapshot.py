@@ -1,0 +1,46 @@
+"""A set of answers about one host at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailaudit.questions import LIVE, Answer, Failed, Found, Question, ReadFile, Reason
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All answers so far. `recorded` says that an `answers.json` tells what was asked, so that a file that is not there was not
+    simply left out of a repository; `online` that the network may be asked.
+    """
+
+    host: str
+    target: str
+    answers: Mapping[Question, Answer] = field(default_factory=dict)
+    recorded: bool = False
+    online: bool = False
+    taken: str | None = None
+
+    def answer(self, question: Question) -> Answer | None:
+        """The answer, or None if it was never asked."""
+        return self.answers.get(question)
+
+    def with_answers(self, more: Mapping[Question, Answer]) -> Snapshot:
+        """A snapshot with more answers."""
+        return Snapshot(self.host, self.target, {**self.answers, **more}, self.recorded, self.online, self.taken)
+
+    def with_files(self, files: Mapping[str, bytes]) -> Snapshot:
+        """The same host after files were written."""
+        return self.with_answers({ReadFile(path): Found(data) for path, data in files.items()})
+
+
+def unanswered(question: Question, online: bool) -> Failed:
+    """What a world says that was never told: offline for what needs the network, else not recorded."""
+    if isinstance(question, LIVE) and not online:
+        return Failed(Reason.OFFLINE, "the network was not asked")
+    return Failed(Reason.NOT_RECORDED, f"{question} was not recorded")
+
+
+def still_open(questions: Iterable[Question], snapshot: Snapshot) -> list[Question]:
+    """The questions that have no answer yet, in a stable order."""
+    return sorted({q for q in questions if q not in snapshot.answers}, key=lambda q: (type(q).__name__, str(q)))
