@@ -158,7 +158,11 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """All that was found out about one host."""
+    """All that was found out about one host.
+
+    `texts` are the files that edits and places speak of, by path, so that a report opens none. `secrets` are pairs of kind and
+    value that no report may show.
+    """
 
     name: str
     target: str
@@ -166,6 +170,8 @@ class HostReport:
     site: Mapping[str, object]
     files: tuple[Coverage, ...]
     results: tuple[Result, ...]
+    texts: Mapping[str, Text] = field(default_factory=dict, repr=False)
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def counts(self) -> dict[str, int]:
         """The number of results of each verdict, all verdicts named."""
@@ -187,4 +193,3 @@ class Report:
     errors: tuple[str, ...] = ()
     exit_code: int = 0
     exit_reason: str = ""
-    texts: Mapping[str, object] = field(default_factory=dict)
