@@ -1,0 +1,45 @@
+# Everything a checkout needs; each target sets up what it lacks.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check lint types corpus bench lab-test clean help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'mailaudit needs Python 3.11 or newer; name one with: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python lacks its venv module. On Debian or Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## audit the guide's own set-up, as its reader ends up with it
+	@$(BIN)/mailaudit scan examples/as-published; code=$$?; \
+	echo; echo "exit code $$code: $$($(BIN)/mailaudit version --exit-code $$code)"; test $$code -eq 1
+
+test: $(STAMP) ## the test suite
+	@$(BIN)/python -m pytest -q
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+check: lint types test ## lint, types and tests: what CI runs
+
+corpus: $(STAMP) ## agreement with real daemons' recorded answers, where ../shared/corpora exists
+	@$(BIN)/python bench/corpus.py
+
+bench: $(STAMP) ## speed and memory, as ratios in one run
+	@$(BIN)/python bench/bench.py
+
+lab-test: $(STAMP) ## tests with the daemons that are installed here
+	@$(BIN)/python -m pytest -q -m daemon
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) build dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,218 @@
+"""The assembly line: world, snapshot, facts, findings, report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from mailaudit import rulebook, settings
+from mailaudit.checks import CHECKS
+from mailaudit.checks.runner import Judged, judge
+from mailaudit.collect.folder import find_worlds
+from mailaudit.collect.world import World
+from mailaudit.exitcodes import ExitCode
+from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.models.facts import Facts, read
+from mailaudit.models.sources import Sources
+from mailaudit.parsers.tree import Tree
+from mailaudit.questions import Reason
+from mailaudit.rulebook import Page, Rulebook
+from mailaudit.settings import Settings
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import survey
+from mailaudit.text import Text
+
+MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
+QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
+UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
+
+
+class SelectionError(Exception):
+    """A rule id, name or prefix that selects nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line chose."""
+
+    profile: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Severity = Severity.LOW
+    config: str | None = None
+    domain: tuple[str, ...] = ()
+    now: datetime | None = None
+    inline_ignores: bool = True
+    strict_waivers: bool = False
+    exit_zero: bool = False
+    allow_incomplete: bool = False
+
+
+@dataclass
+class Auditor:
+    """Audits one host: knows the rules selected for it, and remembers trees over waves and rounds of repair."""
+
+    world: World
+    book: Rulebook
+    settings: Settings
+    options: Options
+    selected: tuple[str, ...]
+    shelf: dict[tuple[str, Text], Tree] = field(default_factory=dict)
+    crashes: list[Exception] = field(default_factory=list)
+
+    def facts(self, snapshot: Snapshot) -> Facts:
+        """The models of a snapshot."""
+        return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference())
+
+    def learn(self, snapshot: Snapshot | None = None) -> tuple[Snapshot, Facts]:
+        """Ask the world wave after wave until no new question is raised, from nothing or from what is known."""
+        world = self.world
+        if snapshot is None:
+            snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        for _ in range(MAX_WAVES):
+            facts = self.facts(snapshot)
+            wave = survey(facts.wanted, snapshot)
+            if not wave:
+                return snapshot, facts
+            snapshot = snapshot.with_answers(world.ask(wave))
+        return snapshot, facts
+
+    def examine(self, snapshot: Snapshot, facts: Facts) -> HostReport:
+        """All selected rules' results on the facts."""
+        results: list[Result] = []
+        for identity in self.selected:
+            judged = judge(CHECKS[identity], facts.slots)
+            if judged.crash is not None:
+                self.crashes.append(judged.crash)
+            results += self._results(self.book.pages[identity], judged)
+        results = settings.waive(_fingerprinted(results), self.settings, facts.texts, snapshot.host, self.options)
+        return HostReport(
+            name=snapshot.host,
+            target=snapshot.target,
+            online=snapshot.online,
+            site=facts.site.as_report(),
+            files=facts.files,
+            results=tuple(sorted(results, key=_order)),
+            texts=facts.texts,
+            secrets=facts.secrets,
+        )
+
+    def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
+        severity = self.settings.severity.get(page.id, page.severity)
+        note = "".join(
+            f" ({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused
+        )
+        for finding in judged.findings or (None,):
+            yield Result(
+                rule=page.id,
+                name=page.name,
+                verdict=judged.verdict,
+                severity=severity,
+                basis=page.basis,
+                title=page.title,
+                message=(finding.message if finding else judged.message) + note,
+                reason=judged.reason,
+                assumed=judged.assumed,
+                places=finding.places if finding else judged.places,
+                fix=finding.fix if finding else None,
+                fingerprint=_fingerprint(page.id, finding) if finding else "",
+            )
+
+
+def _fingerprint(identity: str, finding: Finding) -> str:
+    first = finding.places[0] if finding.places else None
+    path = first.path if isinstance(first, Place) else first.question if first else ""
+    return hashlib.sha256("\0".join((identity, path, finding.about, finding.value)).encode()).hexdigest()
+
+
+def _fingerprinted(results: list[Result]) -> list[Result]:
+    """Equal fingerprints numbered in the order of their places."""
+    seen: dict[str, int] = {}
+    numbered = []
+    for result in sorted(results, key=_order):
+        if result.fingerprint:
+            number = seen[result.fingerprint] = seen.get(result.fingerprint, 0) + 1
+            if number > 1:
+                again = hashlib.sha256(f"{result.fingerprint}\0{number}".encode()).hexdigest()
+                result = replace(result, fingerprint=again)
+        numbered.append(result)
+    return numbered
+
+
+def _order(result: Result) -> tuple[str, int, int, str, str]:
+    """By path, line, column, rule (contract, section 4); what has no place in a file comes last."""
+    first = result.places[0] if result.places else None
+    if isinstance(first, Place):
+        line, column, _, _ = first.corners()
+        return first.path, line, column, result.rule, result.message
+    return "\U0010ffff", 0, 0, result.rule, result.message
+
+
+def select(book: Rulebook, settings_: Settings, options: Options) -> tuple[str, ...]:
+    """The ids of the rules to judge: those of the profile, or those selected, less those ignored."""
+    profile = options.profile or settings_.profile
+    chosen = [identity for identity, page in book.pages.items() if profile in page.profiles]
+    if options.select:
+        chosen = _matching(book, options.select)
+    ignored = set(_matching(book, (*options.ignore, *settings_.ignore)))
+    return tuple(identity for identity in chosen if identity not in ignored)
+
+
+def _matching(book: Rulebook, selectors: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for selector in selectors:
+        matching = book.matching(selector)
+        if not matching:
+            near = get_close_matches(selector, [*book.pages, *book.by_name], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SelectionError(f"no rule is called {selector!r}{hint}")
+        found += matching
+    return sorted(set(found))
+
+
+def audit(targets: Sequence[str], options: Options) -> Report:
+    """Audit all hosts of all targets."""
+    started = _now()
+    book = rulebook.load()
+    hosts: list[HostReport] = []
+    rules: set[str] = set()
+    for target in targets:
+        for world in find_worlds(target):
+            auditor = auditor_for(world, book, options)
+            rules |= set(auditor.selected)
+            snapshot, facts = auditor.learn()
+            hosts.append(auditor.examine(snapshot, facts))
+    code, why = conclude(hosts, options, selected=bool(rules))
+    return Report(options.profile or "recommended", len(rules), started, _now(), tuple(hosts), (), code, why)
+
+
+def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
+    """An auditor with the settings that lie in the world's root, or those named on the command line."""
+    loaded = settings.load(world.root, options.config)
+    if options.domain:
+        loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
+    return Auditor(world, book, loaded, options, select(book, loaded, options))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -> tuple[ExitCode, str]:
+    """The exit code and its reason; the worst wins (contract, section 2)."""
+    if not hosts or not selected:
+        return ExitCode.NOTHING, "no rule was selected" if hosts else "nothing to audit"
+    results = [result for host in hosts for result in host.results]
+    gaps = [f"{host.name}: {file.path}" for host in hosts for file in host.files if file.status in UNFINISHED]
+    open_ = [r.rule for r in results if r.verdict is Verdict.UNKNOWN and r.reason not in QUIET]
+    if (gaps or open_) and not options.allow_incomplete:
+        what = [f"not read: {', '.join(gaps)}"] if gaps else []
+        what += [f"could not tell: {', '.join(dict.fromkeys(open_))}"] if open_ else []
+        return ExitCode.INCOMPLETE, "; ".join(what)
+    failed = [r for r in results if r.verdict is Verdict.FAIL and r.severity >= options.fail_on]
+    if failed and not options.exit_zero:
+        return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"
+    return ExitCode.OK, f"nothing found at or above {options.fail_on}" if not failed else "findings, and --exit-zero"

@@ -1,0 +1,110 @@
+"""All models of one host, read from one snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mailaudit.findings import Coverage, FileStatus
+from mailaudit.models.accounts import Accounts, read_accounts
+from mailaudit.models.acme import AcmeConfig, read_acme
+from mailaudit.models.credentials import Credentials, read_credentials
+from mailaudit.models.dovecot import DovecotConfig, read_dovecot
+from mailaudit.models.httpd import HttpdConfig, read_httpd
+from mailaudit.models.pf import Ruleset, read_pf
+from mailaudit.models.reference import Reference, read_reference
+from mailaudit.models.services import Services, read_services
+from mailaudit.models.site import Declared, Hints, Site, read_site
+from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
+from mailaudit.models.sources import Known, Model, Slot, Sources
+from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
+from mailaudit.parsers.tree import Tree
+from mailaudit.questions import Absent, Answer, Question
+from mailaudit.text import Text
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The models by their type, how far each file was read, and the questions that are still open."""
+
+    slots: Mapping[type, Slot[object]]
+    site: Site
+    files: tuple[Coverage, ...]
+    texts: Mapping[str, Text]
+    wanted: frozenset[Question]
+
+    @property
+    def models(self) -> list[Model]:
+        """The models that could be made."""
+        return [slot.value for slot in self.slots.values() if isinstance(slot, Known) and isinstance(slot.value, Model)]
+
+    @property
+    def secrets(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of kind and value that no report may show."""
+        return tuple(dict.fromkeys(secret for model in self.models for secret in model.secrets))
+
+
+def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> Facts:
+    """Read all models. What they ask for in vain is in `wanted`; ask it, and read again."""
+    services = read_services(sources)
+    accounts = read_accounts(sources)
+    acme = read_acme(sources)
+    httpd = read_httpd(sources)
+    smtpd = read_smtpd(sources, services)
+    dovecot = read_dovecot(sources)
+    credentials = read_credentials(sources, smtpd)
+    site = read_site(sources, declared, _hints(smtpd, acme, credentials))
+    slots: dict[type, Slot[object]] = {
+        Services: Known(services),
+        Ruleset: read_pf(sources, services),
+        AcmeConfig: acme,
+        HttpdConfig: httpd,
+        SmtpdConfig: smtpd,
+        DovecotConfig: dovecot,
+        Credentials: credentials,
+        Virtuals: read_virtuals(sources, smtpd),
+        Aliases: read_aliases(sources, smtpd),
+        Accounts: accounts,
+        Site: Known(site),
+        Reference: Known(read_reference(templates, site)),
+    }
+    texts = {path: tree.text for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
+    return Facts(slots, site, _coverage(sources, slots), texts, frozenset(sources.wanted))
+
+
+def _hints(smtpd: Slot[SmtpdConfig], acme: Slot[AcmeConfig], credentials: Slot[Credentials]) -> Hints:
+    return Hints()
+
+
+def _coverage(sources: Sources, slots: Mapping[type, Slot[object]]) -> tuple[Coverage, ...]:
+    refused = {
+        problem.span.path
+        for slot in slots.values()
+        if isinstance(slot, Known) and isinstance(slot.value, Model)
+        for problem in slot.value.refusals
+    }
+    return tuple(
+        _covered(path, language, found, path in refused) for path, (language, found) in sorted(sources.read.items())
+    )
+
+
+def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> Coverage:
+    if isinstance(found, Absent):
+        return Coverage(path, language, FileStatus.MISSING)
+    if not isinstance(found, Tree):
+        return Coverage(path, language, FileStatus.UNREADABLE, detail=getattr(found, "detail", ""))
+    problems = [(s.problem.span, s.problem.message, s.problem.refused) for s in found.unread() if s.problem is not None]
+    status = FileStatus.READ
+    if refused or problems:
+        status = FileStatus.REFUSED
+    if any(not by_daemon for _, _, by_daemon in problems):
+        status = FileStatus.PARTLY_READ
+    return Coverage(
+        path,
+        language,
+        status,
+        hashlib.sha256(found.text.data).hexdigest(),
+        sum(1 for _ in found.walk()),
+        tuple((span, message) for span, message, _ in problems),
+    )

@@ -1,0 +1,128 @@
+"""Whose mail this is: domains, names and addresses, declared in settings or inferred from the other models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailaudit.questions import Found, LookUp, ReadFile, RRset
+from mailaudit.models.sources import Model, Sources
+
+REFERENCE_TCP = frozenset({22, 25, 80, 443, 465, 587, 993, 4190})
+"""The ports that the reference opens or may open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The `[site]` table of mailaudit.toml (contract, section 7); None or empty where nothing is declared."""
+
+    domains: tuple[str, ...] = ()
+    mail_host: str | None = None
+    host_name: str | None = None
+    ipv4: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+    selectors: Mapping[str, str] = field(default_factory=dict)
+    open_tcp: tuple[int, ...] = ()
+    open_udp: tuple[int, ...] = ()
+    admin_networks: tuple[str, ...] = ()
+    managesieve: str = "public"
+    catch_all: tuple[str, ...] = ()
+    forwards_to: tuple[str, ...] = ()
+    backup_days: int | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Site(Model):
+    """The site as judged: lower-case names without a final dot, addresses as text, DKIM selectors by domain."""
+
+    domains: tuple[str, ...] = ()
+    mail_host: str | None = None
+    host_name: str | None = None
+    ipv4: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+    selectors: Mapping[str, str] = field(default_factory=dict)
+    declared: Declared = field(default_factory=Declared)
+
+    @property
+    def open_tcp(self) -> frozenset[int]:
+        """The TCP ports that may be open beyond the reference's own."""
+        return frozenset(self.declared.open_tcp)
+
+    def as_report(self) -> dict[str, object]:
+        """The `site` object of the JSON report."""
+        return {
+            "domains": list(self.domains),
+            "mail_host": self.mail_host,
+            "host_name": self.host_name,
+            "ipv4": list(self.ipv4),
+            "ipv6": list(self.ipv6),
+            "selectors": dict(self.selectors),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What other models say about the site, best first: domains that mail is accepted for, names on certificates, login names."""
+
+    accepted_domains: tuple[str, ...] = ()
+    certificate_names: tuple[str, ...] = ()
+    logins: tuple[str, ...] = ()
+
+
+def read_site(sources: Sources, declared: Declared, hints: Hints) -> Site:
+    """The site: what is declared wins, the rest is inferred."""
+    host_name = declared.host_name or _host_name(sources)
+    domains = declared.domains or _domains(hints, host_name)
+    mail_host = declared.mail_host or _mail_host(hints, domains, host_name)
+    names = [name for name in (mail_host, host_name) if name]
+    return Site(
+        domains=tuple(domain.lower() for domain in domains),
+        mail_host=mail_host,
+        host_name=host_name,
+        ipv4=declared.ipv4 or _addresses(sources, names, "A"),
+        ipv6=declared.ipv6 or _addresses(sources, names, "AAAA"),
+        selectors=dict(declared.selectors) or {domain: "selector0" for domain in domains},
+        declared=declared,
+    )
+
+
+def _host_name(sources: Sources) -> str | None:
+    answer = sources.ask(ReadFile("/etc/myname"))
+    if isinstance(answer, Found) and isinstance(answer.value, bytes):
+        first = answer.value.decode("utf-8", "replace").split("\n", 1)[0].strip().lower()
+        if "." in first:
+            return first
+    host = sources.snapshot.host.lower()
+    return host if sources.snapshot.recorded and "." in host else None
+
+
+def _domains(hints: Hints, host_name: str | None) -> tuple[str, ...]:
+    if hints.accepted_domains:
+        return _unique(hints.accepted_domains)
+    of_logins = [login.rsplit("@", 1)[1] for login in hints.logins if "@" in login]
+    if of_logins:
+        return _unique(of_logins)
+    names = [*hints.certificate_names, *([host_name] if host_name else [])]
+    return _unique(name.split(".", 1)[1] for name in names[:1] if name.count(".") > 1)
+
+
+def _mail_host(hints: Hints, domains: tuple[str, ...], host_name: str | None) -> str | None:
+    of_domains = [
+        name for name in hints.certificate_names if any(name == d or name.endswith("." + d) for d in domains)
+    ]
+    for name in (*of_domains, *hints.certificate_names):
+        return name.lower()
+    return f"mail.{domains[0].lower()}" if domains else host_name
+
+
+def _addresses(sources: Sources, names: Iterable[str], kind: str) -> tuple[str, ...]:
+    for name in names:
+        answer = sources.snapshot.answer(LookUp(f"{name}.", kind))
+        if isinstance(answer, Found) and isinstance(answer.value, RRset) and answer.value.records:
+            return answer.value.records
+    return ()
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.lower() for name in names))

@@ -1,0 +1,155 @@
+"""Findings' fixes into new texts and a diff; audits again until nothing more mends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailaudit.audit import Auditor
+from mailaudit.edits import Fix, Safety, apply, compatible, unified_diff
+from mailaudit.findings import FileStatus, HostReport, Place, Result, Verdict
+from mailaudit.questions import Absent, Found, ReadFile
+from mailaudit.snapshot import Snapshot
+from mailaudit.text import Text, encode
+
+MAX_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be written: new characters by path, with the bytes they replace (None: the file is new); what was left, and why.
+
+    `mended` are the findings that go away, `left` those that stay with the reason, `report` the audit of the planned files.
+    """
+
+    before: HostReport
+    report: HostReport
+    files: Mapping[str, str]
+    read: Mapping[str, bytes | None]
+    mended: tuple[Result, ...]
+    left: tuple[tuple[Result, str], ...]
+    converged: bool = True
+
+    @property
+    def diff(self) -> str:
+        """The unified diff of all files, with secrets as they are: the printer masks them."""
+        old = {path: None if data is None else Text(path, data).chars for path, data in self.read.items()}
+        return unified_diff(old, self.files)
+
+
+@dataclass
+class _Round:
+    snapshot: Snapshot
+    report: HostReport
+    refused: dict[str, str] = field(default_factory=dict)  # fingerprint of a finding whose fix did harm: what harm
+
+
+def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
+    """Plan all fixes of the allowed safety levels for the auditor's host."""
+    snapshot, facts = auditor.learn()
+    before = auditor.examine(snapshot, facts)
+    state = _Round(snapshot, before)
+    converged = False
+    for _ in range(MAX_ROUNDS):
+        if not _mend(auditor, state, allowed):
+            converged = True
+            break
+    files, read = _changed(snapshot, state.snapshot)
+    after = {result.fingerprint for result in _failing(state.report)}
+    mended = tuple(result for result in _failing(before) if result.fingerprint not in after)
+    left = tuple((result, _why_left(result, allowed, state)) for result in _failing(state.report))
+    return Plan(before, state.report, files, read, mended, left, converged)
+
+
+def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
+    """One round: apply what fits together; if that does harm, one fix at a time. True if anything changed."""
+    todo = [(r, r.fix) for r in _failing(state.report) if _wanted(r, allowed, state)]
+    fixes = [fix for _, fix in todo if fix is not None]
+    taken, _ = compatible(fixes)
+    if not taken:
+        return False
+    together = _applied(auditor, state.snapshot, taken)
+    if _harm(state.report, together.report) is None:
+        state.snapshot, state.report = together.snapshot, together.report
+        return True
+    for result, fix in todo:
+        if fix is None:
+            continue
+        alone = _applied(auditor, state.snapshot, [fix])
+        harm = _harm(state.report, alone.report)
+        if harm is None:
+            state.snapshot, state.report = alone.snapshot, alone.report
+            return True
+        state.refused[result.fingerprint] = harm
+    return False
+
+
+def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Round:
+    edits = sorted({edit for fix in fixes for edit in fix.edits})
+    files: dict[str, bytes] = {}
+    for path in {edit.path for edit in edits}:
+        text = _text(snapshot, path)
+        chars = text.chars if text is not None else ""
+        files[path] = encode(apply(chars, [edit for edit in edits if edit.path == path]))
+    changed, facts = auditor.learn(snapshot.with_files(files))
+    return _Round(changed, auditor.examine(changed, facts))
+
+
+def _harm(before: HostReport, after: HostReport) -> str | None:
+    """What a change made worse: a statement that is no longer read, or a finding that was not there."""
+    unread = {file.path: len(file.unread) for file in before.files}
+    for file in after.files:
+        if len(file.unread) > unread.get(file.path, 0):
+            return f"{file.path} would no longer be read whole"
+    known = Counter(result.rule for result in _failing(before))
+    for rule, count in Counter(result.rule for result in _failing(after)).items():
+        if count > known[rule]:
+            return f"it would bring up a finding of {rule}"
+    return None
+
+
+def _failing(report: HostReport) -> list[Result]:
+    return [result for result in report.results if result.verdict is Verdict.FAIL]
+
+
+def _wanted(result: Result, allowed: frozenset[Safety], state: _Round) -> bool:
+    fix = result.fix
+    if fix is None or not fix.edits or fix.safety not in allowed or result.fingerprint in state.refused:
+        return False
+    partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ}
+    return not any(edit.path in partly for edit in fix.edits)
+
+
+def _why_left(result: Result, allowed: frozenset[Safety], state: _Round) -> str:
+    fix = result.fix
+    if fix is None:
+        return "by hand"
+    if result.fingerprint in state.refused:
+        return f"its fix was taken back: {state.refused[result.fingerprint]}"
+    if not fix.edits:
+        return "by hand"
+    if fix.safety not in allowed:
+        return "needs --unsafe" if fix.safety is Safety.UNSAFE else "by hand"
+    return "its file was only partly read, so it is not edited"
+
+
+def _changed(before: Snapshot, after: Snapshot) -> tuple[dict[str, str], dict[str, bytes | None]]:
+    files: dict[str, str] = {}
+    read: dict[str, bytes | None] = {}
+    for question, answer in after.answers.items():
+        if isinstance(question, ReadFile) and answer != before.answer(question) and isinstance(answer, Found):
+            assert isinstance(answer.value, bytes)
+            old = before.answer(question)
+            files[question.path] = Text(question.path, answer.value).chars
+            read[question.path] = old.value if isinstance(old, Found) and isinstance(old.value, bytes) else None
+    return files, read
+
+
+def _text(snapshot: Snapshot, path: str) -> Text | None:
+    answer = snapshot.answer(ReadFile(path))
+    if isinstance(answer, Found) and isinstance(answer.value, bytes):
+        return Text(path, answer.value)
+    if answer is None or isinstance(answer, Absent):
+        return None
+    raise ValueError(f"{path} cannot be edited: it could not be read")
