@@ -1,0 +1,157 @@
+"""The laws of the house (docs/architecture.md) that are about the code itself, read from its imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailaudit import rulebook
+from mailaudit.checks import CHECKS
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "mailaudit"
+
+# Law 1. A module may import only from floors below its own; within a floor, only as the circle test allows.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("exitcodes", "text"),
+    ("edits",),
+    ("questions",),
+    ("findings", "snapshot", "recording"),
+    ("parsers",),
+    ("models",),
+    ("checks", "collect", "rulebook", "settings", "survey"),
+    ("audit",),
+    ("repair",),
+    ("apply", "reports"),
+    ("cli",),
+    ("__main__",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# Law 2. Each package has one door.
+DOORS = {
+    "typer": ("cli",),
+    "click": ("cli",),
+    "rich": ("cli", "reports.terminal"),
+    "asyncssh": ("collect.ssh", "apply"),
+    "pyparsing": ("parsers",),
+    "dns": ("collect.dns", "models.zone"),
+    "cryptography": ("models.certificates",),
+    "OpenSSL": ("collect.tls",),
+}
+PURE = ("checks", "models", "parsers", "survey", "repair", "reports")
+IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        yield name, ast.parse(path.read_text("utf-8"))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for found in ast.walk(tree):
+        if isinstance(found, ast.Import):
+            yield from (alias.name for alias in found.names)
+        elif isinstance(found, ast.ImportFrom):
+            assert not found.level, "imports are absolute"
+            module = found.module or ""
+            if module in ("mailaudit", "mailaudit.models", "mailaudit.checks", "mailaudit.parsers", "mailaudit.reports"):
+                for alias in found.names:
+                    whole = PACKAGE.joinpath(*module.split(".")[1:], alias.name)
+                    yield f"{module}.{alias.name}" if whole.is_dir() or whole.with_suffix(".py").exists() else module
+            else:
+                yield module
+
+
+MODULES = dict(modules())
+
+
+def own(tree: ast.AST) -> set[str]:
+    return {name.removeprefix("mailaudit.") for name in imports(tree) if name.startswith("mailaudit.")}
+
+
+def room(module: str) -> str:
+    return module.split(".", 1)[0]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_imports_point_down(name: str) -> None:
+    for target in own(MODULES[name]):
+        if room(target) != room(name):
+            assert FLOOR[room(target)] <= FLOOR[room(name)], f"{name} must not import {target}"
+
+
+def test_no_module_imports_itself_by_a_circle() -> None:
+    graph = {name: {t for t in own(tree) if t in MODULES and t != name} for name, tree in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for target in sorted(graph[name]):
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_one_door_for_each_package(package: str) -> None:
+    for name, tree in MODULES.items():
+        if any(each.split(".")[0] == package for each in imports(tree)):
+            assert any(name == door or name.startswith(door + ".") for door in DOORS[package]), f"{name} imports {package}"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in PURE])
+def test_below_the_neck_nothing_is_opened(name: str) -> None:
+    tree = MODULES[name]
+    used = {each.split(".")[0] for each in imports(tree)}
+    assert not used & IO_MODULES, f"{name} imports {sorted(used & IO_MODULES)}"
+    assert "collect" not in {room(target) for target in own(tree)}
+    calls = {c.func.id for c in ast.walk(tree) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+    assert not calls & {"open", "input", "exec", "eval", "__import__"}
+
+
+def test_help_pays_for_no_parser_dns_ssh_or_crypto() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['mailaudit', '--help']\n"
+        "from mailaudit.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'pyparsing', 'dns', 'asyncssh', 'cryptography', 'OpenSSL', 'asyncio'}\n"
+        "ours = {'mailaudit.parsers', 'mailaudit.models', 'mailaudit.checks', 'mailaudit.audit'}\n"
+        "print(sorted((heavy | ours) & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_pages_and_functions_are_paired() -> None:
+    pages = rulebook.load().pages
+    assert sorted(CHECKS) == sorted(pages)
+
+
+def test_names_of_rules_are_unique_and_pages_lie_in_their_subject() -> None:
+    book = rulebook.load()
+    assert len(book.by_name) == len(book.pages)
+    for path in (ROOT / "rules").rglob("*.md"):
+        assert path.parent.parent == ROOT / "rules", path
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_every_module_says_its_purpose_in_a_docstring(name: str) -> None:
+    assert ast.get_docstring(MODULES[name])
+
+
+def test_no_vague_rooms() -> None:
+    vague = {"utils", "util", "core", "manager", "helpers", "helper", "common", "misc"}
+    assert not {part for name in MODULES for part in name.split(".")} & vague

@@ -1,0 +1,109 @@
+"""Law 9: every rule's page proves it. Wrong fails exactly at the marked lines, Right passes, and the fix of Wrong mends it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from mailaudit import rulebook
+from mailaudit.audit import Auditor, Options
+from mailaudit.collect.folder import FolderWorld
+from mailaudit.edits import Safety
+from mailaudit.findings import HostReport, Place, Verdict
+from mailaudit.repair import plan
+from mailaudit.rulebook import Case, Page
+from mailaudit.settings import Settings
+
+BOOK = rulebook.load()
+ALLOWED = frozenset({Safety.SAFE, Safety.UNSAFE})
+CASES = [
+    pytest.param(page, case, id=f"{page.id}-{'wrong' if case.wrong else 'right'}-{number}")
+    for page in BOOK.pages.values()
+    for number, case in enumerate(page.cases)
+]
+
+
+def lay(case: Case, root: Path) -> None:
+    for path, text in case.files.items():
+        file = root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode())
+    (root / "etc").mkdir(exist_ok=True)
+
+
+def auditor(page: Page, root: Path) -> Auditor:
+    return Auditor(FolderWorld(root), BOOK, Settings(), Options(), (page.id,))
+
+
+def audit(page: Page, root: Path) -> HostReport:
+    host = auditor(page, root)
+    report = host.examine(*host.learn())
+    if host.crashes:
+        raise host.crashes[0]
+    return report
+
+
+def verdicts(report: HostReport) -> set[Verdict]:
+    return {result.verdict for result in report.results}
+
+
+@pytest.mark.parametrize(("page", "case"), CASES)
+def test_case(page: Page, case: Case, tmp_path: Path) -> None:
+    lay(case, tmp_path)
+    report = audit(page, tmp_path)
+    shown = [(r.verdict, r.message, r.places) for r in report.results]
+    if not case.wrong:
+        assert verdicts(report) == {Verdict.PASS}, shown
+        return
+    assert verdicts(report) == {Verdict.FAIL}, shown
+    marked = {(path, line) for path, lines in case.marks.items() for line in lines if path.startswith("/")}
+    found = {
+        (place.path, place.corners()[0])
+        for result in report.results
+        for place in result.places[:1]
+        if isinstance(place, Place) and place.span is not None
+    }
+    assert found == marked, shown
+
+
+@pytest.mark.parametrize(("page", "case"), [c for c in CASES if c.values[1].wrong])  # type: ignore[union-attr]
+def test_fix(page: Page, case: Case, tmp_path: Path) -> None:
+    lay(case, tmp_path)
+    report = audit(page, tmp_path)
+    mendable = [r for r in report.results if r.fix is not None and r.fix.edits and r.fix.safety is not Safety.MANUAL]
+    if not mendable:
+        return
+    mended = plan(auditor(page, tmp_path), ALLOWED)
+    assert mended.converged
+    assert mended.files, [why for _, why in mended.left]
+    for path, chars in mended.files.items():
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).write_bytes(chars.encode("utf-8", "surrogateescape"))
+    after = audit(page, tmp_path)
+    left = [r for r in after.results if r.verdict is Verdict.FAIL]
+    unmendable = len(report.results) - len(mendable)
+    assert len(left) <= unmendable, (mended.diff, [r.message for r in left])
+    if not unmendable:
+        assert verdicts(after) == {Verdict.PASS}, (mended.diff, [(r.verdict, r.message) for r in after.results])
+    again = plan(auditor(page, tmp_path), ALLOWED)
+    assert not again.files, again.diff
+
+
+@pytest.mark.parametrize("page", BOOK.pages.values(), ids=lambda page: page.id)
+def test_page_is_whole(page: Page) -> None:
+    assert [case for case in page.cases if case.wrong], "a page shows what is wrong"
+    assert [case for case in page.cases if not case.wrong], "a page shows what is right"
+    for heading in ("Why it matters", "What breaks", "How to mend"):
+        assert page.section(heading), f"{heading} is missing"
+    assert page.sources
+    assert page.evidence
+
+
+def test_a_changed_page_is_noticed() -> None:
+    """The page test itself can fail: a Right that is wrong does not pass unseen."""
+    page = next(iter(BOOK.pages.values()))
+    wrong = next(case for case in page.cases if case.wrong)
+    right = next(case for case in page.cases if not case.wrong)
+    assert list(difflib.unified_diff(str(wrong.files).split(), str(right.files).split()))
