@@ -39,7 +39,7 @@ class ExitCode(IntEnum):
             "and left findings (unsafe, manual) behind"
         ),
     )
-    CLEAN = (
+    OK = (
         0,
         "all was evaluated, nothing found",
         "all that was selected was evaluated, and nothing at or above `--fail-on` was found (waived findings do not count)",
@@ -55,9 +55,9 @@ class ExitCode(IntEnum):
 
 
 def worst(codes: Iterable[int]) -> ExitCode:
-    """The code that wins; `CLEAN` if there is none."""
+    """The code that wins; `OK` if there is none."""
     found = set(codes)
-    return next((code for code in ExitCode if code in found), ExitCode.CLEAN)
+    return next((code for code in ExitCode if code in found), ExitCode.OK)
 
 
 def settle(codes: Iterable[int], *, exit_zero: bool = False, allow_incomplete: bool = False) -> ExitCode:

@@ -1,0 +1,1 @@
+"""Report to text: one module for each format; pure."""

@@ -1,0 +1,141 @@
+"""The report as JSON: schema `mailaudit.report/1` (contract, section 4), described by schema/report.schema.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mailaudit import __version__
+from mailaudit.edits import Edit, Fix
+from mailaudit.findings import Coverage, Evidence, HostReport, Place, Report, Result, Verdict
+from mailaudit.reports.masking import Mask, visible
+from mailaudit.text import Text
+
+SCHEMA = "mailaudit.report/1"
+LONGEST = 400  # characters of an unread statement that are shown
+_PLAIN = "".join(map(chr, [*range(0x20), 0x7F]))  # JSON has its own escapes for these
+
+
+def write(report: Report) -> str:
+    """The whole report, in ASCII characters, with a final newline."""
+    return dump(as_data(report))
+
+
+def dump(data: object) -> str:
+    """JSON as mailaudit writes it everywhere: indented, in ASCII characters, with a final newline."""
+    return json.dumps(data, indent=2, ensure_ascii=True) + "\n"
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as JSON's own types, keys in the contract's order."""
+    every = Mask(secret for host in report.hosts for secret in host.secrets)
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "mailaudit", "version": __version__},
+        "rulebook": {"profile": report.profile, "rules": report.rules},
+        "started": report.started,
+        "finished": report.finished,
+        "hosts": [_host(host) for host in report.hosts],
+        "errors": [_text(error, every) for error in report.errors],
+        "exit_code": int(report.exit_code),
+        "exit_reason": _text(report.exit_reason, every),
+    }
+
+
+def _host(host: HostReport) -> dict[str, Any]:
+    mask = Mask(host.secrets)
+    return {
+        "name": visible(host.name),
+        "target": visible(host.target),
+        "online": host.online,
+        "site": dict(host.site),
+        "files": [_file(each, mask) for each in sorted(host.files, key=lambda each: each.path)],
+        "results": [_result(each, host.texts, mask) for each in sorted(host.results, key=order)],
+        "counts": host.counts(),
+    }
+
+
+def order(result: Result) -> tuple[str, int, int, str, str, str]:
+    """The order of results: path, line, column, rule. What stands in no file comes first."""
+    first = result.places[0] if result.places else None
+    if isinstance(first, Place):
+        line, column, _, _ = first.corners()
+        return first.path, line, column, result.rule, result.message, result.fingerprint
+    return "", 0, 0, result.rule, result.message, result.fingerprint
+
+
+def _file(coverage: Coverage, mask: Mask) -> dict[str, Any]:
+    return {
+        "path": visible(coverage.path),
+        "language": coverage.language,
+        "sha256": coverage.sha256,
+        "status": str(coverage.status),
+        "statements": coverage.statements,
+        "unread": [unread(Place.at(span), mask) for span, _ in coverage.unread],
+    }
+
+
+def unread(place: Place, mask: Mask) -> dict[str, Any]:
+    """A statement that was not read: its place and its characters, a long one clipped."""
+    assert place.span is not None
+    line, column, _, _ = place.corners()
+    text = mask(place.span.chars, written=True)
+    return {"line": line, "column": column, "text": visible(text[:LONGEST], keep=_PLAIN)}
+
+
+def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, Any]:
+    message = result.message
+    if result.verdict is Verdict.WAIVED and result.waiver:
+        message = f"{message} Waived: {result.waiver}"
+    return {
+        "rule": result.rule,
+        "name": result.name,
+        "verdict": str(result.verdict),
+        "severity": str(result.severity),
+        "basis": str(result.basis),
+        "title": result.title,
+        "message": _text(message, mask),
+        "reason": None if result.reason is None else str(result.reason),
+        "assumed": [_text(each, mask) for each in result.assumed],
+        "places": [_place(each, mask, primary=number == 0) for number, each in enumerate(result.places)],
+        "fix": None if result.fix is None else _fix(result.fix, texts, mask),
+        "fingerprint": result.fingerprint,
+    }
+
+
+def _place(place: Place | Evidence, mask: Mask, *, primary: bool) -> dict[str, Any]:
+    if isinstance(place, Evidence):
+        return {"question": _text(place.question, mask), "answer": _text(place.answer, mask)}
+    line, column, end_line, end_column = place.corners()
+    return {
+        "path": visible(place.path),
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "label": _text(place.label, mask),
+        "primary": primary,
+    }
+
+
+def _fix(fix: Fix, texts: Mapping[str, Text], mask: Mask) -> dict[str, Any]:
+    return {
+        "title": _text(fix.title, mask),
+        "safety": str(fix.safety),
+        "edits": [_edit(each, texts.get(each.path), mask) for each in sorted(fix.edits)],
+        "commands": [_text(each, mask) for each in fix.commands],
+        "records": [_text(each, mask) for each in fix.records],
+    }
+
+
+def _edit(edit: Edit, text: Text | None, mask: Mask) -> dict[str, Any]:
+    """An edit in bytes of the file as read. What it inserts stays exact: an undecodable byte is a lone surrogate."""
+    if text is None and edit.end > 0:
+        raise LookupError(f"the report has no text of {edit.path}, which a fix edits")
+    start, end = (0, 0) if text is None else (text.byte_offset(edit.start), text.byte_offset(edit.end))
+    return {"path": visible(edit.path), "start": start, "end": end, "text": mask(edit.text, written=True)}
+
+
+def _text(chars: str, mask: Mask) -> str:
+    return visible(mask(chars))

@@ -1,0 +1,124 @@
+"""What no report may show, and what no report may pass on as it is: secrets are masked, control characters are made visible."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+_SPLIT = re.compile(r"\\\r?\n|\r?\n|\\")  # what a daemon drops inside a quoted value: it may stand in the middle of a secret
+_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{16,}")
+_NAMED = re.compile(  # a second net, for statements that no model could read: what these words set is never shown
+    r"\b(queue\s+encryption|srs\s+key|(?:enable_|bind_)?password|secret)\b(?:\s+(?:key|backup)\b)*\s*=?\s*"
+    r"(?P<secret>\"[^\"\n{][^\"\n]*|[^\s\"{;=#][^\s\";]*)"
+)
+_SHORT = 6  # a shorter secret is masked only where it stands alone: "root" must not blot out half a report
+
+
+class Mask:
+    """Masks the secrets of one host, wherever they stand, as `{{masked:KIND}}`.
+
+    `secrets` are pairs of kind and value. A value is found even where it is written over two lines or with backslashes in it.
+    """
+
+    def __init__(self, secrets: Iterable[tuple[str, str]] = ()) -> None:
+        values = {_SPLIT.sub("", value): kind for kind, value in secrets}
+        values.pop("", None)
+        self._values = sorted(values.items(), key=lambda each: (-len(each[0]), each))
+
+    def spans(self, chars: str, *, written: bool = False) -> list[tuple[int, int, str]]:
+        """Where secrets stand: start, end and mask, in order, never overlapping.
+
+        In a file's own characters (`written`) what follows a word such as `password` is taken for a secret as well.
+        """
+        found = [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars else []
+        if written:
+            found += [(*match.span("secret"), re.sub(r"\W+", "-", match[1])) for match in _NAMED.finditer(chars)]
+        if not self._values:
+            return _merged(found)
+        flat, gaps = _flatten(chars)
+        for value, kind in self._values:
+            found += [(gaps.before(at), gaps.before(at + len(value) - 1) + 1, kind) for at in _places(flat, value)]
+        return _merged(found)
+
+    def __call__(self, chars: str, *, written: bool = False) -> str:
+        """The characters with every secret masked."""
+        out: list[str] = []
+        at = 0
+        for start, end, mask in self.spans(chars, written=written):
+            out += (chars[at:start], mask)
+            at = end
+        return "".join((*out, chars[at:])) if out else chars
+
+
+class _Gaps:
+    """Maps an offset of flattened characters back to the characters as written."""
+
+    def __init__(self, matches: list[re.Match[str]]) -> None:
+        lengths = [0, *accumulate(match.end() - match.start() for match in matches)]
+        self._lengths = lengths
+        self._starts = [match.start() - before for match, before in zip(matches, lengths, strict=False)]
+
+    def before(self, offset: int) -> int:
+        return offset + self._lengths[bisect_right(self._starts, offset)]
+
+
+def _flatten(chars: str) -> tuple[str, _Gaps]:
+    if "\\" not in chars and "\n" not in chars:
+        return chars, _Gaps([])
+    return _SPLIT.sub("", chars), _Gaps(list(_SPLIT.finditer(chars)))
+
+
+def _places(flat: str, value: str) -> Iterator[int]:
+    at = flat.find(value)
+    while at >= 0:
+        end = at + len(value)
+        if len(value) >= _SHORT or not (_is_word(flat[at - 1 : at]) or _is_word(flat[end : end + 1])):
+            yield at
+        at = flat.find(value, at + 1)
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _merged(found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Overlapping places become one, named after the longest secret that begins there."""
+    merged: list[tuple[int, int, str]] = []
+    for start, end, kind in sorted(found, key=lambda each: (each[0], -each[1], each[2])):
+        if merged and start < merged[-1][1]:
+            before = merged[-1]
+            merged[-1] = (before[0], max(before[1], end), before[2])
+        else:
+            merged.append((start, end, f"{{{{masked:{kind}}}}}"))
+    return merged
+
+
+def visible(chars: str, encoding: str = "utf-8", keep: str = "") -> str:
+    r"""The characters with nothing left in them that a terminal, a log or a browser would act on.
+
+    Control characters, terminal escapes, bidirectional controls, odd blanks, undecodable bytes and what `encoding` cannot write
+    are shown as `\x1b` or `\u202e`; characters in `keep` stay.
+    """
+    everything = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    if chars.isprintable() and (everything or chars.isascii()):
+        return chars
+    known = {char: _shown(char, encoding) for char in set(chars) if char not in keep}
+    return "".join([known.get(char, char) for char in chars])
+
+
+def _shown(char: str, encoding: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that did not decode: mailaudit.text keeps it as a surrogate
+        return f"\\x{code - 0xDC00:02x}"
+    if char.isprintable():
+        try:
+            char.encode(encoding)
+        except (UnicodeEncodeError, LookupError):
+            pass
+        else:
+            return char
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,93 @@
+"""Secrets are masked and control characters shown, wherever they stand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailaudit.reports.masking import Mask, visible
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_a_secret_is_masked_wherever_it_stands() -> None:
+    assert Mask([("queue-key", KEY)])(f'a "{KEY}" b {KEY}') == 'a "{{masked:queue-key}}" b {{masked:queue-key}}'
+
+
+@pytest.mark.parametrize("between", ["\\\n", "\n", "\\\r\n", "\\", "\\\n\\\n"])
+def test_a_secret_is_masked_even_if_written_in_pieces(between: str) -> None:
+    written = KEY[:5] + between + KEY[5:20] + between + KEY[20:]
+    assert Mask([("key", KEY)])(f"x\n{written}\ny") == "x\n{{masked:key}}\ny"
+
+
+def test_a_short_secret_is_masked_only_as_a_word() -> None:
+    mask = Mask([("password", "root")])
+    assert mask("chroot root, rooted root_x root") == "chroot {{masked:password}}, rooted root_x {{masked:password}}"
+
+
+def test_no_secret_is_no_change() -> None:
+    assert Mask([("key", "")])("abc") == "abc"
+
+
+def test_secrets_that_overlap_are_one_mask() -> None:
+    assert Mask([("a", "abcdefgh"), ("b", "efghijkl")])("x abcdefghijkl y") == "x {{masked:a}} y"
+
+
+def test_a_password_hash_is_masked_though_nobody_named_it() -> None:
+    hashed = "$2b$10$abcdefghijklmnopqrstuuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
+    assert Mask()(f"u:{hashed}:x") == "u:{{masked:hash}}:x"
+
+
+@pytest.mark.parametrize(
+    ("written", "masked"),
+    [
+        (f"queue encryption {KEY}", "queue encryption {{masked:queue-encryption}}"),
+        (f'queue encryption key "{KEY} x" y', 'queue encryption key {{masked:queue-encryption}}" y'),
+        ('enable_password = "q1";', 'enable_password = {{masked:enable_password}}";'),
+        ("srs key abc", "srs key {{masked:srs-key}}"),
+        ('queue encryption "{{generate:hex16}}"', 'queue encryption "{{generate:hex16}}"'),
+    ],
+)
+def test_statements_that_set_secrets_are_masked_unread(written: str, masked: str) -> None:
+    assert Mask()(written, written=True) == masked
+    assert Mask()(written) == written
+
+
+@given(st.text(alphabet="ab\\\n\r"), st.lists(st.tuples(st.just("k"), st.text(alphabet="ab\\\n"))))
+def test_masking_takes_any_text(chars: str, secrets: list[tuple[str, str]]) -> None:
+    mask = Mask(secrets)
+    at = 0
+    for start, end, _ in mask.spans(chars):
+        assert at <= start < end <= len(chars)
+        at = end
+    mask(chars)
+
+
+@given(st.text(), st.sampled_from(["utf-8", "ascii", "latin-1", "nonsense"]))
+def test_what_is_shown_can_be_written_and_does_nothing(chars: str, encoding: str) -> None:
+    shown = visible(chars, encoding)
+    assert shown.isprintable()
+    shown.encode("utf-8" if encoding == "utf-8" else "latin-1" if encoding == "latin-1" else "ascii")
+
+
+@pytest.mark.parametrize(
+    ("chars", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("caf\udce9", "caf\\xe9"),
+        ("a\u202eb", "a\\u202eb"),
+        ("a\u00a0b", "a\\xa0b"),
+        ("\U000e0001", "\\U000e0001"),
+        ("Zürich", "Zürich"),
+        ("a\nb\tc", "a\\x0ab\\x09c"),
+    ],
+)
+def test_control_characters_are_shown(chars: str, shown: str) -> None:
+    assert visible(chars) == shown
+
+
+def test_what_an_encoding_lacks_is_shown() -> None:
+    assert visible("Zürich", "ascii") == "Z\\xfcrich"
+    assert visible("…", "latin-1") == "\\u2026"
+    assert visible("a\tb\n", keep="\t\n") == "a\tb\n"
