@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from mailaudit.parsers import accounts, acme, aliases, credentials, httpd
+from mailaudit.parsers.smtpd import LANGUAGE as SMTPD
 from mailaudit.parsers.tree import Language
 
-_ALL: tuple[Language, ...] = ()
+_ALL: tuple[Language, ...] = (accounts.GROUP,
+    accounts.PASSWD,
+    acme.LANGUAGE,
+    aliases.LANGUAGE,
+    aliases.TABLE,
+    aliases.VIRTUALS,
+    credentials.LANGUAGE,
+    httpd.LANGUAGE, SMTPD,)
 
 LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}

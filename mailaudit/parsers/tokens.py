@@ -14,9 +14,10 @@ from functools import cached_property
 from mailaudit.parsers.tree import Token
 from mailaudit.text import Span, Text
 
-CONTINUATION = r"\\\n"
-COMMENT = r"#(?:\\[\s\S]|[^\n\\])*\\?"  # backslash-newline continues even a comment
-TRIVIA = re.compile(rf"(?:[ \t\n]|{CONTINUATION}|{COMMENT})*")
+CONTINUATION = r"\\(?:\n|\Z)"
+BLANK = rf"(?:\\?[ \t]|{CONTINUATION})"  # outside quotes a backslash before anything but a newline is as if it were not there
+COMMENT = r"\\?#(?:\\[\s\S]|[^\n\\])*\\?"  # backslash-newline continues even a comment
+TRIVIA = re.compile(rf"(?:{BLANK}|\n|{COMMENT})*")
 MAX_DEPTH = 64  # braces and parentheses one in another; a real file has three
 
 
@@ -38,18 +39,17 @@ class Lexicon:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """One match a token, or a stretch of blanks; the name of the group that matched is the kind."""
-        escape = r"\\[\s\S]"
         stop = r"\s" + self.stop
         operators = "|".join(re.escape(operator) for operator in self.operators) or r"(?!)"
         number = rf"-?[0-9]+(?={self.number_end})"
         return re.compile(
-            rf"(?P<blank>(?:[ \t]|{CONTINUATION})+)"
+            rf"(?P<blank>{BLANK}+)"
             rf"|(?P<newline>\n)"
             rf"|(?P<comment>{COMMENT})"
-            rf'|(?P<string>"(?:{escape}|[^"\\])*"|\'(?:{escape}|[^\'\\])*\')'
+            rf'|(?P<string>"(?:[^"\\]|\\"?+)*+"|\'(?:[^\'\\]|\\\'?+)*+\')'  # only a quote is escaped from closing
             rf"|(?P<number>{number})"
             rf"|(?P<macro>\$[A-Za-z0-9_]+)"
-            rf"|(?P<word>(?:[{self.first}]|\\[{self.first}])(?:{escape}|[^{stop}\\])*)"
+            rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[^{stop}\\]|\\\\)*)"
             rf"|(?P<operator>{operators})"
             rf"|(?P<bad>[\s\S])"
         )
@@ -203,6 +203,8 @@ def expand(
     for token in tokens:
         if token.kind != "macro":
             continue
+        if token.start == at and runs and _in_word(runs[-1][2], lexicon):
+            continue  # $a$b: a word has begun, the second one is part of it
         macro = macros.get(token.value)
         if macro is None:
             return Undefined(token)
@@ -211,6 +213,15 @@ def expand(
         at = token.end
     add(text.chars[at : tokens[-1].end], at)
     return _placed("".join(out), runs, text, lexicon)
+
+
+def _in_word(macro: Macro | None, lexicon: Lexicon) -> bool:
+    """True if the text ends in the middle of a word after this macro's value."""
+    scanned = _scan(macro.value, lexicon, 0) if macro is not None else []
+    if macro is None or not scanned:
+        return False
+    kind, value, _, end = scanned[-1]
+    return end == len(macro.value) and (kind in ("word", "number") or value in lexicon.keywords)
 
 
 def _placed(

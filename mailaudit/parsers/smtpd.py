@@ -1,0 +1,248 @@
+"""Reads smtpd.conf(5), 6.4 to 7.8: splits it into statements, expands macros, follows includes, says why what is wrong is wrong.
+
+Source: OpenSMTPD's parse.y; the facts of its lexer are in the tests, one by one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mailaudit.parsers.grammar import Mismatch
+from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
+from mailaudit.parsers.tokens import TRIVIA, Macro, Undefined, expand, tokenise
+from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
+from mailaudit.text import Span, Text
+
+MAX_INCLUDES = 16  # one file in another; smtpd itself stops only when it runs out of descriptors
+MAX_WORD = 8094  # characters; parse.y's buffer
+_MAX_NUMBER = 2**63 - 1
+_IN_BRACES = ("string", "word", "number", "macro", ",", "=", "=>", "}", "{", "newline", "bad")
+CARRIAGE_RETURN = "the line ends with a carriage return, which smtpd does not read"
+_CANDIDATES = sorted(KEYWORDS)
+_MARKS = ("{", "}", "<", ">", ",", "=", "=>", "newline")
+_OLD_STATEMENTS = ("accept", "reject", "deliver", "expire", "limit", "max-message-size", "bounce-warn", "enqueuer")
+_OLD_WORDS = ("certificate", "secure", "tagged", "via", "deliver", "sender", "recipient", "authenticated")
+
+
+class _Reader:
+    """Reads files that share macros, in the order smtpd reads them."""
+
+    def __init__(self, include: Include) -> None:
+        self.include = include
+        self.macros: dict[str, Macro] = {}
+
+    def read(self, text: Text, above: tuple[str, ...]) -> Tree:
+        statements: list[Statement] = []
+        included: list[Included] = []
+        for tokens in _rows(tokenise(text, LEXICON)):
+            statement = self._statement(tokens)
+            if statement.kind == "include":
+                statement, found = self._included(statement, (*above, text.path))
+                included.append(found)
+            elif statement.kind == "macro":
+                name, _, value = statement.seen
+                self.macros[name.value] = Macro.of(name, [value])
+            statements.append(statement)
+        return Tree("smtpd", text, tuple(statements), tuple(included))
+
+    def _statement(self, row: tuple[Token, ...]) -> Statement:
+        written = tuple(token for token in row if token.kind != "newline")
+        row, strange = _without_strange_ends(row)
+        seen = expand(row, self.macros, LEXICON) if row else ()
+        if isinstance(seen, Undefined):
+            problem = Problem(f'the macro "{seen.use.value}" is not defined above', seen.use.span)
+            return Statement("unread", written, problem=problem)
+        if not seen:  # a macro that is empty or a comment, or a carriage return alone
+            return Statement("empty", written, problem=strange)
+        read = read_tokens(seen)
+        return Statement(read.kind, written, read.seen, read.template, read.problem or strange)
+
+    def _included(self, statement: Statement, above: tuple[str, ...]) -> tuple[Statement, Included]:
+        name = statement.seen[1]
+        if name.value in above or len(above) > MAX_INCLUDES:
+            why = f'"{name.value}" is included from within itself' if name.value in above else "files are included too deeply"
+            problem = Problem(why, name.span)
+            unread = Statement("unread", statement.tokens, statement.seen, problem=problem)
+            return unread, Included(name.value, name.span, None, why)
+        text = self.include(name.value)
+        if text is None:
+            return statement, Included(name.value, name.span, None, "not there, or not known yet")
+        return statement, Included(name.value, name.span, self.read(text, above))
+
+
+def parse(text: Text, include: Include) -> Tree:
+    """The tree of a file and of those it includes. Never raises; linear in the size of the file."""
+    return _Reader(include).read(text, ())
+
+
+LANGUAGE = Language("smtpd", parse, TRIVIA, ("/etc/mail/smtpd.conf",))
+
+
+def _rows(tokens: list[Token]) -> Iterator[tuple[Token, ...]]:
+    """Statements: a line each, longer where a brace is open, which only the words of a list keep open.
+
+    A line that begins with a keyword while a brace is open is a statement of its own: smtpd stops at that word too.
+    """
+    row: list[Token] = []
+    depth = 0
+    for token in tokens:
+        kind = token.kind
+        if kind == "newline":
+            if row and depth:
+                row.append(token)
+            elif row:
+                yield tuple(row)
+                row = []
+            continue
+        if depth and kind not in _IN_BRACES and row[-1].kind == "newline":
+            yield tuple(row)
+            row, depth = [], 0
+        if kind == "{":
+            depth += 1
+        elif kind == "}" and depth:
+            depth -= 1
+        row.append(token)
+    if row:
+        yield tuple(row)
+
+
+def _without_strange_ends(row: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem | None]:
+    """A row without a byte order mark before it, a carriage return or the newlines of an open brace behind it."""
+    problem = None
+    if row[0].kind == "bad" and row[0].value == "\ufeff":
+        problem = Problem("the file begins with a byte order mark, which smtpd does not read", row[0].span, mend="")
+        row = row[1:]
+    while row and row[-1].kind == "newline":
+        row = row[:-1]
+    if row and row[-1].kind == "bad" and row[-1].value == "\r":
+        problem = problem or Problem(CARRIAGE_RETURN, row[-1].span, mend="")
+        row = row[:-1]
+    return row, problem
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the grammar made of a row: with a problem and a template, it is read as if the problem were mended."""
+
+    kind: str
+    seen: tuple[Token, ...]
+    template: Template | None = None
+    problem: Problem | None = None
+
+
+def read_tokens(seen: tuple[Token, ...]) -> Reading:
+    """A statement from its tokens, macros expanded."""
+    problem = _bad_token(seen)
+    if problem is not None:
+        return Reading("unread", seen, problem=problem)
+    found = GRAMMAR.read(seen)
+    if not isinstance(found, Mismatch):
+        return Reading(found.kind, seen, found)
+    return _explain(seen, found)
+
+
+def _bad_token(row: Sequence[Token]) -> Problem | None:
+    """What no grammar can read: an open quote, a NUL, a word that is too long."""
+    for token in row:
+        if token.kind == "bad" and token.value[:1] in ('"', "'"):
+            return Problem("this quote is never closed", token.span)
+        if token.kind == "string" and "\x00" in token.value:
+            return Problem("a quoted string may hold no NUL character", token.span)
+        if len(token.value) > MAX_WORD:
+            return Problem(f"this is longer than the {MAX_WORD} characters that smtpd reads", token.span)
+        if token.kind == "number" and len(token.value) > 18 and abs(int(token.value[:20])) > _MAX_NUMBER:
+            token.kind = "large number"
+    return None
+
+
+def _explain(row: tuple[Token, ...], mismatch: Mismatch) -> Reading:
+    """The problem at the token where the grammar stopped, in smtpd.conf(5)'s words, and the reading as if it were mended."""
+    if mismatch.at >= len(row):
+        message = f'expected {mismatch.expected} after "{_shown(row[-1])}", found the end of the line'
+        return Reading("unread", row, problem=Problem(message, row[-1].span))
+    at = mismatch.at
+    if row[at].kind == "newline":
+        at = min(at + 1, len(row) - 1)
+    elif at == 1 and mismatch.expected == '"="':  # not a macro, so the first word is the mistake
+        at = 0
+    found = row[at]
+    meant = _meant(row, at)
+    message = _old_grammar(row, found)
+    if not message:
+        message = _message(row, at, mismatch.expected)
+        if meant is not None:
+            message += f"; quote it: {meant.mend}" if meant.mend.startswith('"') else f'; "{meant.mend}" is meant'
+    if meant is None:
+        return Reading("unread", row, problem=Problem(message, found.span))
+    return Reading(meant.template.kind, meant.seen, meant.template, Problem(message, meant.span, mend=meant.mend))
+
+
+def _message(row: tuple[Token, ...], at: int, expected: str) -> str:
+    found, shown = row[at], _shown(row[at])
+    if at == 0:
+        if len(row) > 1 and row[1].kind == "=":
+            return f'"{shown}" can not name a macro'
+        return f'"{shown}" begins no statement of smtpd.conf'
+    before = _shown(row[at - 1])
+    if expected != "the end of the statement":
+        return f'expected {expected} after "{before}", found "{shown}"'
+    if found.kind in KEYWORDS:
+        return f'"{shown}" can not stand here: it is no option of "{_shown(row[0])}"'
+    return f'"{shown}" can not stand here, after "{before}"'
+
+
+def _shown(token: Token) -> str:
+    value = token.value or token.span.chars
+    return value if len(value) <= 40 else value[:37] + "..."
+
+
+def _old_grammar(row: Sequence[Token], found: Token) -> str:
+    """What to say of the grammar before 6.4 (2018), which is still found in many tutorials; empty if it is not that."""
+    first = row[0]
+    if found is first and first.value in _OLD_STATEMENTS and first.kind in ("word", *_OLD_STATEMENTS):
+        return (
+            f'"{first.value}" is the grammar of OpenSMTPD before 6.4: since then an "action" says how mail is delivered and '
+            '"match" which mail'
+        )
+    if found.kind in ("word", *KEYWORDS) and found.value in _OLD_WORDS and first.kind in STATEMENTS:
+        return f'"{found.value}" can not stand here: it is the grammar of OpenSMTPD before 6.4'
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    mend: str
+    span: Span
+    seen: tuple[Token, ...]
+    template: Template
+
+
+def _meant(row: tuple[Token, ...], at: int) -> _Meant | None:
+    """What was plainly meant at a token: the same in quotes, or a keyword like it, if the statement can be read then."""
+    found = row[at]
+    if found.via or found.kind in _MARKS:
+        return None
+    end = at + 1
+    while end < len(row) and row[end].start == row[end - 1].end and row[end].kind not in _MARKS:
+        end += 1
+    span = Span(found.text, found.start, row[end - 1].end)
+    if row[end - 1].text is found.text and not any(mark in span.chars for mark in "\"'\\\n"):
+        read = _reread(row, at, end, Token("string", span.chars, found.text, span.start, span.end), f'"{span.chars}"')
+        if read is not None:
+            return read
+    if found.kind == "word":
+        likely = ["cert"] if found.value == "certificate" else difflib.get_close_matches(found.value.lower(), _CANDIDATES, 3, 0.7)
+        for keyword in likely:
+            token = Token(keyword, keyword, found.text, found.start, found.end)
+            read = _reread(row, at, at + 1, token, keyword)
+            if read is not None:
+                return read
+    return None
+
+
+def _reread(row: tuple[Token, ...], at: int, end: int, token: Token, mend: str) -> _Meant | None:
+    seen = (*row[:at], token, *row[end:])
+    found = GRAMMAR.read(seen)
+    return None if isinstance(found, Mismatch) else _Meant(mend, token.span, seen, found)
