@@ -62,7 +62,7 @@ def check_laws(data: bytes) -> Tree:
 def test_sample_is_read_whole() -> None:
     tree = check_laws(SAMPLE.encode())
     assert [(p.span.chars, p.span.line) for p in (s.problem for s in tree.unread()) if p] == []
-    assert len(tree.statements) == 23
+    assert len(tree.statements) == 19
 
 
 @settings(max_examples=300)

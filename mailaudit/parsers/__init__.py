@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from mailaudit.parsers import accounts, acme, aliases, credentials, httpd
-from mailaudit.parsers.smtpd import LANGUAGE as SMTPD
+from mailaudit.parsers import accounts, acme, aliases, credentials, httpd, smtpd
 from mailaudit.parsers.tree import Language
 
-_ALL: tuple[Language, ...] = (accounts.GROUP,
+_ALL: tuple[Language, ...] = (
+    accounts.GROUP,
     accounts.PASSWD,
     acme.LANGUAGE,
     aliases.LANGUAGE,
     aliases.TABLE,
     aliases.VIRTUALS,
     credentials.LANGUAGE,
-    httpd.LANGUAGE, SMTPD,)
+    httpd.LANGUAGE,
+    smtpd.LANGUAGE,
+)
 
 LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}
