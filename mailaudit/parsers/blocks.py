@@ -1,0 +1,286 @@
+"""The statement splitter of acme-client.conf and httpd.conf: options a line, blocks of them, lists, macros and includes.
+
+Source: the `grammar`, `optnl`, `nl` and `include` productions that parse.y of acme-client (1.47) and httpd (2025-09) share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailaudit.parsers.grammar import Grammar, Mismatch
+from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
+from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree
+from mailaudit.text import Text
+
+ROOT = ""
+LONGEST_STRING = 8094  # yylex() copies a token into 8096 characters
+MOST_INCLUDES = 1000
+DEEPEST_INCLUDE = 32
+_EMPTY = Template("empty", ())
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What tells the two languages apart.
+
+    `grammars` has a grammar for each context; a context is `ROOT` or the kind of block whose body it is. `openers` are the
+    keywords that begin a block there. In a `strict` context even a lone option must end its line. `refuse` finds fault with
+    a statement that the grammar could read. Statements that begin with a `newer` word may be known to a later release.
+    """
+
+    name: str
+    lexicon: Lexicon
+    grammars: Mapping[str, Grammar]
+    openers: Mapping[str, frozenset[str]]
+    strict: frozenset[str] = frozenset()
+    newer: frozenset[str] = frozenset()
+    refuse: Callable[[Template, tuple[Token, ...]], Problem | None] = lambda _template, _tokens: None
+
+
+def read_blocks(text: Text, include: Include, dialect: Dialect) -> Tree:
+    """The tree of a file and of all that it includes."""
+    return _Reading(dialect, include).file(text, ROOT, (text.path,))
+
+
+@dataclass
+class _Block:
+    """A block that is being read: its header, what stands in its body so far, whether a new line has begun since."""
+
+    context: str
+    header: Statement | None = None
+    body: list[Statement] = field(default_factory=list)
+    fresh: bool = True
+
+
+class _Reading:
+    """What lasts over included files: macros, and how much has been included."""
+
+    def __init__(self, dialect: Dialect, include: Include) -> None:
+        self.dialect = dialect
+        self.include = include
+        self.macros: dict[str, Macro] = {}
+        self.includes = 0
+
+    def file(self, text: Text, context: str, trail: tuple[str, ...]) -> Tree:
+        return _File(self, text, context, trail).tree()
+
+
+class _File:
+    """One file on its way from tokens to statements."""
+
+    def __init__(self, reading: _Reading, text: Text, context: str, trail: tuple[str, ...]) -> None:
+        self.reading = reading
+        self.dialect = reading.dialect
+        self.text = text
+        self.trail = trail
+        self.tokens = tokenise(text, self.dialect.lexicon)
+        self.partners = _partners(self.tokens)
+        self.included: list[Included] = []
+        self.blocks = [_Block(context)]
+
+    def tree(self) -> Tree:
+        at = 0
+        while at < len(self.tokens):
+            kind = self.tokens[at].kind
+            if kind == "newline":
+                self.blocks[-1].fresh = True
+                at += 1
+            elif kind == "}" and len(self.blocks) > 1:
+                self._close(self.tokens[at])
+                at += 1
+            else:
+                at = self._statement(at)
+        self._abandon("the end of the file")
+        return Tree(self.dialect.name, self.text, tuple(self.blocks[0].body), tuple(self.included))
+
+    def _statement(self, at: int) -> int:
+        """Read the statement that begins at a token; the number of the token after it."""
+        if len(self.blocks) > 1 and self._begins_anew(at):
+            self._abandon(f'"{self.tokens[at].value}"')
+        block = self.blocks[-1]
+        glued = self._is_glued(block)
+        opener = self.tokens[at].kind in self.dialect.openers.get(block.context, frozenset())
+        end, opens = self._extent(at, opener)
+        found = self._read(self.tokens[at:end], block, opens)
+        if glued and found[0].problem is None:
+            found[0] = replace(found[0], problem=_glued(self.tokens[at]))
+        if opens:
+            kind = self.tokens[at].kind
+            self.blocks.append(_Block(kind, replace(found[0], is_block=True)))
+            return end
+        block.body += found
+        block.fresh = found[-1].kind == "include"  # the included file begins and ends with a new line
+        return end
+
+    def _is_glued(self, block: _Block) -> bool:
+        """True if a statement or a closing brace must not stand here because no new line has begun."""
+        if block.fresh:
+            return False
+        return block.header is None or len(block.body) > 1 or block.context in self.dialect.strict
+
+    def _extent(self, at: int, opener: bool) -> tuple[int, bool]:
+        """Where a statement ends: at its line's end, before a brace that closes a block, or after one that opens a block."""
+        tokens = self.tokens
+        if tokens[at].kind == "include" and at + 1 < len(tokens) and tokens[at + 1].kind not in ("newline", "}"):
+            return at + 2, False
+        end = at
+        while end < len(tokens):
+            kind = tokens[end].kind
+            if kind == "newline":
+                brace = self._brace_below(end) if opener else None
+                return (end, False) if brace is None else (brace + 1, True)
+            if kind == "}" and end > at:
+                return end, False
+            if kind == "{":
+                if opener:
+                    return end + 1, True
+                end = self.partners.get(end, end)
+            end += 1
+        return end, False
+
+    def _brace_below(self, at: int) -> int | None:
+        """The brace that should have stood at the end of the line before this new line."""
+        while at < len(self.tokens) and self.tokens[at].kind == "newline":
+            at += 1
+        return at if at < len(self.tokens) and self.tokens[at].kind == "{" else None
+
+    def _begins_anew(self, at: int) -> bool:
+        """True if a block of the outermost level begins within another, which then was never closed."""
+        openers = self.dialect.openers
+        kind = self.tokens[at].kind
+        if kind not in openers[ROOT] or kind in openers.get(self.blocks[-1].context, frozenset()):
+            return False
+        line = [token.kind for token in self.tokens[at + 1 : at + 4]]
+        return "{" in line and all(each in ("string", "word", "match") for each in line[: line.index("{")])
+
+    def _close(self, brace: Token) -> None:
+        block = self.blocks.pop()
+        if self._is_glued(block) and block.body[-1].problem is None:
+            block.body[-1] = replace(block.body[-1], problem=_glued(brace))
+        self._finish(block, brace)
+
+    def _abandon(self, found: str) -> None:
+        while len(self.blocks) > 1:
+            block = self.blocks.pop()
+            header = block.header
+            if header is not None and header.problem is None:
+                problem = Problem(f'expected "}}" to end what "{{" began, found {found}', header.tokens[-1].span)
+                block.header = replace(header, problem=problem)
+            self._finish(block, None)
+            self.blocks[-1].fresh = True
+
+    def _finish(self, block: _Block, brace: Token | None) -> None:
+        header = block.header
+        if header is None:
+            raise AssertionError("the outermost level is never closed")
+        if brace is not None and not block.body and header.problem is None:
+            header = replace(header, problem=Problem("a block must hold at least one option", brace.span))
+        close = () if brace is None else (brace,)
+        self.blocks[-1].body.append(replace(header, body=tuple(block.body), close=close))
+        self.blocks[-1].fresh = False
+
+    def _read(self, tokens: list[Token], block: _Block, opens: bool) -> list[Statement]:
+        """A statement out of its tokens; two, where the daemon does not ask for a new line after a block's first option."""
+        written = tuple(token for token in tokens if token.kind != "newline")
+        deep = too_deep(written)
+        if deep is not None:
+            return [_unread(written, Problem("braces are nested too deeply", deep.span))]
+        expanded = expand(tokens, self.reading.macros, self.dialect.lexicon)
+        if isinstance(expanded, Undefined):
+            return [_unread(written, Problem(f'macro "{expanded.use.value}" is not defined', expanded.use.span))]
+        seen, problem = _without_returns(expanded)
+        if opens and len(written) != len(tokens):
+            seen = tuple(token for token in seen if token.kind != "newline")
+            problem = problem or Problem('expected "{" at the end of the line, found a new line', written[-2].span)
+        if not seen:
+            return [Statement("empty", written, seen, _EMPTY, problem)]
+        problem = problem or _unfit(seen)
+        result = self.dialect.grammars[block.context].read(seen)
+        if isinstance(result, Mismatch):
+            first = not block.body and block.header is not None and block.context not in self.dialect.strict
+            if first and 0 < result.at < len(seen) and len(seen) == len(tokens):
+                pair = [*self._read(tokens[: result.at], block, False), *self._read(tokens[result.at :], block, False)]
+                if len(pair) == 2 and not any(each.unread for each in pair):
+                    return pair
+            refused = seen[0].value not in self.dialect.newer
+            return [_unread(written, problem or explain(seen, result, refused), seen)]
+        entered = self._enter(result, seen, block.context)
+        problem = problem or self.dialect.refuse(result, seen) or entered
+        return [Statement(result.kind, written, seen, result, problem)]
+
+    def _enter(self, template: Template, seen: tuple[Token, ...], context: str) -> Problem | None:
+        """Remember a macro, go into an included file."""
+        if template.kind == "macro":
+            if any(char.isspace() for char in seen[0].value):
+                return Problem("a macro's name cannot contain blanks", seen[0].span)
+            self.reading.macros[seen[0].value] = Macro.of(seen[0], seen[2:])
+        elif template.kind == "include":
+            return self._include(Node(template, seen).leaves()[-1], context)
+        return None
+
+    def _include(self, name: Token, context: str) -> Problem | None:
+        path = name.value if name.value.startswith("/") else f"/{name.value}"
+        if path in self.trail or len(self.trail) > DEEPEST_INCLUDE:
+            return Problem(f"{path} includes itself", name.span)
+        self.reading.includes += 1
+        if self.reading.includes > MOST_INCLUDES:
+            return Problem(f"more than {MOST_INCLUDES} files are included", name.span, refused=False)
+        text = self.reading.include(path)
+        if text is None:
+            self.included.append(Included(path, name.span, why="its content is not known"))
+        else:
+            self.included.append(Included(path, name.span, self.reading.file(text, context, (*self.trail, path))))
+        return None
+
+
+def _partners(tokens: list[Token]) -> dict[int, int]:
+    """For each brace that opens, the one that closes it."""
+    partners: dict[int, int] = {}
+    waiting: list[int] = []
+    for number, token in enumerate(tokens):
+        if token.kind == "{":
+            waiting.append(number)
+        elif token.kind == "}" and waiting:
+            partners[waiting.pop()] = number
+    return partners
+
+
+def _without_returns(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem | None]:
+    """The tokens without the carriage returns of a file with CRLF line ends, which these daemons refuse."""
+    kept: list[Token] = []
+    problem = None
+    for number, token in enumerate(tokens):
+        last = number + 1 == len(tokens) or tokens[number + 1].kind == "newline"
+        if last and token.kind == "bad" and token.value == "\r":
+            problem = problem or Problem("the line ends in a carriage return, which is refused", token.span, mend="")
+        else:
+            kept.append(token)
+    return tuple(kept), problem
+
+
+def _unfit(tokens: Sequence[Token]) -> Problem | None:
+    for token in tokens:
+        if len(token.value) > LONGEST_STRING:
+            return Problem(f"string too long: more than {LONGEST_STRING} characters", token.span)
+        if token.kind == "string" and "\0" in token.value:
+            return Problem("a quoted string holds a NUL byte", token.span)
+    return None
+
+
+def _glued(token: Token) -> Problem:
+    return Problem(f'expected a new line, found "{token.value}"', token.span, mend="\n" + token.span.chars)
+
+
+def _unread(written: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...] = ()) -> Statement:
+    return Statement("unread", written, seen, None, problem)
+
+
+def explain(seen: Sequence[Token], mismatch: Mismatch, refused: bool = True) -> Problem:
+    """What was expected where, in words, at the token that did not fit."""
+    at = mismatch.at
+    after = f' after "{seen[at - 1].value}"' if at > 0 and seen[at - 1].kind != "newline" else ""
+    if at < len(seen):
+        found = "a new line" if seen[at].kind == "newline" else f'"{seen[at].value}"'
+        return Problem(f"expected {mismatch.expected}{after}, found {found}", seen[at].span, refused)
+    return Problem(f"expected {mismatch.expected}{after}, found the end of the line", seen[-1].span, refused)
