@@ -38,13 +38,13 @@ class Lexicon:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """One match a token, or a stretch of blanks; the name of the group that matched is the kind."""
+        """One match a token with the blanks before it; the name of the group that matched is the kind."""
         stop = r"\s" + self.stop
         operators = "|".join(re.escape(operator) for operator in self.operators) or r"(?!)"
         number = rf"-?[0-9]+(?={self.number_end})"
         return re.compile(
-            rf"(?P<blank>{BLANK}+)"
-            rf"|(?P<newline>\n)"
+            rf"{BLANK}*+"
+            rf"(?:(?P<newline>\n)"
             rf"|(?P<comment>{COMMENT})"
             rf'|(?P<string>"(?:[^"\\]|\\"?+)*+"|\'(?:[^\'\\]|\\\'?+)*+\')'  # only a quote is escaped from closing
             rf"|(?P<number>{number})"
@@ -52,6 +52,7 @@ class Lexicon:
             rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[^{stop}\\]|\\\\)*)"
             rf"|(?P<operator>{operators})"
             rf"|(?P<bad>[\s\S])"
+            rf"|(?P<end>\Z))"
         )
 
 
@@ -104,10 +105,10 @@ def _scan(chars: str, lexicon: Lexicon, at: int) -> list[tuple[str, str, int, in
         if match is None:  # the pattern's last branch takes any character
             raise AssertionError(at)
         kind = match.lastgroup or "bad"
-        start, at = at, match.end()
-        if kind in ("blank", "comment"):
+        start, at = match.span(kind)
+        if kind in ("comment", "end"):
             continue
-        value = match.group()
+        value = chars[start:at]
         if kind == "word":
             value = unescape(value)
             if value in keywords:

@@ -1,0 +1,278 @@
+"""pf.conf: splits the file into statements, puts in macros, follows includes, and goes on after what pfctl refuses.
+
+Source: yylex(), lgetc() and the productions of pfctl's parse.y 1.719 (2025-09); each lexical rule is in the tests.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+
+from mailaudit.parsers.grammar import Mismatch
+from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS, NESTING
+from mailaudit.parsers.pf_messages import bad_token, mismatch
+from mailaudit.parsers.tokens import TRIVIA, Lexicon, Macro, Undefined, expand, tokenise, too_deep
+from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
+from mailaudit.text import Text
+
+LEXICON = Lexicon(KEYWORDS, stop=r"(){}<>!=/#,\x00-\x20\x7f-\U0010ffff")  # bytes beyond ASCII belong in quotes and comments
+LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
+DEEPEST_INCLUDE = 32
+MOST_INCLUDES = 1000
+_BEGINNINGS = frozenset("pass block match set anchor table queue antispoof include load".split())
+_IN_ANCHOR = frozenset(("rule", "anchor", "table", "include"))
+_BEFORE_LIST = frozenset("on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to".split())
+_NO_SENSE = Template("unread", ())
+
+
+def parse(text: Text, include: Include) -> Tree:
+    """The tree of a ruleset and of the files that it includes or loads into anchors."""
+    return _File(_Reading(include), text, (text.path,)).tree()
+
+
+LANGUAGE = Language("pf", parse, TRIVIA, ("/etc/pf.conf",))
+
+
+@dataclass
+class _Reading:
+    """What lasts over included files."""
+
+    include: Include
+    macros: dict[str, Macro] = field(default_factory=dict)
+    budget: list[int] = field(default_factory=lambda: [MOST_INCLUDES])
+
+
+@dataclass
+class _Block:
+    """An anchor that is being read: its header and what stands in its body so far."""
+
+    header: Statement | None = None
+    body: list[Statement] = field(default_factory=list)
+
+
+class _File:
+    """One file on its way from tokens to statements."""
+
+    def __init__(self, reading: _Reading, text: Text, trail: tuple[str, ...]) -> None:
+        self.reading = reading
+        self.text = text
+        self.trail = trail
+        self.tokens = tokenise(text, LEXICON)
+        self.included: list[Included] = []
+        self.blocks = [_Block()]
+
+    def tree(self) -> Tree:
+        at = 0
+        tokens = self.tokens
+        size = len(tokens)
+        while at < size:
+            kind = tokens[at].kind
+            if kind == "newline":
+                at += 1
+            elif kind == "}" and len(self.blocks) > 1:
+                at = self._close(at)
+            else:
+                at = self._statement(at)
+        while len(self.blocks) > 1:
+            self._never_closed()
+        return Tree("pf", self.text, tuple(self.blocks[0].body), tuple(self.included))
+
+    def _statement(self, at: int) -> int:
+        """Read the statement that begins at a token; the number of the token after it."""
+        end, opens = self._extent(at)
+        statement = self._read(tuple(self.tokens[at:end]))
+        if opens:
+            self.blocks.append(_Block(replace(statement, is_block=True)))
+        else:
+            self.blocks[-1].body.append(statement)
+        return end
+
+    def _extent(self, at: int) -> tuple[int, bool]:
+        """The number of the token after a statement, and whether an anchor's body begins there.
+
+        Newlines are part of lists in braces; a list that is not closed ends where another statement seems to begin.
+        """
+        tokens = self.tokens
+        is_anchor = tokens[at].kind == "anchor"
+        depth = 0
+        for number in range(at, len(tokens)):
+            kind = tokens[number].kind
+            if kind == "newline":
+                if depth == 0 or self._begins(number + 1):
+                    return number, False
+            elif kind == "{":
+                if is_anchor and depth == 0 and tokens[number - 1].kind not in _BEFORE_LIST and self._ends_line(number):
+                    return number + 1, True
+                depth += 1
+            elif kind == "}" and depth:
+                depth -= 1
+        return len(tokens), False
+
+    def _ends_line(self, number: int) -> bool:
+        return number + 1 == len(self.tokens) or self.tokens[number + 1].kind == "newline"
+
+    def _begins(self, number: int) -> bool:
+        """True if a statement seems to begin at a token."""
+        tokens = self.tokens
+        if number + 1 >= len(tokens):
+            return False
+        token = tokens[number]
+        return token.kind in _BEGINNINGS or (token.is_string and tokens[number + 1].kind == "=")
+
+    def _close(self, at: int) -> int:
+        """The brace that closes an anchor; whatever follows on its line is not read."""
+        block = self.blocks.pop()
+        assert block.header is not None
+        closed = replace(block.header, body=tuple(block.body), close=(self.tokens[at],))
+        self.blocks[-1].body.append(closed)
+        end = at + 1
+        while end < len(self.tokens) and self.tokens[end].kind != "newline":
+            end += 1
+        if end > at + 1:
+            rest = tuple(self.tokens[at + 1 : end])
+            message = f'expected the end of the line after "}}", found "{rest[0].value}"'
+            self.blocks[-1].body.append(_unread(rest, Problem(message, rest[0].span)))
+        return end
+
+    def _never_closed(self) -> None:
+        block = self.blocks.pop()
+        assert block.header is not None
+        problem = Problem('the "{" of this anchor is never closed', block.header.tokens[-1].span)
+        header = replace(block.header, body=tuple(block.body), problem=block.header.problem or problem)
+        self.blocks[-1].body.append(header)
+
+    def _read(self, tokens: tuple[Token, ...]) -> Statement:
+        macros = self.reading.macros
+        if too_deep(tokens) is not None:
+            return _too_deep(tokens)
+        if self._is_definition(tokens):  # the name is no place for a macro, the value may hold some
+            value = expand(tokens[2:], macros, LEXICON)
+            seen = value if isinstance(value, Undefined) else (*tokens[:2], *value)
+        else:
+            seen = expand(tokens, macros, LEXICON)
+        if isinstance(seen, Undefined):
+            return _unread(tokens, _undefined(seen.use))
+        statement = _understood(tokens, seen)
+        if len(self.blocks) > 1 and statement.kind not in _IN_ANCHOR and statement.problem is None:
+            message = f'"{tokens[0].value}" cannot stand inside an anchor, only rules, tables, anchors and includes'
+            return replace(statement, kind="unread", template=None, problem=Problem(message, statement.span))
+        return self._act(statement)
+
+    def _is_definition(self, tokens: tuple[Token, ...]) -> bool:
+        return len(tokens) > 2 and tokens[1].kind == "=" and tokens[0].is_string
+
+    def _act(self, statement: Statement) -> Statement:
+        """Do what a statement tells the reader itself to do: define a macro, include a file."""
+        if statement.kind == "macro":
+            name, _, *parts = statement.seen
+            if any(char.isspace() for char in name.value[1:]):
+                return replace(statement, problem=Problem("a macro's name cannot contain white space", name.span))
+            self.reading.macros[name.value] = Macro.of(name, [_plain(part) for part in parts])
+        elif statement.kind == "include":
+            return self._include(statement, statement.seen[1], self.reading)
+        elif statement.kind == "load":
+            fresh = _Reading(self.reading.include, budget=self.reading.budget)  # pfctl forgets macros before it loads anchors
+            return self._include(statement, statement.seen[4], fresh)
+        return statement
+
+    def _include(self, statement: Statement, name: Token, reading: _Reading) -> Statement:
+        path = posixpath.normpath(posixpath.join("/", name.value))  # /etc/rc runs pfctl in the root directory
+        if path in self.trail or len(self.trail) > DEEPEST_INCLUDE:
+            self.included.append(Included(path, name.span, None, "it includes itself"))
+            return replace(statement, kind="unread", template=None, problem=Problem(f"{path} includes itself", name.span))
+        reading.budget[0] -= 1
+        if reading.budget[0] < 0:
+            problem = Problem(f"more than {MOST_INCLUDES} included files", name.span, refused=False)
+            return replace(statement, kind="unread", template=None, problem=problem)
+        text = reading.include(path)
+        if text is None:
+            self.included.append(Included(path, name.span, None, "it is not there or was not read"))
+        else:
+            tree = _File(reading, text, (*self.trail, path)).tree()
+            self.included.append(Included(path, name.span, tree))
+        return statement
+
+
+def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement:
+    """The statement as the grammar reads it; where only a comma or a carriage return is wrong, as if that were not there."""
+    if not seen:  # macros that hold nothing
+        return Statement("empty", tokens, seen, _NO_SENSE)
+    problem = _lexical(tokens, seen)
+    read = GRAMMAR.read(seen) if problem is None else None
+    if isinstance(read, Template):
+        return Statement(read.kind, tokens, seen, read)
+    mended = _without_stray(seen)
+    if len(mended) < len(seen) and mended:
+        again = GRAMMAR.read(mended)
+        if isinstance(again, Template) and not any(token.kind == "bad" for token in mended):
+            return Statement(again.kind, tokens, mended, again, _stray(seen, mended))
+    if problem is None:
+        assert isinstance(read, Mismatch)
+        problem = mismatch(read, seen, tokens, too_nested=_nesting(seen) > NESTING)
+    return _unread(tokens, problem, seen)
+
+
+def _lexical(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Problem | None:
+    long = tokens[-1].end - tokens[0].start > LONGEST_WORD
+    for token in seen:
+        if token.kind == "bad":
+            return bad_token(token)
+        if long and len(token.value) > LONGEST_WORD:
+            return Problem(f"a word of more than {LONGEST_WORD} characters", token.span)
+        if token.kind == "string" and "\0" in token.value:
+            return Problem("a NUL character in a quoted string", token.span)
+    return None
+
+
+_STRAY_BEFORE = frozenset(("newline", ",", "}"))
+
+
+def _without_stray(seen: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The tokens without commas that separate nothing, carriage returns at line ends, and a byte order mark."""
+    kept = []
+    for number, token in enumerate(seen):
+        following = seen[number + 1].kind if number + 1 < len(seen) else "newline"
+        comma = token.kind == "," and (following in _STRAY_BEFORE or (number and seen[number - 1].kind == "{"))
+        mark = token.kind == "bad" and (
+            (token.value == "\r" and following == "newline") or (token.value == "\ufeff" and token.start == 0)
+        )
+        if not comma and not mark:
+            kept.append(token)
+    return tuple(kept)
+
+
+def _stray(seen: tuple[Token, ...], mended: tuple[Token, ...]) -> Problem:
+    left = set(map(id, mended))
+    gone = next(token for token in seen if id(token) not in left)
+    if gone.kind == ",":
+        return Problem('a "," must be followed by another item on the same line', gone.span, mend="")
+    return replace(bad_token(gone), mend="")
+
+
+def _nesting(seen: tuple[Token, ...]) -> int:
+    depth = deepest = 0
+    for token in seen:
+        depth += {"{": 1, "}": -1}.get(token.kind, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _plain(token: Token) -> Token:
+    """A number as parse.y prints it into a macro: 007 is 7."""
+    if token.kind != "number":
+        return token
+    return Token("word", str(int(token.value)), token.text, token.start, token.end, token.via)
+
+
+def _unread(tokens: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...] = ()) -> Statement:
+    return Statement("unread", tokens, seen, None, problem)
+
+
+def _too_deep(tokens: tuple[Token, ...]) -> Statement:
+    token = too_deep(tokens)
+    assert token is not None
+    return _unread(tokens, Problem("braces nested too deeply to be read", token.span, refused=False))
+
+
+def _undefined(use: Token) -> Problem:
+    return Problem(f'the macro "{use.value}" is not defined before it is used', use.span)

@@ -1,0 +1,64 @@
+"""What to say of a statement that pfctl refuses, in the words of pf.conf(5)."""
+
+from __future__ import annotations
+
+from mailaudit.parsers.grammar import Mismatch
+from mailaudit.parsers.tree import Problem, Token
+from mailaudit.text import Span
+
+_END = "the end of the statement"
+_ORDER = "in|out, log, quick, on, inet|inet6, proto, from, to, then the options"
+_ORDERED = frozenset("in out log quick on inet inet6 proto from os to all".split())
+_OLD = {
+    "scrub": 'scrub rules are gone since OpenBSD 4.6; it is "match ... scrub (...)" now',
+    "nat": 'nat rules are gone since OpenBSD 4.7; it is "match out ... nat-to ..." now',
+    "rdr": 'rdr rules are gone since OpenBSD 4.7; it is "match in ... rdr-to ..." now',
+    "binat": 'binat rules are gone since OpenBSD 4.7; it is "match ... binat-to ..." now',
+    "altq": 'altq is gone since OpenBSD 5.5; it is "queue ... bandwidth ..." now',
+}
+
+
+def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...], *, too_nested: bool) -> Problem:
+    """The problem of a statement that the grammar could not read."""
+    token = seen[found.at] if found.at < len(seen) else None
+    if too_nested:
+        return Problem("lists nested too deeply to be read", (token or tokens[-1]).span, refused=False)
+    first = seen[0]
+    if first.is_string and found.at <= 1 and (len(seen) < 2 or seen[1].kind != "="):
+        message = _OLD.get(first.value, f'"{first.value}" begins no statement of pf.conf(5)')
+        return Problem(message, first.span)
+    after = f' after "{_shown(seen[found.at - 1])}"' if found.at else ""
+    what = "the end of the line" if token is None or token.kind == "newline" else f'"{_shown(token)}"'
+    span = token.span if token is not None else _end_of(tokens)
+    if found.expected != _END:
+        return Problem(f"expected {found.expected}{after}, found {what}", span)
+    if token is not None and token.kind in _ORDERED:
+        return Problem(f'"{token.kind}" cannot stand{after}; the order is {_ORDER}', span)
+    return Problem(f"{what} cannot stand{after}", span)
+
+
+def bad_token(token: Token) -> Problem:
+    """The problem of characters that are no token."""
+    value = token.value
+    if value == "\r":
+        return Problem("a carriage return: pfctl reads no files with Windows line ends", token.span)
+    if value == "\ufeff":
+        return Problem("a byte order mark: pfctl reads plain text only", token.span)
+    if value[:1] in ("'", '"'):
+        return Problem("this quoted string is never closed", token.span)
+    if value.startswith("$"):
+        return Problem(f'the macro "{value[1:]}" stands inside the value of another, where macros are not put in', token.span)
+    if value > "\x7e" and len(value) == 1:
+        return Problem("characters beyond ASCII may stand in quotes and comments only", token.span)
+    if value == "\\":
+        return Problem("a backslash that joins nothing", token.span, refused=False)
+    return Problem(f"{value!r} means nothing here", token.span)
+
+
+def _shown(token: Token) -> str:
+    return token.value if token.kind != "newline" else "the end of the line"
+
+
+def _end_of(tokens: tuple[Token, ...]) -> Span:
+    """The last written token: what is missing should follow it."""
+    return tokens[-1].span
