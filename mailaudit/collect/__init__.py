@@ -1,0 +1,1 @@
+"""The worlds that answer questions: the only I/O of an audit."""

@@ -1,0 +1,146 @@
+"""Finds the hosts in a target: one root, a repository with several at any depth, or an archive of either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailaudit.collect.archive import read_archive
+from mailaudit.collect.directory import Directory, RefusedError, glob, look
+from mailaudit.collect.folder import FolderDirectory, folder_world
+from mailaudit.collect.memory import MemoryDirectory, memory_world
+from mailaudit.collect.root import Metadata, RootWorld, own_file, with_settings
+from mailaudit.collect.world import TargetError
+
+KNOWN = (
+    "/etc/pf.conf",
+    "/etc/mail/smtpd.conf",
+    "/etc/dovecot/*.conf",
+    "/etc/acme-client.conf",
+    "/etc/httpd.conf",
+    "/etc/rspamd/local.d/*",
+)
+"""The files one of which makes a directory a host root (contract, section 6)."""
+MAX_DEPTH = 64  # directories, one in another
+MAX_LOOKED = 200_000  # entries that are looked at in search of roots
+
+
+@dataclass
+class Roots:
+    """The hosts of a target, in the order of their paths, and what could not be looked at on the way."""
+
+    worlds: list[RootWorld] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Search:
+    errors: list[str]
+    looked: int = 0
+
+    def roots(self, directory: Directory, path: str = "", depth: int = 0) -> Iterator[str]:
+        """The paths of the host roots in a directory, itself included; what lies in a root is not searched."""
+        if is_root(directory):
+            yield path
+            return
+        if depth == MAX_DEPTH:
+            self.errors.append(f"{path} is nested more than {MAX_DEPTH} directories deep; it was not searched")
+            return
+        for name in self._below(directory, path):
+            try:
+                inside = directory.enter(name)
+            except OSError as error:
+                self.errors.append(f"{path}/{name} could not be searched: {(error.strerror or str(error)).lower()}")
+                continue
+            try:
+                yield from self.roots(inside, f"{path}/{name}", depth + 1)
+            finally:
+                inside.close()
+
+    def _below(self, directory: Directory, path: str) -> list[str]:
+        try:
+            names = sorted(name for name in directory.names() if not name.startswith("."))
+        except OSError as error:
+            self.errors.append(f"{path or '/'} could not be searched: {(error.strerror or str(error)).lower()}")
+            return []
+        self.looked += len(names)
+        if self.looked > MAX_LOOKED:
+            raise TargetError(f"more than {MAX_LOOKED} files to search for host roots; name the roots themselves", 2)
+        found = []
+        for name in names:
+            stat = directory.look(name)
+            if stat is not None and stat.type == "directory":
+                found.append(name)
+        return found
+
+
+def is_root(directory: Directory) -> bool:
+    """True if a directory is a host root. A known file that cannot be looked at is there all the same."""
+    try:
+        if directory.look("etc") is None:
+            return False
+        return any(glob(directory, pattern) if "*" in pattern else look(directory, pattern).stat for pattern in KNOWN)
+    except (RefusedError, OSError):
+        return True
+
+
+def find_worlds(target: str, *, online: bool = False) -> Roots:
+    """The worlds of a path: a host root, a repository with several, a snapshot, a tar archive, or `/`.
+
+    Raises `TargetError` with code 2 if there is no such path or it is neither directory nor archive, 3 if nothing known is in
+    it, 4 if it cannot be read; `RecordingError` for an answers.json that is not as it must be.
+    """
+    path = Path(target)
+    try:
+        if path.is_dir():
+            return _of_folder(path, target, online)
+        if path.is_file():
+            return _of_archive(path, target)
+        there = path.exists() or path.is_symlink()
+    except OSError as error:
+        raise TargetError(f"{target}: {(error.strerror or str(error)).lower()}", 4) from error
+    except RefusedError as error:
+        raise TargetError(f"{target}: {error}", 4) from error
+    except ValueError:
+        there = False
+    what = "is neither a directory nor a tar archive" if there else "does not exist"
+    raise TargetError(f"{target} {what}", 2)
+
+
+def _of_folder(path: Path, target: str, online: bool) -> Roots:
+    found = Roots()
+    top = FolderDirectory.at(path)
+    toml = own_file(top, "mailaudit.toml")
+    settings = None if toml is None else (str(path / "mailaudit.toml"), toml)
+    for below in _Search(found.errors).roots(top):
+        root = path / below.strip("/") if below else path
+        world = folder_world(root, target if not below else str(root), online=online)
+        found.worlds.append(with_settings(world, settings))
+    return _some(found, target)
+
+
+def _of_archive(path: Path, target: str) -> Roots:
+    archive = read_archive(path)
+    found = Roots(errors=archive.refused)
+    top = MemoryDirectory(archive.root)
+    toml = own_file(top, "mailaudit.toml")
+    settings = None if toml is None else (f"{target}:mailaudit.toml", toml)
+    metadata = Metadata.ARCHIVED if archive.modes else Metadata.NOTHING
+    for below in _Search(found.errors).roots(top):
+        directory = top
+        for name in below.strip("/").split("/") if below else ():
+            directory = directory.enter(name)
+        name = below.rsplit("/", 1)[-1] or path.name.split(".", 1)[0] or path.name
+        world = memory_world(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
+        found.worlds.append(with_settings(world, settings))
+    return _some(found, target)
+
+
+def _some(found: Roots, target: str) -> Roots:
+    if found.worlds:
+        return found
+    if found.errors:
+        raise TargetError(f"{target}: no host root was found, and not all could be searched: {'; '.join(found.errors)}", 4)
+    known = ", ".join(pattern.removeprefix("/etc/") for pattern in KNOWN)
+    raise TargetError(f"{target}: nothing to audit: no etc/ that holds one of {known}", 3)
