@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailaudit.parsers import accounts, acme, aliases, credentials, httpd, smtpd
+from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, smtpd
 from mailaudit.parsers.tree import Language
 
 _ALL: tuple[Language, ...] = (
@@ -13,6 +13,7 @@ _ALL: tuple[Language, ...] = (
     aliases.TABLE,
     aliases.VIRTUALS,
     credentials.LANGUAGE,
+    dovecot.LANGUAGE,
     httpd.LANGUAGE,
     smtpd.LANGUAGE,
 )
