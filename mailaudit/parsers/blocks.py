@@ -5,7 +5,7 @@ Source: the `grammar`, `optnl`, `nl` and `include` productions that parse.y of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailaudit.parsers.grammar import Grammar, Mismatch
@@ -284,3 +284,16 @@ def explain(seen: Sequence[Token], mismatch: Mismatch, refused: bool = True) -> 
         found = "a new line" if seen[at].kind == "newline" else f'"{seen[at].value}"'
         return Problem(f"expected {mismatch.expected}{after}, found {found}", seen[at].span, refused)
     return Problem(f"expected {mismatch.expected}{after}, found the end of the line", seen[-1].span, refused)
+
+
+def unfold(tree: Tree, statements: Sequence[Statement] | None = None) -> Iterator[tuple[Statement, Tree]]:
+    """Statements in the order the daemon reads them, an included file's in the place of its include; each with its file."""
+    included = {(each.at.path, each.at.start): each.tree for each in tree.included}
+    for statement in tree.statements if statements is None else statements:
+        if statement.kind != "include" or statement.template is None:
+            yield statement, tree
+            continue
+        name = statement.node.leaves()[-1]
+        inner = included.get((name.text.path, name.start))
+        if inner is not None and statement.problem is None:
+            yield from unfold(inner)
