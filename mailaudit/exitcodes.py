@@ -45,7 +45,7 @@ class ExitCode(IntEnum):
         "all that was selected was evaluated, and nothing at or above `--fail-on` was found (waived findings do not count)",
     )
 
-    def __new__(cls, value: int, short: str, meaning: str) -> Self:
+    def __new__(cls, value: int, short: str = "", meaning: str = "") -> Self:
         """Make a member of its number; the words are attributes."""
         member = int.__new__(cls, value)
         member._value_ = value

@@ -43,6 +43,10 @@ class Text:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def line_start(self, number: int) -> int:
+        """The offset of the first character of line `number` (from 1)."""
+        return self._line_starts[number - 1]
+
     def line(self, number: int) -> str:
         """The characters of line `number` (from 1) without its newline."""
         start = self._line_starts[number - 1]

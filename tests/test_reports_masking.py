@@ -34,8 +34,15 @@ def test_secrets_that_overlap_are_one_mask() -> None:
     assert Mask([("a", "abcdefgh"), ("b", "efghijkl")])("x abcdefghijkl y") == "x {{masked:a}} y"
 
 
-def test_a_password_hash_is_masked_though_nobody_named_it() -> None:
-    hashed = "$2b$10$abcdefghijklmnopqrstuuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
+@pytest.mark.parametrize(
+    "hashed",
+    [
+        "$2b$10$abcdefghijklmnopqrstuuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe",
+        "{SHA512-CRYPT}$6$rounds=5000$abcdefgh$ijklmnopqrstuvwxyz",
+        "{PLAIN}hunter2",
+    ],
+)
+def test_a_password_hash_is_masked_though_nobody_named_it(hashed: str) -> None:
     assert Mask()(f"u:{hashed}:x") == "u:{{masked:hash}}:x"
 
 
@@ -43,8 +50,8 @@ def test_a_password_hash_is_masked_though_nobody_named_it() -> None:
     ("written", "masked"),
     [
         (f"queue encryption {KEY}", "queue encryption {{masked:queue-encryption}}"),
-        (f'queue encryption key "{KEY} x" y', 'queue encryption key {{masked:queue-encryption}}" y'),
-        ('enable_password = "q1";', 'enable_password = {{masked:enable_password}}";'),
+        (f'queue encryption key "{KEY} x" y', 'queue encryption key "{{masked:queue-encryption}}" y'),
+        ('enable_password = "q1";', 'enable_password = "{{masked:enable_password}}";'),
         ("srs key abc", "srs key {{masked:srs-key}}"),
         ('queue encryption "{{generate:hex16}}"', 'queue encryption "{{generate:hex16}}"'),
     ],

@@ -7,11 +7,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
+from mailaudit.text import Text
+
 _SPLIT = re.compile(r"\\\r?\n|\r?\n|\\")  # what a daemon drops inside a quoted value: it may stand in the middle of a secret
-_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{16,}")
+_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{16,}|(?<!\{)\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+")
 _NAMED = re.compile(  # a second net, for statements that no model could read: what these words set is never shown
     r"\b(queue\s+encryption|srs\s+key|(?:enable_|bind_)?password|secret)\b(?:\s+(?:key|backup)\b)*\s*=?\s*"
-    r"(?P<secret>\"[^\"\n{][^\"\n]*|[^\s\"{;=#][^\s\";]*)"
+    r"(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#][^\s\";]*))"
 )
 _SHORT = 6  # a shorter secret is masked only where it stands alone: "root" must not blot out half a report
 
@@ -25,6 +27,7 @@ class Mask:
     def __init__(self, secrets: Iterable[tuple[str, str]] = ()) -> None:
         values = {_SPLIT.sub("", value): kind for kind, value in secrets}
         values.pop("", None)
+        self._files: dict[Text, list[tuple[int, int, str]]] = {}
         self._values = sorted(values.items(), key=lambda each: (-len(each[0]), each))
 
     def spans(self, chars: str, *, written: bool = False) -> list[tuple[int, int, str]]:
@@ -32,15 +35,21 @@ class Mask:
 
         In a file's own characters (`written`) what follows a word such as `password` is taken for a secret as well.
         """
-        found = [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars else []
+        found = [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars or "}" in chars else []
         if written:
-            found += [(*match.span("secret"), re.sub(r"\W+", "-", match[1])) for match in _NAMED.finditer(chars)]
+            found += [_named(match) for match in _NAMED.finditer(chars)]
         if not self._values:
             return _merged(found)
         flat, gaps = _flatten(chars)
         for value, kind in self._values:
             found += [(gaps.before(at), gaps.before(at + len(value) - 1) + 1, kind) for at in _places(flat, value)]
-        return _merged(found)
+        return _merged(reversed(found))
+
+    def in_file(self, text: Text) -> list[tuple[int, int, str]]:
+        """Where secrets stand in a file, looked for once."""
+        if text not in self._files:
+            self._files[text] = self.spans(text.chars, written=True)
+        return self._files[text]
 
     def __call__(self, chars: str, *, written: bool = False) -> str:
         """The characters with every secret masked."""
@@ -50,6 +59,10 @@ class Mask:
             out += (chars[at:start], mask)
             at = end
         return "".join((*out, chars[at:])) if out else chars
+
+
+def _named(match: re.Match[str]) -> tuple[int, int, str]:
+    return *match.span("quoted" if match["quoted"] else "bare"), re.sub(r"\W+", "-", match[1])
 
 
 class _Gaps:
@@ -83,10 +96,10 @@ def _is_word(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
-def _merged(found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Overlapping places become one, named after the longest secret that begins there."""
+def _merged(found: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Overlapping places become one, named after the longest secret that begins there, or else the first found."""
     merged: list[tuple[int, int, str]] = []
-    for start, end, kind in sorted(found, key=lambda each: (each[0], -each[1], each[2])):
+    for start, end, kind in sorted(found, key=lambda each: (each[0], -each[1])):
         if merged and start < merged[-1][1]:
             before = merged[-1]
             merged[-1] = (before[0], max(before[1], end), before[2])

@@ -1,0 +1,1 @@
+"""What people read: reports, rule pages and parse annotations for a terminal of any width, with or without colour."""

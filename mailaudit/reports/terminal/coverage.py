@@ -1,0 +1,48 @@
+"""How much of each file was read, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailaudit.findings import Coverage, FileStatus
+from mailaudit.reports.terminal.paper import Paper
+
+MANY = 5  # places of unread statements that are named
+
+
+def files(paper: Paper, coverage: Sequence[Coverage]) -> None:
+    """One line for each file that is there, then those that are not."""
+    there = sorted((each for each in coverage if each.status is not FileStatus.MISSING), key=lambda each: each.path)
+    missing = sorted(each.path for each in coverage if each.status is FileStatus.MISSING)
+    if not coverage:
+        return
+    paper.line(("files", "bold"))
+    names = [paper.clean(each.path) for each in there]
+    width = max((len(name) for name in names), default=0)
+    narrow = width + 30 > paper.width
+    for name, each in zip(names, there, strict=True):
+        told = paper.clean(status(each))
+        style = "" if each.status in (FileStatus.READ, FileStatus.IGNORED) else "yellow"
+        if narrow:
+            paper.wrapped(f"{name}: {told}", "  ", "    ", style)
+        else:
+            paper.wrapped(told, f"  {name:<{width}}  ", " " * (width + 4), style)
+    if missing:
+        paper.wrapped(f"not there: {paper.clean(', '.join(missing))}", "  ", "    ")
+    paper.blank()
+
+
+def status(coverage: Coverage) -> str:
+    """How far a file was read, in words: `7/8 statements; the daemon refuses line 3`."""
+    if coverage.status in (FileStatus.UNREADABLE, FileStatus.MISSING, FileStatus.IGNORED):
+        return f"{coverage.status}{': ' if coverage.detail else ''}{coverage.detail}"
+    read = max(coverage.statements - len(coverage.unread), 0)
+    parts = [f"{read}/{coverage.statements} statements"]
+    if coverage.unread:
+        lines = list(dict.fromkeys(span.line for span, _ in coverage.unread))
+        named = ", ".join(map(str, lines[:MANY])) + (f" and {len(lines) - MANY} more" if len(lines) > MANY else "")
+        refused = "the daemon refuses" if coverage.status is FileStatus.REFUSED else "not read:"
+        parts.append(f"{refused} line{'s' * (len(lines) != 1)} {named}")
+    if coverage.detail:
+        parts.append(coverage.detail)
+    return "; ".join(parts)
