@@ -180,7 +180,7 @@ def _mib(size: int) -> str:
 
 
 def glob(root: Directory, pattern: str) -> tuple[str, ...]:
-    """List the paths that match a glob of `*`, `?` and `[]`, sorted. As in glob(3), a leading dot is matched only by a dot."""
+    """List the paths that match a glob of `*`, `?` and `[]`, sorted; only a dot matches a leading dot."""
     parts = components(pattern)
     found = [""]
     for part in parts:

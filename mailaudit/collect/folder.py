@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mailaudit.collect.directory import MAX_FILE, RefusedError
-from mailaudit.collect.root import Metadata, RootWorld, host_name, own_file
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file
 from mailaudit.questions import Stat
 from mailaudit.recording import ANSWERS, parse_answers
 
@@ -112,24 +112,25 @@ def _group(number: int) -> str:
         return str(number)
 
 
-def folder_world(root: Path, target: str | None = None, *, online: bool = False) -> RootWorld:
+class FolderWorld(RootWorld):
     """The world of a host root, a snapshot, or `/`, this machine itself.
 
     Raises `RecordingError` if its answers.json is not as it must be, `RefusedError` if that or its mailaudit.toml cannot be read.
     """
-    directory = FolderDirectory.at(root)
-    resolved = root.resolve()
-    this_machine = resolved == Path("/")
-    data = own_file(directory, ANSWERS)
-    record = None if data is None else parse_answers(data, str(root / ANSWERS))
-    toml = own_file(directory, "mailaudit.toml")
-    return RootWorld(
-        directory=directory,
-        record=record,
-        host=host_name(directory, record, resolved.name or socket.gethostname()),
-        target=str(root) if target is None else target,
-        metadata=Metadata.OWN if this_machine else Metadata.NOTHING,
-        online=online,
-        root=root,
-        settings=None if toml is None else (str(root / "mailaudit.toml"), toml),
-    )
+
+    def __init__(self, root: Path, target: str | None = None, *, online: bool = False) -> None:
+        directory = FolderDirectory.at(root)
+        resolved = root.resolve()
+        data = own_file(directory, ANSWERS)
+        record = None if data is None else parse_answers(data, str(root / ANSWERS))
+        toml = own_file(directory, SETTINGS)
+        super().__init__(
+            directory=directory,
+            record=record,
+            host=host_name(directory, record, resolved.name or socket.gethostname()),
+            target=str(root) if target is None else target,
+            metadata=Metadata.OWN if resolved == Path("/") else Metadata.NOTHING,
+            online=online,
+            root=root,
+            settings=None if toml is None else (str(root / SETTINGS), toml),
+        )

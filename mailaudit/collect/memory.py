@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mailaudit.collect.directory import MAX_FILE, RefusedError
-from mailaudit.collect.root import Metadata, RootWorld, host_name, own_file
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file
 from mailaudit.questions import Stat
 from mailaudit.recording import ANSWERS, parse_answers
 
@@ -80,21 +80,18 @@ def place(root: Entry, parts: list[str], entry: Entry) -> None:
     at.below[parts[-1]] = entry
 
 
-def memory_world(
-    directory: MemoryDirectory,
-    host: str,
-    target: str,
-    metadata: Metadata = Metadata.NOTHING,
-) -> RootWorld:
-    """The world of a root in memory; a record that lies in it is read. Raises as `folder_world` does."""
-    data = own_file(directory, ANSWERS)
-    record = None if data is None else parse_answers(data, f"{target}/{ANSWERS}")
-    toml = own_file(directory, "mailaudit.toml")
-    return RootWorld(
-        directory=directory,
-        record=record,
-        host=host_name(directory, record, host),
-        target=target,
-        metadata=metadata,
-        settings=None if toml is None else (f"{target}/mailaudit.toml", toml),
-    )
+class MemoryWorld(RootWorld):
+    """The world of a root in memory; a record that lies in it is read. Raises as `FolderWorld` does."""
+
+    def __init__(self, directory: MemoryDirectory, host: str, target: str, metadata: Metadata = Metadata.NOTHING) -> None:
+        data = own_file(directory, ANSWERS)
+        record = None if data is None else parse_answers(data, f"{target}/{ANSWERS}")
+        toml = own_file(directory, SETTINGS)
+        super().__init__(
+            directory=directory,
+            record=record,
+            host=host_name(directory, record, host),
+            target=target,
+            metadata=metadata,
+            settings=None if toml is None else (f"{target}/{SETTINGS}", toml),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,6 +24,7 @@ from mailaudit.questions import (
 from mailaudit.recording import Recording
 from mailaudit.snapshot import unanswered
 
+SETTINGS = "mailaudit.toml"
 MADE_ON_THE_HOST = (
     "/etc/passwd",
     "/etc/master.passwd",
@@ -58,7 +59,7 @@ class Metadata(Enum):
 
 @dataclass
 class RootWorld:
-    """A world that answers from a directory and a record. Built by `FolderWorld`, `TarWorld` and `MemoryWorld`."""
+    """A world that answers from a directory and a record. `FolderWorld` and `MemoryWorld` say from which."""
 
     directory: Directory
     record: Recording | None
@@ -174,9 +175,6 @@ def host_name(directory: Directory, record: Recording | None, otherwise: str) ->
 def own_file(directory: Directory, name: str) -> bytes | None:
     """A file of mailaudit's own that lies beside etc/, or None; raises `RefusedError` where it cannot be read."""
     spot, data = read(directory, f"/{name}")
+    if spot.stat is None and spot.linked:
+        raise RefusedError(f"/{name} is a symbolic link to {spot.path}, which is not in this root")
     return data if spot.stat is not None else None
-
-
-def with_settings(world: RootWorld, settings: tuple[str, bytes] | None) -> RootWorld:
-    """The world with the settings of the repository it lies in, unless it has its own."""
-    return world if world.settings is not None or settings is None else replace(world, settings=settings)

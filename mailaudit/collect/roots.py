@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from errno import ENAMETOOLONG
 from pathlib import Path
 
 from mailaudit.collect.archive import read_archive
 from mailaudit.collect.directory import Directory, RefusedError, glob, look
-from mailaudit.collect.folder import FolderDirectory, folder_world
-from mailaudit.collect.memory import MemoryDirectory, memory_world
-from mailaudit.collect.root import Metadata, RootWorld, own_file, with_settings
+from mailaudit.collect.folder import FolderDirectory, FolderWorld
+from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_file
 from mailaudit.collect.world import TargetError
 
 KNOWN = (
@@ -32,6 +33,9 @@ class Roots:
 
     worlds: list[RootWorld] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[RootWorld]:
+        return iter(self.worlds)
 
 
 @dataclass
@@ -99,7 +103,8 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
             return _of_archive(path, target)
         there = path.exists() or path.is_symlink()
     except OSError as error:
-        raise TargetError(f"{target}: {(error.strerror or str(error)).lower()}", 4) from error
+        code = 2 if error.errno == ENAMETOOLONG else 4
+        raise TargetError(f"{target}: {(error.strerror or str(error)).lower()}", code) from error
     except RefusedError as error:
         raise TargetError(f"{target}: {error}", 4) from error
     except ValueError:
@@ -111,12 +116,13 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
 def _of_folder(path: Path, target: str, online: bool) -> Roots:
     found = Roots()
     top = FolderDirectory.at(path)
-    toml = own_file(top, "mailaudit.toml")
-    settings = None if toml is None else (str(path / "mailaudit.toml"), toml)
+    toml = own_file(top, SETTINGS)
+    settings = None if toml is None else (str(path / SETTINGS), toml)
     for below in _Search(found.errors).roots(top):
         root = path / below.strip("/") if below else path
-        world = folder_world(root, target if not below else str(root), online=online)
-        found.worlds.append(with_settings(world, settings))
+        world = FolderWorld(root, target if not below else str(root), online=online)
+        world.settings = world.settings or settings
+        found.worlds.append(world)
     return _some(found, target)
 
 
@@ -124,16 +130,17 @@ def _of_archive(path: Path, target: str) -> Roots:
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)
-    toml = own_file(top, "mailaudit.toml")
-    settings = None if toml is None else (f"{target}:mailaudit.toml", toml)
+    toml = own_file(top, SETTINGS)
+    settings = None if toml is None else (f"{target}:{SETTINGS}", toml)
     metadata = Metadata.ARCHIVED if archive.modes else Metadata.NOTHING
     for below in _Search(found.errors).roots(top):
         directory = top
         for name in below.strip("/").split("/") if below else ():
             directory = directory.enter(name)
         name = below.rsplit("/", 1)[-1] or path.name.split(".", 1)[0] or path.name
-        world = memory_world(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
-        found.worlds.append(with_settings(world, settings))
+        world = MemoryWorld(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
+        world.settings = world.settings or settings
+        found.worlds.append(world)
     return _some(found, target)
 
 

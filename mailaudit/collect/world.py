@@ -10,20 +10,35 @@ from mailaudit.questions import Answer, Question
 
 
 class World(Protocol):
-    """One host that can be asked.
+    """One host that can be asked."""
 
-    `recorded` says that an `answers.json` tells what was asked; `online` that the network may be asked; `taken` is the time of
-    the record; `root` the host root as a folder, if it is one; `settings` the origin and bytes of the `mailaudit.toml` that
-    goes with the host, if there is one.
-    """
+    @property
+    def host(self) -> str:
+        """Its name."""
 
-    host: str
-    target: str
-    recorded: bool
-    online: bool
-    taken: str | None
-    root: Path | None
-    settings: tuple[str, bytes] | None
+    @property
+    def target(self) -> str:
+        """What the user called it."""
+
+    @property
+    def recorded(self) -> bool:
+        """True if an `answers.json` tells what was asked."""
+
+    @property
+    def online(self) -> bool:
+        """True if the network may be asked."""
+
+    @property
+    def taken(self) -> str | None:
+        """The time of the record."""
+
+    @property
+    def root(self) -> Path | None:
+        """The host root as a folder, if it is one."""
+
+    @property
+    def settings(self) -> tuple[str, bytes] | None:
+        """The origin and the bytes of the `mailaudit.toml` that goes with the host, if there is one."""
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave; never raises for anything that is found in the target."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from mailaudit.json_reading import Reader, RecordingError
 from mailaudit.questions import (
     Command,
     CommandOutput,
@@ -27,6 +26,7 @@ from mailaudit.questions import (
     Value,
     ZoneSecurity,
 )
+from mailaudit.recording.reading import Reader, RecordingError
 
 PROTOCOLS = ("smtp", "smtps", "imaps", "sieve", "http", "https", "tcp")
 

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailaudit.answers_json import SECTIONS, Section, normal
-from mailaudit.json_reading import Extra, Reader, RecordingError, read_document
 from mailaudit.questions import Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.recording.reading import Extra, Reader, RecordingError, read_document
+from mailaudit.recording.sections import SECTIONS, Section, normal
 from mailaudit.snapshot import Snapshot, unanswered
+
+__all__ = ["ANSWERS", "FORMAT", "Recording", "RecordingError", "parse_answers", "save_answers", "saved_files"]
 
 ANSWERS = "answers.json"
 FORMAT = "mailaudit.snapshot/1"
 _NEVER_ASKED = (Reason.OFFLINE, Reason.NOT_RECORDED)
-_WIDTH = 120
+_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def parse_answers(data: bytes, origin: str = ANSWERS) -> Recording:
                 if isinstance(question, StatFile) and entry.value is None:
                     answers[ReadFile(question.path)] = Absent()
     host = top.optional(fields, "host", lambda each: each.text('"host7.example.com"'))
-    return Recording(host, top.optional(fields, "taken", Reader.time), answers, tuple(extra))
+    return Recording(host, top.optional(fields, "taken", Reader.time), answers, tuple(sorted(extra, key=lambda each: each[0])))
 
 
 def _answer(entry: Reader, section: Section) -> Answer:
