@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailaudit.models.httpd_parts import Answer, HttpdConfig, Listener, Location, Server
 from mailaudit.models.httpd_refusals import refusals
 from mailaudit.models.included import in_reading_order, missing_includes
+from mailaudit.models.services import Services, read_services
 from mailaudit.models.sources import Known, Slot, Sources, all_trees, refused_statements
 from mailaudit.parsers.blocks import unfold
 from mailaudit.parsers.tree import Node, Statement, Token, Tree
@@ -15,13 +16,12 @@ from mailaudit.parsers.tree import Node, Statement, Token, Tree
 __all__ = ["HttpdConfig", "Listener", "Location", "Server", "read_httpd", "understood"]
 
 PATH = "/etc/httpd.conf"
-STOCK_PORTS = {"http": 80, "www": 80, "https": 443, "http-alt": 8080}
 
 
-def _listener(option: Statement) -> Listener:
+def _listener(option: Statement, services: Services) -> Listener:
     leaves = option.node.leaves()
     port = leaves[-1]
-    number = int(port.value) if port.value.isascii() and port.value.isdigit() else STOCK_PORTS.get(port.value)
+    number = int(port.value) if port.value.isascii() and port.value.isdigit() else services.port(port.value)
     return Listener(leaves[2], number, port, option.node.has("tls"), option)
 
 
@@ -66,7 +66,7 @@ def _tls(node: Node) -> Iterator[tuple[str, Token]]:
             yield from ((part.kind, token) for token in part.leaves() if token.is_string)
 
 
-def read_server(statement: Statement, file: Tree) -> Server:
+def read_server(statement: Statement, file: Tree, services: Services) -> Server:
     """A server of its block."""
     node = statement.node
     server = Server(next(token for token in node.leaves() if token.is_string), node.has("match"), statement)
@@ -74,7 +74,7 @@ def read_server(statement: Statement, file: Tree) -> Server:
         if option.template is None:
             continue
         if option.kind == "listen":
-            server = replace(server, listeners=(*server.listeners, _listener(option)))
+            server = replace(server, listeners=(*server.listeners, _listener(option, services)))
         elif option.kind == "location":
             server = replace(server, locations=(*server.locations, _location(option, at)))
         elif option.kind == "alias":
@@ -86,14 +86,14 @@ def read_server(statement: Statement, file: Tree) -> Server:
     return server
 
 
-def understood(tree: Tree) -> HttpdConfig:
+def understood(tree: Tree, services: Services) -> HttpdConfig:
     """The model of a tree alone."""
     trees = all_trees(tree)
     servers: list[Server] = []
     chroot = None
     for statement, file in unfold(tree):
         if statement.kind == "server":
-            servers.append(read_server(statement, file))
+            servers.append(read_server(statement, file, services))
         elif statement.kind == "chroot":
             chroot = statement.node.leaves()[-1]
     model = HttpdConfig(trees=trees, servers=tuple(servers), chroot=chroot)
@@ -104,4 +104,6 @@ def understood(tree: Tree) -> HttpdConfig:
 def read_httpd(sources: Sources) -> Slot[HttpdConfig]:
     """The model of the host's httpd.conf."""
     slot = sources.slot(PATH, sources.tree(PATH, "httpd"), (PATH,))
-    return Known(missing_includes(understood(slot.value), sources)) if isinstance(slot, Known) else slot
+    if not isinstance(slot, Known):
+        return slot
+    return Known(missing_includes(understood(slot.value, read_services(sources)), sources))

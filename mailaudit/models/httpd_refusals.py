@@ -40,12 +40,13 @@ def _options(server: Server, model: HttpdConfig) -> Iterator[Problem]:
     listening = False
     encrypted = False
     seen: set[tuple[str, bool | None]] = set()
+    ports = {id(listener.statement): listener.port for listener in server.listeners}
     locations = {id(location.statement): location for location in server.locations}
     for option, file in unfold(_file_of(server, model), server.statement.body):
         if option.kind == "listen" and option.template is not None:
             listening = True
             encrypted = encrypted or option.node.has("tls")
-            yield from _port(option)
+            yield from _port(option, ports[id(option)])
         elif option.kind == "tls" and option.template is not None:
             if not encrypted:
                 yield Problem('"tls" stands above any "listen ... tls"', option.tokens[0].span)
@@ -75,10 +76,13 @@ def _in_location(location: Statement, file: Tree) -> Iterator[Problem]:
         yield from _return(option)
 
 
-def _port(option: Statement) -> Iterator[Problem]:
+def _port(option: Statement, known: int | None) -> Iterator[Problem]:
     port = option.node.leaves()[-1]
-    if port.value.lstrip("-").isdigit() and not 0 < int(port.value) < 65536:
-        yield Problem(f"invalid port: {port.value}", port.span)
+    if port.value.lstrip("-").isdigit():
+        if not 0 < int(port.value) < 65536:
+            yield Problem(f"invalid port: {port.value}", port.span)
+    elif known is None:
+        yield Problem(f'unknown port "{port.value}"', port.span)
 
 
 def _return(option: Statement) -> Iterator[Problem]:

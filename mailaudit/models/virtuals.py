@@ -1,0 +1,259 @@
+"""Where mail for an address ends: smtpd's virtual map and its aliases, looked up and expanded as smtpd does.
+
+Source: aliases_virtual_get() and lka_expand() of smtpd 7.8; EXPAND_DEPTH is 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources, refused_statements
+from mailaudit.parsers.tree import Problem, Statement, Token, Tree
+from mailaudit.questions import Reason
+
+SMTPD = "/etc/mail/smtpd.conf"
+DEEPEST = 10
+CATCH_ALL = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an entry leads: `user` (an account), `address`, `command`, `file`, `include` or `error`."""
+
+    kind: str
+    token: Token
+
+    @property
+    def value(self) -> str:
+        """The name, the address in lower case, or the rest as it is written."""
+        return self.token.value.lower() if self.kind == "address" else self.token.value
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a map."""
+
+    key: Token
+    targets: tuple[Target, ...]
+    statement: Statement | None = None
+
+    @property
+    def name(self) -> str:
+        """The key as smtpd keeps it: in lower case."""
+        return self.key.value.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An end of an expansion: the target, the entry it stands in, and the address that is delivered to."""
+
+    target: Target
+    entry: Entry
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A chain that leads back to itself: its entries, the first few of them, and the target that closes it."""
+
+    entries: tuple[Entry, ...]
+    closing: Entry
+    target: Target
+
+
+@dataclass(frozen=True)
+class _Map(Model):
+    """A map of names to targets, out of one file or several; of equal keys in one file the last counts."""
+
+    paths: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    delimiter: str = "+"
+
+    @cached_property
+    def by_name(self) -> dict[str, Entry]:
+        """The entries that count, by name."""
+        return {entry.name: entry for entry in self.entries}
+
+    def entry(self, name: str) -> Entry | None:
+        """The entry of exactly this name."""
+        return self.by_name.get(name.lower())
+
+
+@dataclass(frozen=True)
+class Virtuals(_Map):
+    """The virtual map: addresses, users and catch-alls to targets."""
+
+    def lookup(self, address: str) -> Entry | None:
+        """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @."""
+        user, _, domain = address.lower().partition("@")
+        plain = user.split(self.delimiter, 1)[0] if self.delimiter else user
+        names = (f"{user}@{domain}", f"{plain}@{domain}", user, plain, f"@{domain}", CATCH_ALL)
+        return next((found for name in names if (found := self.by_name.get(name)) is not None), None)
+
+    def expand(self, address: str) -> tuple[Leaf, ...]:
+        """All ends of an address. An address that leads to itself has no end; each address is followed once."""
+        leaves: list[Leaf] = []
+        seen: set[str] = set()
+        waiting = [address.lower()]
+        while waiting:
+            at = waiting.pop()
+            entry = self.lookup(at)
+            if at in seen or entry is None:
+                continue
+            seen.add(at)
+            for target in entry.targets:
+                if target.kind == "address" and self.lookup(target.value) is not None:
+                    waiting.append(target.value)
+                else:
+                    leaves.append(Leaf(target, entry, at))
+        return tuple(leaves)
+
+    def follow(self, target: Target) -> Entry | None:
+        """The entry that a target leads to, None if it ends the chain."""
+        return self.lookup(target.value) if target.kind == "address" else None
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """The places where a chain leads back to itself."""
+        return self._walked[0]
+
+    @cached_property
+    def depths(self) -> dict[str, int]:
+        """For each name the number of steps to its farthest end, loops left out."""
+        return {name: self._walked[1][id(entry)] for name, entry in self.by_name.items()}
+
+    @cached_property
+    def _walked(self) -> tuple[tuple[Loop, ...], dict[int, int]]:
+        loops: list[Loop] = []
+        depths: dict[int, int] = {}
+        for start in self.by_name.values():
+            if id(start) not in depths:
+                self._walk(start, loops, depths)
+        return tuple(loops), depths
+
+    def _walk(self, start: Entry, loops: list[Loop], depths: dict[int, int]) -> None:
+        """Follow all chains from an entry, depth first; `depths` gains those of all entries on the way."""
+        path = [start]
+        ways = [iter(start.targets)]
+        on_path = {id(start): 0}
+        depths[id(start)] = 1
+        while path:
+            here = path[-1]
+            target = next(ways[-1], None)
+            if target is None:
+                path.pop()
+                ways.pop()
+                del on_path[id(here)]
+                if path:
+                    depths[id(path[-1])] = max(depths[id(path[-1])], depths[id(here)] + 1)
+                continue
+            entry = self.follow(target)
+            if entry is None:
+                continue
+            if id(entry) in on_path:
+                loops.append(Loop(tuple(path[on_path[id(entry)] :][:DEEPEST]), here, target))
+            elif id(entry) in depths:
+                depths[id(here)] = max(depths[id(here)], depths[id(entry)] + 1)
+            else:
+                depths[id(entry)] = 1
+                on_path[id(entry)] = len(path)
+                path.append(entry)
+                ways.append(iter(entry.targets))
+
+
+@dataclass(frozen=True)
+class Aliases(_Map):
+    """The aliases of the host's own users."""
+
+
+def target_of(token: Token) -> Target:
+    """What smtpd takes a target for (text_to_expandnode())."""
+    value = token.value
+    lowered = value.lower()
+    if lowered.startswith((":error:", "error:")):
+        return Target("error", token)
+    if lowered.startswith((":include:", "include:")):
+        return Target("include", token)
+    if value.startswith("|"):
+        return Target("command", token)
+    if value.startswith("/"):
+        return Target("file", token)
+    return Target("address" if "@" in value else "user", token)
+
+
+def read_virtuals(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Virtuals]:
+    """The virtual map of smtpd's actions, or the usual file where there is no smtpd.conf to name one."""
+    slot = _tables(sources, smtpd, "virtual", "virtuals", "/etc/mail/virtuals")
+    if not isinstance(slot, Known):
+        return slot
+    trees, entries = slot.value
+    return Known(
+        Virtuals(
+            trees=trees,
+            refusals=_refusals(trees),
+            paths=tuple(tree.text.path for tree in trees),
+            entries=entries,
+            delimiter=smtpd.value.options.sub_address_delimiter if isinstance(smtpd, Known) else "+",
+        )
+    )
+
+
+def read_aliases(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Aliases]:
+    """The aliases of smtpd's actions, or the usual file where there is no smtpd.conf to name one."""
+    slot = _tables(sources, smtpd, "alias", "aliases", "/etc/mail/aliases")
+    if not isinstance(slot, Known):
+        return slot
+    trees, entries = slot.value
+    paths = tuple(tree.text.path for tree in trees)
+    return Known(Aliases(trees=trees, refusals=_refusals(trees), paths=paths, entries=entries))
+
+
+def _tables(
+    sources: Sources, smtpd: Slot[SmtpdConfig], option: str, language: str, usual: str
+) -> Slot[tuple[tuple[Tree, ...], tuple[Entry, ...]]]:
+    """The files of the tables that smtpd's actions name by an option, and all their entries."""
+    paths = [usual]
+    entries: list[Entry] = []
+    if isinstance(smtpd, Known):
+        used = smtpd.value.virtual_tables if option == "virtual" else smtpd.value.alias_tables
+        if not used:
+            return NotHere(f'no action of smtpd.conf has "{option}"')
+        unread = [table for table in used if table.backend not in ("file", "static", "undefined")]
+        if unread:
+            return Lacking(Reason.NOT_RECORDED, f"table {unread[0].name} is of the kind {unread[0].backend}, which is not read")
+        defined = [table for table in used if table.is_defined]
+        if defined:  # a table that no statement defines is taken for the usual file
+            paths = list(dict.fromkeys(table.path for table in defined if table.path is not None))
+            entries += (_written(key, value) for table in defined for key, value in table.entries)
+    trees: list[Tree] = []
+    for path in paths:
+        slot = sources.slot(path, sources.tree(path, language), (path, SMTPD))
+        if not isinstance(slot, Known):
+            return slot
+        trees.append(slot.value)
+        entries += _entries(slot.value)
+    return Known((tuple(trees), tuple(entries)))
+
+
+def _entries(tree: Tree) -> Iterator[Entry]:
+    for statement in tree.statements:
+        if statement.kind == "entry":
+            targets = statement.node.node("targets")
+            tokens = targets.leaves() if targets is not None else []
+            yield Entry(statement.node.first, tuple(target_of(token) for token in tokens), statement)
+
+
+def _written(key: Token, value: Token | None) -> Entry:
+    """An entry that stands in smtpd.conf itself."""
+    targets = value.value.split(",") if value is not None else []
+    tokens = [Token("word", each.strip(), value.text, value.start, value.end) for each in targets if value is not None]
+    return Entry(key, tuple(target_of(token) for token in tokens if token.value))
+
+
+def _refusals(trees: tuple[Tree, ...]) -> tuple[Problem, ...]:
+    lists = (next((each for each in tree.statements if each.kind == "key"), None) for tree in trees)
+    mistaken = (Problem("this file is a list of keys; a map needs a value for each", each.span) for each in lists if each)
+    return (*refused_statements(trees), *mistaken)
