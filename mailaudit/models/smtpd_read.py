@@ -1,0 +1,237 @@
+"""Reads smtpd.conf's definitions and global options into a draft: pki, tables, filters and what applies to all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, Draft, inline_entries, is_placeholder, scaled, secret_length, values
+from mailaudit.models.smtpd_parts import Cause, Filter, Pki, Table, leaf, string
+from mailaudit.parsers.tree import Statement, Token
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+_DYNAMIC = ("db", "getpwnam")
+_LIMITS = {
+    "smtp": {"max-rcpt", "max-mails"},
+    "mda": {"max-session", "max-session-per-user", "task-lowat", "task-hiwat", "task-release"},
+    "scheduler": {"max-inflight", "max-evp-batch-size", "max-msg-batch-size", "max-schedule"},
+    "mta": {
+        "max-conn-per-host", "max-conn-per-route", "max-conn-per-source", "max-conn-per-connector", "max-conn-per-relay",
+        "max-conn-per-domain", "conndelay-host", "conndelay-route", "conndelay-source", "conndelay-connector",
+        "conndelay-relay", "conndelay-domain", "discdelay-route", "max-mail-per-session", "sessdelay-transaction",
+        "sessdelay-keepalive", "max-failures-per-session", "family", "task-hiwat", "task-lowat", "task-release",
+    },
+}  # fmt: skip
+
+
+def read_pki(draft: Draft, statement: Statement) -> None:
+    """`pki NAME cert FILE key FILE dhe WORD`; what several statements say of one name adds up."""
+    node = statement.node
+    name = string(node)
+    if name.value != "*" and not _HOST_NAME.fullmatch(name.value):
+        draft.refuse(f'"{name.value}" is no host name', name)
+    key = name.value.lower()
+    pki = draft.pki.get(key, Pki(key, ()))
+    pki = replace(pki, statements=(*pki.statements, statement))
+    for option in node.nodes("cert"):
+        pki = replace(pki, cert=string(option))
+    for option in node.nodes("key"):
+        pki = replace(pki, key=string(option))
+    for dhe in node.nodes("dhe"):
+        if string(dhe).value.lower() not in ("none", "auto", "legacy"):
+            draft.refuse(f'expected none, auto or legacy after "dhe", found "{string(dhe).value}"', string(dhe))
+    draft.pki[key] = pki
+
+
+def read_ca(draft: Draft, statement: Statement) -> None:
+    """`ca NAME cert FILE`."""
+    name = string(statement.node)
+    if name.value != "*" and not _HOST_NAME.fullmatch(name.value):
+        draft.refuse(f'"{name.value}" is no host name', name)
+    draft.cas.add(name.value.lower())
+
+
+def read_table(draft: Draft, statement: Statement) -> None:
+    """`table NAME BACKEND:PATH` or `table NAME { ... }`."""
+    node = statement.node
+    name = string(node)
+    inline = node.node("inline")
+    if inline is not None:
+        entries, kind = inline_entries(inline)
+        table = Table(name.value, name, "static", None, entries, kind, statement)
+    else:
+        table = _file_table(draft, statement, name, string(node, 1))
+    if name.value in draft.tables:
+        draft.refuse(f"the table <{name.value}> is defined twice", name)
+        return
+    draft.tables[name.value] = table
+
+
+def _file_table(draft: Draft, statement: Statement, name: Token, source: Token) -> Table:
+    backend, colon, path = source.value.partition(":")
+    if source.value.startswith("/"):
+        backend, path = "static", source.value
+    elif colon and not path.startswith("/"):
+        draft.refuse(f'the path of the table <{name.value}> must begin with "/"', source)
+    backend = "file" if backend == "static" else backend
+    kind = None if backend == "file" else "dynamic"
+    return Table(name.value, name, backend, path or None, (), kind, statement)
+
+
+def read_proc(draft: Draft, statement: Statement) -> None:
+    """`proc NAME PROGRAM`."""
+    node = statement.node
+    name = string(node)
+    draft.once([*node.nodes("user"), *node.nodes("group"), *node.nodes("chroot")])
+    if name.value in draft.procs:
+        draft.refuse(f'the proc "{name.value}" is defined twice', name)
+        return
+    draft.procs[name.value] = string(node, 1)
+
+
+def read_filter(draft: Draft, statement: Statement) -> None:
+    """`filter NAME` and proc-exec, proc, phase or chain."""
+    node = statement.node
+    name = string(node)
+    if name.value in draft.filters:
+        draft.refuse(f'the filter "{name.value}" is defined twice', name)
+        return
+    program: Token | None = None
+    chain: tuple[Token, ...] = ()
+    kind = next(kind for kind in ("proc-exec", "proc", "phase", "chain") if node.node(kind) is not None)
+    part = node.node(kind)
+    assert part is not None
+    if kind == "proc-exec":
+        program = string(part)
+        draft.once([*part.nodes("user"), *part.nodes("group"), *part.nodes("chroot")])
+    elif kind == "proc":
+        program = draft.procs.get(string(part).value)
+        if program is None:
+            draft.refuse(f'the proc "{string(part).value}" is not defined above', string(part))
+    elif kind == "phase":
+        _phase(draft, statement)
+    else:
+        listed = next((each.node("list") for each in part.nodes("chain")), None)
+        chain = draft.chain(values(listed)) if listed is not None else ()
+    draft.filters[name.value] = Filter(name, kind, statement, program, chain)
+
+
+def _phase(draft: Draft, statement: Statement) -> None:
+    part = statement.node.node("phase")
+    assert part is not None
+    for phase in part:
+        for condition in phase if not isinstance(phase, Token) else ():
+            if not isinstance(condition, Token):
+                draft.table(condition, condition.kind, "list", "hash")
+
+
+def read_queue(draft: Draft, statement: Statement) -> None:
+    """`queue compression`, `queue encryption KEY`, `queue ttl TIME`."""
+    node = statement.node
+    compression, encryption, ttl = node.node("compression"), node.node("encryption"), node.node("ttl")
+    if compression is not None:
+        draft.options = replace(draft.options, queue_compression=compression.first)
+    elif encryption is not None:
+        key = leaf(encryption, "string") or leaf(encryption, "word")
+        draft.options = replace(draft.options, queue_encryption=encryption.first, queue_key=key)
+        if key is not None:
+            _queue_key(draft, key)
+    elif ttl is not None:
+        draft.delay(string(ttl))
+
+
+def _queue_key(draft: Draft, key: Token) -> None:
+    if key.value.lower() in ("stdin", "-"):
+        return
+    if not is_placeholder(key.value):
+        draft.secrets.append(("queue-key", key.value))
+    length = secret_length(key.value)
+    if length != QUEUE_KEY_LENGTH:
+        message = f"the queue encryption key has {length} characters; it must have {QUEUE_KEY_LENGTH}"
+        draft.refuse(message, key, Cause.QUEUE_KEY)
+
+
+def read_smtp(draft: Draft, statement: Statement) -> None:
+    """`smtp max-message-size`, `sub-addr-delim`, `ciphers`, `limit`."""
+    node = statement.node
+    size, delimiter = node.node("max-message-size"), node.node("sub-addr-delim")
+    if size is not None:
+        at = size.leaves()[1]
+        bytes_ = scaled(at.value)
+        if bytes_ is None:
+            draft.refuse(f'"{at.value}" is no size: expected a number of bytes, or one with K, M or G', at)
+        else:
+            draft.options = replace(draft.options, max_message_size=bytes_, max_message_size_at=at)
+    elif delimiter is not None:
+        at = string(delimiter)
+        if len(at.value) != 1 or not "!" <= at.value <= "~" or at.value == "@":
+            draft.refuse("sub-addr-delim takes one visible character that is no @", at)
+        else:
+            draft.options = replace(draft.options, sub_address_delimiter=at.value)
+    read_limits(draft, statement)
+
+
+def read_limits(draft: Draft, statement: Statement) -> None:
+    """The limits of smtp, mta, mda and scheduler."""
+    known = _LIMITS[statement.kind]
+    for limit in statement.node.nodes("limit"):
+        if limit.first.value not in known:
+            draft.refuse(f'"{limit.first.value}" is no limit of {statement.kind}', limit.first)
+
+
+def read_mda(draft: Draft, statement: Statement) -> None:
+    """`mda limit`, `mda wrapper NAME COMMAND`."""
+    wrapper = statement.node.node("wrapper")
+    if wrapper is None:
+        read_limits(draft, statement)
+        return
+    name = string(wrapper)
+    if name.value in draft.wrappers:
+        draft.refuse(f'the mda wrapper "{name.value}" is defined twice', name)
+    draft.wrappers.add(name.value)
+
+
+def read_srs(draft: Draft, statement: Statement) -> None:
+    """`srs key KEY`, `srs key backup KEY`, `srs ttl TIME`."""
+    key, ttl = statement.node.node("key"), statement.node.node("ttl")
+    if key is not None:
+        value = string(key)
+        if not is_placeholder(value.value):
+            draft.secrets.append(("srs-key", value.value))
+        if leaf(key, "backup") is None:
+            draft.options = replace(draft.options, srs_key=value)
+    elif ttl is not None:
+        seconds = draft.delay(string(ttl))
+        if seconds is not None and seconds < 86400:
+            draft.refuse("an srs ttl of less than a day is too short", string(ttl))
+
+
+def read_bounce(draft: Draft, statement: Statement) -> None:
+    """`bounce warn-interval TIME, ...`."""
+    for token in values(statement.node):
+        draft.delay(token)
+
+
+def read_admd(draft: Draft, statement: Statement) -> None:
+    """`admd NAME`."""
+    name = string(statement.node)
+    if not name.value.isprintable():
+        draft.refuse("an admd is printable", name)
+
+
+READERS: Mapping[str, Callable[[Draft, Statement], None]] = {
+    "pki": read_pki,
+    "ca": read_ca,
+    "table": read_table,
+    "proc": read_proc,
+    "filter": read_filter,
+    "queue": read_queue,
+    "smtp": read_smtp,
+    "mta": read_limits,
+    "scheduler": read_limits,
+    "mda": read_mda,
+    "srs": read_srs,
+    "bounce": read_bounce,
+    "admd": read_admd,
+}

@@ -1,0 +1,251 @@
+"""Reads smtpd.conf's actions, listeners and match rules into a draft, each checked as smtpd checks it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+
+from mailaudit.models.smtpd_draft import Draft
+from mailaudit.models.smtpd_parts import Action, Cause, Criterion, Listener, Rule, Table, leaf, string
+from mailaudit.parsers.tree import Node, Statement, Token
+
+ACTIONS = ("mbox", "maildir", "lmtp", "mda", "forward-only", "expand-only", "relay")
+_KINDS = {  # what an action's option can look things up in
+    "alias": ("hash",), "virtual": ("hash",), "userbase": ("hash",), "helo-src": ("hash",), "auth": ("hash",),
+    "domain": ("hash",), "src": ("list",), "host": ("list",),
+}  # fmt: skip
+_EXCLUSIVE = (("alias", "virtual"), ("host", "domain"), ("backup", "host"), ("backup", "domain"))
+_TAG_SIZE = 32
+_TLS = {"tls": "tls", "tls-require": "tls-require", "smtps": "smtps"}
+_OPTIONS = (
+    "inet4", "inet6", "port", "filter", "ciphers", "protocols", "ca", "tag", "hostname", "hostnames", "mask-src",
+    "received-auth", "no-dsn", "proxy-v2", "senders",
+)  # fmt: skip
+
+
+def read_action(draft: Draft, statement: Statement) -> None:
+    """`action NAME` and how mail is delivered or relayed."""
+    node = statement.node
+    name = string(node)
+    body = next(part for part in node if isinstance(part, Node) and part.kind in ACTIONS)
+    options = [part for part in body if isinstance(part, Node)]
+    ttls = node.nodes("ttl")
+    draft.once([*options, *ttls])
+    _exclusive(draft, options)
+    for ttl in ttls:
+        draft.delay(string(ttl))
+    tables: dict[str, Table] = {}
+    values: dict[str, Token] = {}
+    for option in options:
+        if option.kind in _KINDS:
+            found = draft.table(option, option.kind, *_KINDS[option.kind])
+            if found is not None:
+                tables.setdefault(option.kind, found[0])
+        elif option.kind == "filter":
+            draft.filter_use(option)
+        elif any(token.is_string for token in option.leaves()):
+            values.setdefault(option.kind, string(option))
+    _check_action(draft, body, options, tables)
+    argument = next((token for token in body.leaves() if token.is_string), None)
+    words = {option.kind: option.first for option in options}
+    action = Action(name, body.kind, body.first, statement, argument, words, values, tables)
+    if name.value in draft.actions:
+        draft.refuse(f'the action "{name.value}" is defined twice', name)
+        return
+    draft.below.pop(name.value, None)
+    draft.actions[name.value] = action
+
+
+def _exclusive(draft: Draft, options: list[Node]) -> None:
+    kinds = {option.kind: option for option in options}
+    for one, other in _EXCLUSIVE:
+        if one in kinds and other in kinds:
+            later = max((kinds[one].first, kinds[other].first), key=lambda token: token.start)
+            draft.refuse(f'"{one}" and "{other}" exclude each other', later)
+
+
+def _check_action(draft: Draft, body: Node, options: list[Node], tables: Mapping[str, Table]) -> None:
+    for option in options:
+        if option.kind == "user" and body.kind in ("mbox", "forward-only", "expand-only"):
+            draft.refuse(f'"user" can not stand with "{body.kind}"', option.first)
+        elif option.kind == "wrapper" and string(option).value not in draft.wrappers:
+            draft.refuse(f'the mda wrapper "{string(option).value}" is not defined above', string(option))
+        elif option.kind == "srs" and draft.options.srs_key is None:
+            draft.refuse('"srs" needs an "srs key" above', option.first)
+        elif option.kind == "auth":
+            before = {each.kind for each in options if each.first.start < option.first.start}
+            if not before & {"host", "domain"}:
+                draft.refuse('"auth" needs a "host" before it', option.first)
+            for _, value in tables["auth"].entries:
+                if value is not None:
+                    draft.secrets.append(("relay-credentials", value.value))
+
+
+def read_listen(draft: Draft, statement: Statement) -> None:
+    """`listen on socket` or on an interface, a group, an address or a host name."""
+    node = statement.node
+    socket = node.node("on-socket")
+    body = socket or node.node("on")
+    assert body is not None
+    at = body.first
+    options = {part.kind: part for part in reversed([part for part in body if isinstance(part, Node)])}
+    everything = [part for part in body if isinstance(part, Node)]
+    draft.once(everything, _OPTIONS)
+    if socket is not None and any(listener.is_socket for listener in draft.listeners):
+        draft.refuse("a second listener on the socket", at)
+    modes = [part for part in everything if part.kind in _TLS]
+    logins = [part for part in everything if part.kind in ("auth", "auth-optional")]
+    for extra in (*modes[1:], *logins[1:]):
+        draft.refuse(f'"{extra.first.value}" contradicts what stands before it', extra.first)
+    mode, login = modes[0] if modes else None, logins[0] if logins else None
+    port, port_at = _port(draft, options.get("port"), mode)
+    auth_table = draft.table(login, "auth", "list", "hash") if login is not None else None
+    senders = options.get("senders")
+    sender_table = draft.table(senders, "senders", "hash") if senders is not None else None
+    if "hostnames" in options:
+        draft.table(options["hostnames"], "hostnames", "hash")
+    listener = Listener(
+        statement=statement,
+        at=at,
+        where="socket" if socket is not None else at.value,
+        family=_family(options, at.value),
+        port=None if socket is not None else port,
+        port_at=port_at,
+        tls=_TLS[mode.kind] if mode is not None else "none",
+        tls_at=mode.first if mode is not None else None,
+        verify=mode is not None and leaf(mode, "verify") is not None,
+        pki=tuple(string(part) for part in everything if part.kind == "pki"),
+        auth="none" if login is None else "required" if login.kind == "auth" else "optional",
+        auth_at=login.first if login is not None else None,
+        auth_table=auth_table[0] if auth_table else None,
+        filters=draft.filter_use(options["filter"]) if "filter" in options else (),
+        hostname=string(options["hostname"]) if "hostname" in options else None,
+        tag=string(options["tag"]) if "tag" in options else None,
+        senders=sender_table[0] if sender_table else None,
+        masks_source="mask-src" in options,
+    )
+    _check_listener(draft, listener, options.get("ca"))
+    draft.listeners.append(listener)
+
+
+def _family(options: Mapping[str, Node], where: str) -> int | None:
+    if "inet4" in options:
+        return 4
+    if "inet6" in options:
+        return 6
+    try:
+        return ipaddress.ip_address(where).version
+    except ValueError:
+        return None
+
+
+def _port(draft: Draft, option: Node | None, mode: Node | None) -> tuple[int | None, Token | None]:
+    """A listener's port: 25, or 465 with smtps, where none is given."""
+    if option is None:
+        return (465 if mode is not None and mode.kind == "smtps" else 25), None
+    at = option.leaves()[1]
+    if at.kind == "number":
+        number = int(at.value) if len(at.value) < 10 else 0
+        known: int | None = number if 0 < number < 65536 else None
+    else:
+        known = draft.services.port(at.value, "tcp")
+    if known is None:
+        draft.refuse(f'"{at.value}" is no port: expected a name from services(5) or a number from 1 to 65535', at)
+    return known, at
+
+
+def _check_listener(draft: Draft, listener: Listener, ca: Node | None) -> None:
+    where = f"listen {listener.port}"
+    if listener.tag is not None and len(listener.tag.value) >= _TAG_SIZE:
+        draft.refuse(f"a tag has at most {_TAG_SIZE - 1} characters", listener.tag)
+    if ca is not None and string(ca).value.lower() not in draft.cas:
+        draft.refuse(f'the ca "{string(ca).value}" is not defined above', string(ca))
+    for name in listener.pki:
+        if name.value.lower() not in draft.pki:
+            draft.refuse(f'the pki "{name.value}" is not defined above', name, Cause.PKI, name.value.lower(), where)
+    if listener.is_socket:
+        return
+    if listener.tls_at is None:
+        if listener.auth_at is not None:
+            message = f'"{listener.auth_at.value}" needs "tls", "tls-require" or "smtps"'
+            draft.refuse(message, listener.auth_at, Cause.AUTH_WITHOUT_TLS, where=where)
+        if listener.pki:
+            draft.refuse('"pki" needs "tls", "tls-require" or "smtps"', listener.pki[0])
+    elif not listener.pki:
+        message = f'"{listener.tls_at.value}" needs a "pki" (OpenSMTPD 7 and later)'
+        draft.refuse(message, listener.tls_at, Cause.TLS_WITHOUT_PKI, where=where)
+
+
+def read_match(draft: Draft, statement: Statement) -> None:
+    """`match` criteria and an action, or reject."""
+    node = statement.node
+    parts: dict[str, Criterion] = {}
+    for child in node:
+        if not isinstance(child, Node) or child.kind in ("action", "reject"):
+            continue
+        if child.kind in ("from", "for"):
+            _way(draft, child, parts)
+        elif child.kind in parts:
+            draft.refuse(f'"{child.kind}" is given twice', _keyword(child))
+        else:
+            parts[child.kind] = _criterion(draft, child, child.kind, child)
+    first = statement.tokens[0]
+    named = node.node("action")
+    action: Action | None = None
+    if named is not None:
+        name = string(named)
+        action = draft.actions.get(name.value) or draft.below.get(name.value)
+        if name.value not in draft.actions:
+            below = ", but below" if action is not None else ""
+            message = f'the action "{name.value}" is not defined above{below}'
+            draft.refuse(message, name, Cause.ACTION, name.value)
+        if action is None:  # there is no telling what was meant: the file is judged without this rule
+            return
+    draft.rules.append(
+        Rule(
+            statement,
+            parts.get("from", Criterion("local", first)),
+            parts.get("for", Criterion("local", first)),
+            action,
+            tag=parts.get("tag"),
+            helo=parts.get("helo"),
+            auth=parts.get("auth"),
+            tls=parts.get("tls"),
+            mail_from=parts.get("mail-from"),
+            rcpt_to=parts.get("rcpt-to"),
+        )
+    )
+
+
+def _keyword(node: Node) -> Token:
+    return next(token for token in node.leaves() if token.kind != "!")
+
+
+def _way(draft: Draft, node: Node, parts: dict[str, Criterion]) -> None:
+    """A `from` or a `for`; `from auth`, `from mail-from` and `for rcpt-to` are any, and a criterion beside it."""
+    at = _keyword(node)
+    if node.kind in parts:
+        draft.refuse(f'"{node.kind}" is given twice', at)
+        return
+    inner = next(part for part in node if isinstance(part, Node))
+    if inner.kind in ("auth", "mail-from", "rcpt-to"):
+        parts[node.kind] = Criterion("any", at)
+        parts[inner.kind] = _criterion(draft, inner, f"{node.kind} {inner.kind}", node)
+    else:
+        criterion = _criterion(draft, inner, f"{node.kind} {inner.kind}", node)
+        parts[node.kind] = criterion
+
+
+def _criterion(draft: Draft, node: Node, use: str, outer: Node) -> Criterion:
+    kinds = ("list", "hash") if node.kind in ("auth", "mail-from") else ("list",)
+    found = draft.table(node, use, *kinds)
+    at = _keyword(node)
+    table, regex = found if found is not None else (None, False)
+    return Criterion(node.kind, at, leaf(outer, "!") is not None, table, regex)
+
+
+READERS: Mapping[str, Callable[[Draft, Statement], None]] = {
+    "action": read_action,
+    "listen": read_listen,
+    "match": read_match,
+}
