@@ -302,6 +302,6 @@ def test_what_is_no_archive_of_a_host(tmp_path: Path, data: bytes, why: str, cod
 
 def test_zstd_where_python_cannot_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "compression.zstd", None)
-    with pytest.raises(TargetError, match="compressed with zstd, .* unpack it") as caught:
+    with pytest.raises(TargetError, match="compressed with zstd") as caught:
         find(tmp_path, b"\x28\xb5\x2f\xfd" + bytes(600))
     assert caught.value.code == 2
