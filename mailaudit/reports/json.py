@@ -10,7 +10,7 @@ from mailaudit import __version__
 from mailaudit.edits import Edit, Fix
 from mailaudit.findings import Coverage, Evidence, HostReport, Place, Report, Result, Verdict
 from mailaudit.reports.masking import Mask, visible
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 SCHEMA = "mailaudit.report/1"
 LONGEST = 400  # characters of an unread statement that are shown
@@ -72,16 +72,14 @@ def _file(coverage: Coverage, mask: Mask) -> dict[str, Any]:
         "sha256": coverage.sha256,
         "status": str(coverage.status),
         "statements": coverage.statements,
-        "unread": [unread(Place.at(span), mask) for span, _ in coverage.unread],
+        "unread": [unread(span, mask) for span, _ in coverage.unread],
     }
 
 
-def unread(place: Place, mask: Mask) -> dict[str, Any]:
+def unread(span: Span, mask: Mask) -> dict[str, Any]:
     """A statement that was not read: its place and its characters, a long one clipped."""
-    assert place.span is not None
-    line, column, _, _ = place.corners()
-    text = mask(place.span.chars, written=True)
-    return {"line": line, "column": column, "text": visible(text[:LONGEST], keep=_PLAIN)}
+    line, column = span.text.position(span.start)
+    return {"line": line, "column": column, "text": visible(mask.written(span)[:LONGEST], keep=_PLAIN)}
 
 
 def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 _SPLIT = re.compile(r"\\\r?\n|\r?\n|\\")  # what a daemon drops inside a quoted value: it may stand in the middle of a secret
 _HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{16,}|(?<!\{)\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+")
@@ -45,11 +45,23 @@ class Mask:
             found += [(gaps.before(at), gaps.before(at + len(value) - 1) + 1, kind) for at in _places(flat, value)]
         return _merged(reversed(found))
 
-    def in_file(self, text: Text) -> list[tuple[int, int, str]]:
-        """Where secrets stand in a file, looked for once."""
-        if text not in self._files:
-            self._files[text] = self.spans(text.chars, written=True)
-        return self._files[text]
+    def within(self, span: Span) -> list[tuple[int, int, str]]:
+        """Where secrets stand in a part of a file, those that begin before it or end after it too. A file is searched once."""
+        found = self._files.get(span.text)
+        if found is None:
+            found = self._files[span.text] = self.spans(span.text.chars, written=True)
+        first = bisect_right(found, span.start, key=lambda each: each[1])
+        return found[first : bisect_left(found, span.end, key=lambda each: each[0])]
+
+    def written(self, span: Span) -> str:
+        """A span's characters with every secret masked, those that begin or end outside it too."""
+        out: list[str] = []
+        chars = span.text.chars
+        at = span.start
+        for start, end, mask in self.within(span):
+            out += (chars[at : max(start, at)], mask)
+            at = min(end, span.end)
+        return "".join((*out, chars[at : span.end]))
 
     def __call__(self, chars: str, *, written: bool = False) -> str:
         """The characters with every secret masked."""

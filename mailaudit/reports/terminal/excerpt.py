@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from mailaudit.findings import Place
 from mailaudit.reports.masking import visible
 from mailaudit.reports.terminal.paper import NARROWEST, Paper
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 TAB = 8
 CUT = "..."
@@ -98,7 +98,11 @@ def _view(paper: Paper, text: Text, marks: list[Mark], room: int) -> Iterator[Pi
     written = text.line(first.line).removesuffix("\r")
     begin = max(0, first.start - 2 * room)
     end = min(len(written), first.start + 4 * room)
-    secrets = _on_line(paper.mask.in_file(text), text.line_start(first.line), begin, end)
+    offset = text.line_start(first.line)
+    secrets = [
+        (max(start - offset, begin), min(stop - offset, end), mask)
+        for start, stop, mask in paper.mask.within(Span(text, offset + begin, offset + end))
+    ]
     pieces = list(_pieces(written, begin, end, secrets, paper.screen.encoding))
     if begin == 0 and end == len(written) and (not pieces or pieces[-1].end_cell <= room):
         yield from pieces
@@ -123,12 +127,6 @@ def _view(paper: Paper, text: Text, marks: list[Mark], room: int) -> Iterator[Pi
         shown += width
     if end < len(written):
         yield Piece(end, end, CUT, shown)
-
-
-def _on_line(secrets: list[tuple[int, int, str]], offset: int, begin: int, end: int) -> list[tuple[int, int, str]]:
-    """The secrets in columns `begin` to `end` of the line at an offset; one may have begun on an earlier line."""
-    shifted = [(max(start - offset, begin), min(stop - offset, end), mask) for start, stop, mask in secrets]
-    return [each for each in shifted if each[0] < each[1]]
 
 
 def _pieces(written: str, begin: int, end: int, secrets: list[tuple[int, int, str]], encoding: str) -> Iterator[Piece]:

@@ -1,0 +1,67 @@
+"""What was read of single files, for a terminal: how much, what not and why, or every statement with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailaudit.findings import Coverage, Place
+from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.reports.parsed import ParsedFile, state
+from mailaudit.reports.terminal import excerpt
+from mailaudit.reports.terminal.coverage import status
+from mailaudit.reports.terminal.paper import Paper, Screen
+
+MANY = 20  # problems of one file that are shown without --annotate
+_STYLES = {"read": "green", "refused": "red", "unread": "bold yellow"}
+
+
+def write(files: Sequence[ParsedFile], screen: Screen, *, annotate: bool = False) -> str:
+    """One line for each file and what was not read of it; with `annotate` all of its statements."""
+    paper = Paper(screen)
+    for file in files:
+        told = Coverage(
+            file.path,
+            file.language,
+            file.status,
+            statements=len(file.statements),
+            unread=tuple((problem.span, problem.message) for _, problem in file.problems),
+            detail=file.why,
+        )
+        style = "" if not told.unread and file.tree is not None else "yellow"
+        paper.wrapped(f"{paper.clean(file.path)}: {file.language}, {paper.clean(status(told))}", hanging="  ", style=style)
+        if annotate:
+            _annotate(paper, file)
+            continue
+        for _, problem in file.problems[:MANY]:
+            _problem(paper, problem, "  ")
+        if len(file.problems) > MANY:
+            paper.wrapped(f"{len(file.problems) - MANY} more; --annotate shows them", "  ")
+    return paper.text()
+
+
+def _problem(paper: Paper, problem: Problem, indent: str) -> None:
+    line, column = problem.span.text.position(problem.span.start)
+    who = "the daemon refuses this" if problem.refused else "mailaudit cannot read this"
+    where = f"{paper.clean(problem.span.path)}:{line}:{column}: {who}: "
+    paper.wrapped(f"{where}{paper.clean(problem.message)}", indent, indent + "  ")
+    excerpt.draw(paper, problem.span.text, [(Place.at(problem.span), True)], indent + "  ")
+
+
+def _annotate(paper: Paper, file: ParsedFile) -> None:
+    """Each statement: its state, its line, its kind, and the characters that it has on its first line."""
+    kinds = max((len(statement.kind) for statement in file.statements), default=0)
+    digits = len(str(file.statements[-1].span.line)) if file.statements else 1
+    for statement in file.statements:
+        column = f"  {state(statement):<7}  ", _STYLES[state(statement)]
+        margin = f"{statement.span.line:>{digits}}  {statement.kind:<{kinds}}  "
+        paper.line(column, margin, _first_line(paper, statement, paper.width - len(column[0]) - len(margin)))
+        if statement.problem is not None:
+            _problem(paper, statement.problem, "    ")
+
+
+def _first_line(paper: Paper, statement: Statement, room: int) -> str:
+    room = max(room, 12)
+    written = paper.mask.written(statement.span)[: 2 * room + 1]
+    first, newline, _ = written.partition("\n")
+    shown = paper.clean(first.rstrip("\r").expandtabs())
+    return f"{shown[: room - 3]}..." if newline or len(shown) > room else shown
