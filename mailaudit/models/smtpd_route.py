@@ -1,0 +1,139 @@
+"""What becomes of a message: the first match rule that applies decides; and whether strangers may relay.
+
+The procedure of the open relay is tested against observed answers of OpenSMTPD 7.8.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd_match import Envelope, Session, Truth, applies, network_of
+from mailaudit.models.smtpd_parts import Listener, Rule
+
+_WIDE = {4: 23, 6: 47}  # a network with a prefix no longer than this holds more hosts than one site owns
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way of a message. `answer` is accept, reject or tempfail; `rule` the one that decides, None where none applies.
+
+    `maybe` are rules before it of which it depends on the sender (CHOICE) or is not known (DOUBT) whether they apply.
+    """
+
+    answer: str
+    rule: Rule | None = None
+    maybe: tuple[tuple[Rule, Truth], ...] = ()
+
+    @property
+    def doubts(self) -> list[Rule]:
+        """The rules of which it is not known whether they apply."""
+        return [rule for rule, truth in self.maybe if truth is Truth.DOUBT]
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A witness that strangers may relay: where they come in, the rule that lets them, and a sample envelope.
+
+    `certain` is False where a rule that is in doubt stands before it or is it; `sources` says which strangers, if not all.
+    """
+
+    listener: Listener
+    rule: Rule
+    envelope: Envelope
+    certain: bool = True
+    doubtful: Rule | None = None
+    sources: str = ""
+
+
+def route(smtpd: SmtpdConfig, session: Session, envelope: Envelope) -> Route:
+    """The way of one message through the match rules."""
+    maybe: list[tuple[Rule, Truth]] = []
+    for rule in smtpd.rules:
+        truth = applies(smtpd, rule, session, envelope)
+        if truth is Truth.NO:
+            continue
+        if truth is Truth.TEMPFAIL:
+            return Route("tempfail", rule, tuple(maybe))
+        if truth is Truth.YES:
+            return Route("accept" if rule.action is not None else "reject", rule, tuple(maybe))
+        maybe.append((rule, truth))
+    return Route("reject", None, tuple(maybe))
+
+
+def open_relays(smtpd: SmtpdConfig, own: tuple[str, ...] = ()) -> Iterator[Relay]:
+    """Witnesses that an unauthenticated stranger may send to foreign addresses, at most one for each listener.
+
+    `own` are the site's domains, from which look-alikes of foreign domains are made.
+    """
+    for listener in smtpd.listeners:
+        if is_loopback(listener) or listener.requires_auth:
+            continue
+        for domain in _foreign(own):
+            witness = _witness(smtpd, listener, domain)
+            if witness is not None:
+                yield witness
+                break
+
+
+def _witness(smtpd: SmtpdConfig, listener: Listener, domain: str) -> Relay | None:
+    session = Session(tag=listener.tag.value if listener.tag else "", listener=listener)
+    doubtful: Rule | None = None
+    for rule in smtpd.rules:
+        envelope = _to_named_user(smtpd, rule, domain)
+        truth = applies(smtpd, rule, session, envelope)
+        sources = ""
+        if truth is Truth.NO:
+            networks = _wide_networks(smtpd, rule)
+            if rule.action is None or not rule.action.is_relay or not networks:
+                continue
+            truth = applies(smtpd, rule, Session(address=networks[0].split("/")[0], tag=session.tag), envelope)
+            sources = networks[0]
+        if truth is Truth.TEMPFAIL:
+            return None
+        if truth is Truth.NO:
+            continue
+        if rule.action is not None and rule.action.is_relay:
+            if truth is Truth.DOUBT:
+                doubtful = doubtful or rule
+            return Relay(listener, rule, envelope, doubtful is None, doubtful, sources)
+        if truth is Truth.YES and not sources:
+            return None
+        if truth is Truth.DOUBT:
+            doubtful = doubtful or rule
+    return None
+
+
+def is_loopback(listener: Listener) -> bool:
+    """True if nobody outside the host reaches a listener."""
+    if listener.is_socket or listener.where == "localhost" or re.fullmatch(r"lo\d*", listener.where):
+        return True
+    try:
+        return ipaddress.ip_address(listener.where).is_loopback
+    except ValueError:
+        return False
+
+
+def _foreign(own: tuple[str, ...]) -> tuple[str, ...]:
+    """Domains that are not the site's: of several ends, so that wide patterns match one, and look-alikes of its own."""
+    usual = ("relay-test.example.org", "foreign.com", "foreign.net", "foreign.org", "foreign.de", "foreign.co.uk", "foreign.io")
+    alike = [f"{'q' if domain.startswith('x') else 'x'}{domain}" for domain in own]
+    return tuple(name for name in (*usual, *alike) if not any(name == d or name.endswith(f".{d}") for d in own))
+
+
+def _wide_networks(smtpd: SmtpdConfig, rule: Rule) -> list[str]:
+    """The public networks of a rule's sources that are too wide to be one site's own."""
+    if rule.source.kind != "src" or rule.source.negated or rule.source.table is None or rule.source.regex:
+        return []
+    networks = [network for key in smtpd.keys(rule.source.table) or () if (network := network_of(key)) is not None]
+    return [str(n) for n in networks if n.prefixlen <= _WIDE[n.version] and n.is_global]
+
+
+def _to_named_user(smtpd: SmtpdConfig, rule: Rule, domain: str) -> Envelope:
+    """An envelope to a foreign domain; to the user that a rule names without one, if it does."""
+    keys = smtpd.keys(rule.rcpt_to.table) if rule.rcpt_to is not None and rule.rcpt_to.table is not None else None
+    users = [key.rstrip("@") for key in keys or () if key.rstrip("@") and "@" not in key.rstrip("@")]
+    return Envelope(f"{users[0] if users else 'victim'}@{domain}")

@@ -1,0 +1,345 @@
+"""The model of smtpd.conf answers as OpenSMTPD 7.8 does: what it refuses, where it listens, where mail goes, who may relay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailaudit.models.services import read_services
+from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd_expand import Recipient, expand, keeps_tag, mail_path
+from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
+from mailaudit.models.smtpd_parts import Cause
+from mailaudit.models.smtpd_route import Route, open_relays, route
+from mailaudit.models.sources import Known, Missing, NotHere, Sources
+from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile, Reason
+from mailaudit.snapshot import Snapshot
+
+CORPORA = Path(__file__).parents[2] / "shared" / "corpora" / "smtpd"
+needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
+SMTPD = shutil.which("smtpd", path="/usr/sbin:/usr/local/sbin")
+needs_smtpd = pytest.mark.skipif(SMTPD is None, reason="OpenSMTPD is not installed")
+
+BASE = """\
+pki mail.example.com cert "/etc/ssl/mail.example.com.pem" key "/etc/ssl/private/mail.example.com.key"
+table virtuals file:/etc/mail/virtuals
+table credentials passwd:/etc/mail/credentials
+action "inbound" maildir "/var/vmail/example.com/%{dest.user:lowercase|strip}" junk virtual <virtuals>
+action "local_inbound" mbox
+action "outbound" relay
+listen on all tls pki mail.example.com tag INET
+"""
+GUIDE = """\
+match from any for domain "example.com" action "inbound"
+match from local for local action "local_inbound"
+match auth from any for any action "outbound"
+match from local for any action "outbound"
+"""
+
+
+def model(chars: str | bytes, **files: str) -> SmtpdConfig:
+    data = chars if isinstance(chars, bytes) else chars.encode()
+    answers: dict[Question, Answer] = {ReadFile(PATH): Found(data)}
+    answers |= {ReadFile(f"/etc/mail/{name}"): Found(text.encode()) for name, text in files.items()}
+    sources = Sources(Snapshot("host", "target", answers))
+    slot = read_smtpd(sources, read_services(sources))
+    assert isinstance(slot, Known)
+    return slot.value
+
+
+def causes(chars: str) -> list[Cause]:
+    return [refusal.cause for refusal in model(chars).meanings]
+
+
+def remote(smtpd: SmtpdConfig, sender: str, recipient: str) -> str:
+    answer = route(smtpd, Session("198.51.100.7", tag="INET", helo="x"), Envelope(recipient, sender)).answer
+    return {"accept": "250", "reject": "550", "tempfail": "451"}[answer]
+
+
+ORACLE = [  # observed on 7.8 from a foreign address: foreign to foreign, ceo@ours to foreign, foreign to ours
+    ("", GUIDE, ("550", "550", "250"), False),
+    ("match from any for any action outbound\n", "", ("250", "250", "250"), True),
+    ('match from mail-from "@example.com" for any action outbound\n', GUIDE, ("550", "250", "250"), True),
+    ("match tls from any for any action outbound\n", "", ("451", "451", "451"), False),
+    ("match for any action outbound\n", "", ("550", "550", "550"), False),
+    ("match from any for any action outbound\nmatch from any for any reject\n", "", ("250", "250", "250"), True),
+    ("match !from src 10.1.1.1 for any action outbound\n", "", ("250", "250", "250"), True),
+    ("match tag INET from any for any action outbound\n", "", ("250", "250", "250"), True),
+]
+
+
+@pytest.mark.parametrize(("rules", "guide", "answers", "is_open"), ORACLE)
+def test_observed_answers(rules: str, guide: str, answers: tuple[str, ...], is_open: bool) -> None:
+    smtpd = model(BASE + rules + guide)
+    assert smtpd.refusals == ()
+    asked = [("a@foreign.net", "b@foreign.org"), ("ceo@example.com", "b@foreign.org"), ("a@foreign.net", "u@example.com")]
+    assert tuple(remote(smtpd, *each) for each in asked) == answers
+    witnesses = list(open_relays(smtpd, ("example.com",)))
+    assert bool(witnesses) is is_open
+    if witnesses:
+        assert witnesses[0].rule is smtpd.rules[0]
+        assert witnesses[0].certain
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_open"),
+    [
+        ('match from any for domain "*" action outbound\n', True),
+        ('match from any for domain "*example.com" action outbound\n', True),
+        ('match from any for domain "*.example.com" action outbound\n', False),
+        ('match from any !for domain "example.com" action outbound\n', True),
+        ('match from any for domain regex "com" action outbound\n', True),
+        ('match from any for domain "friend.org" action outbound\n', False),
+        ('match from any for rcpt-to "postmaster" action outbound\n', True),
+        ("match from src 192.168.0.0/16 for any action outbound\n", False),
+        ("match from src 203.0.113.0/24 for any action outbound\n", False),
+        ("match from src 8.0.0.0/9 for any action outbound\n", True),
+        ("match from src 0.0.0.0/0 for any action outbound\n", True),
+        ('match from rdns "trusted.example.org" for any action outbound\n', True),
+        ('match helo "trusted.example.org" from any for any action outbound\n', True),
+        ("match from auth for any action outbound\n", False),
+        ("match !from auth for any action outbound\n", True),
+        ('match mail-from "@spam.org" from any for any reject\nmatch from any for any action outbound\n', True),
+        ("match from any for any reject\nmatch from any for any action outbound\n", False),
+        ("match from any for any action inbound\nmatch from any for any action outbound\n", False),
+        ("match from socket for any action outbound\n", False),
+        ("match tag OTHER from any for any action outbound\n", False),
+    ],
+)
+def test_open_relay(rules: str, is_open: bool) -> None:
+    assert bool(list(open_relays(model(BASE + rules), ("example.com",)))) is is_open
+
+
+def test_a_table_that_is_not_known_is_in_doubt() -> None:
+    smtpd = model(BASE + "table d proc:/x\nmatch from any for domain <d> action outbound\n")
+    witness = next(open_relays(smtpd))
+    assert not witness.certain
+    assert route(smtpd, Session(), Envelope("a@b.org")).maybe == ((smtpd.rules[0], Truth.DOUBT),)
+
+
+def test_listeners_that_ask_for_a_login_let_no_stranger_in() -> None:
+    smtpd = model(
+        BASE.replace("tls pki", "tls-require auth pki") + "match from any for any action outbound\n",
+    )
+    assert list(open_relays(smtpd)) == []
+
+
+def test_file_tables_are_looked_up() -> None:
+    rules = "table domains file:/etc/mail/domains\nmatch from any for domain <domains> action inbound\n"
+    smtpd = model(BASE + rules, domains="# ours\nExample.com\n*.example.net\n")
+    assert remote(smtpd, "a@b.org", "u@example.com") == "250"
+    assert remote(smtpd, "a@b.org", "u@x.example.net") == "250"
+    assert remote(smtpd, "a@b.org", "u@example.org") == "550"
+    assert smtpd.accepted_domains == ("example.com",)
+
+
+def test_what_is_not_said_is_local() -> None:
+    smtpd = model(BASE + "match action local_inbound\n", mailname="host7.example.com\n")
+    for recipient in ("root@localhost", "root@host7.example.com", "root@[203.0.113.9]"):
+        assert route(smtpd, Session(LOCAL), Envelope(recipient)).answer == "accept"
+    assert route(smtpd, Session(), Envelope("root@localhost")) == Route("reject")
+    assert route(smtpd, Session(LOCAL), Envelope("a@example.org")).answer == "reject"
+
+
+@pytest.mark.parametrize(
+    ("chars", "cause"),
+    [
+        ('queue encryption "0e12345678912345678912345678912"', Cause.QUEUE_KEY),
+        ("action x mbox alias <nope>", Cause.TABLE),
+        ("listen on lo0 filter nope", Cause.FILTER),
+        ("match from any action nope", Cause.ACTION),
+        ("listen on lo0 tls pki nope", Cause.PKI),
+        ('pki half cert "/c"', Cause.HALF_PKI),
+        ("listen on lo0 tls", Cause.TLS_WITHOUT_PKI),
+        ("listen on lo0 auth", Cause.AUTH_WITHOUT_TLS),
+        ("listen on lo0 port nope", Cause.OTHER),
+        ("action outbound relay", Cause.OTHER),
+        ("action x relay srs", Cause.OTHER),
+        ("listen on lo0 tag a tag b", Cause.OTHER),
+    ],
+)
+def test_refusals_by_meaning(chars: str, cause: Cause) -> None:
+    assert causes(BASE + chars + "\nmatch for local action local_inbound\n") == [cause]
+
+
+@pytest.mark.parametrize("key", ["0" * 32, "{{generate:hex16}}", "{{masked:queue-key:32:0123abcd}}", "stdin"])
+def test_queue_keys_that_are_long_enough(key: str) -> None:
+    assert causes(BASE + GUIDE + f'queue encryption "{key}"\n') == []
+
+
+def test_an_action_below_its_use_is_meant() -> None:
+    smtpd = model("match for local action l\naction l mbox\n")
+    assert [refusal.cause for refusal in smtpd.meanings] == [Cause.ACTION]
+    assert smtpd.rules[0].action is not None
+
+
+def test_ports_and_secrets() -> None:
+    smtpd = model(
+        BASE
+        + GUIDE
+        + 'queue encryption "0123456789abcdef0123456789abcdef"\nsrs key "abc"\n'
+        + "listen on all smtps pki mail.example.com\nlisten on all port submission tls-require pki mail.example.com\n"
+    )
+    assert [listener.port for listener in smtpd.listeners] == [25, 465, 587]
+    assert smtpd.secrets == (("queue-key", "0123456789abcdef0123456789abcdef"), ("srs-key", "abc"))
+
+
+def test_slots() -> None:
+    sources = Sources(Snapshot("host", "target", {ReadFile(PATH): Absent()}, recorded=True))
+    assert read_smtpd(sources, read_services(sources)) == Missing(PATH)
+    sources = Sources(Snapshot("host", "target", {ReadFile(PATH): Absent(), ListFiles("/etc/mail/*"): Found(())}))
+    assert isinstance(read_smtpd(sources, read_services(sources)), NotHere)
+
+
+def test_includes_not_there_are_refused_and_unknown_ones_leave_the_file_partly_read() -> None:
+    smtpd = model('include "/etc/mail/more"\n' + BASE + GUIDE)
+    assert [problem.refused for problem in smtpd.not_read] == [False]
+    answers: dict[Question, Answer] = {
+        ReadFile(PATH): Found(('include "/etc/mail/more"\n' + BASE + GUIDE).encode()),
+        ReadFile("/etc/mail/more"): Absent(),
+    }
+    sources = Sources(Snapshot("host", "target", answers))
+    slot = read_smtpd(sources, read_services(sources))
+    assert isinstance(slot, Known)
+    assert slot.value.not_read == []
+    assert "is not there" in slot.value.refusals[0].message
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("/v/%{dest.domain}/%{dest.user}", "/v/Example.com/Bob+tag"),
+        ("/v/%{dest.user:lowercase|strip}", "/v/bob"),
+        ("/v/%{dest.user[0]}/%{dest.user:strip}", "/v/B/Bob"),
+        ("/v/%{dest.user[0:2]:uppercase}", "/v/BO"),
+        ("/v/%{user.username}", "/v/vmail"),
+        ("/v/%{dest:strip}", "/v/Bob@Example.com"),
+        ("/v/%{nope}", None),
+        ("/v/%{dest.user:nope}", None),
+        ("%{user.directory}/m", None),
+    ],
+)
+def test_expansion(template: str, path: str | None) -> None:
+    assert expand(template, Recipient("Bob+tag", "Example.com")) == path
+
+
+def test_delivery_paths() -> None:
+    smtpd = model(BASE + GUIDE)
+    action = smtpd.actions["inbound"]
+    assert mail_path(action, Recipient("user+tag", "example.com")) == "/var/vmail/example.com/user"
+    assert not keeps_tag(action)
+    assert keeps_tag(model(BASE.replace("|strip", "") + GUIDE).actions["inbound"])
+
+
+def test_patterns() -> None:
+    assert hostname_match("a.Example.com", "*.example.com")
+    assert not hostname_match("example.com", "*.example.com")
+    assert not hostname_match("a.e.example.com", "*.example.com")  # smtpd's own: `*` never goes back
+    assert address_match("bob+x@example.com", "bob@example.com")
+    assert not address_match("bob@example.com", "bob+x@example.com")
+    assert address_match("x@example.com", "@example.com")
+    assert address_match("x@example.com", "@")
+
+
+def _vectors() -> Iterator[tuple[str, bytes, bool, list[str], dict[str, Any] | None]]:
+    with (CORPORA / "vectors.jsonl").open() as lines:
+        for each in map(json.loads, lines):
+            yield each["name"], each["text"].encode(), each["ok78"], each["err78"], each.get("conf")
+    with (CORPORA / "verdicts.jsonl").open() as lines:
+        for each in map(json.loads, lines):
+            if each["bin"] == "7.8":
+                dump = CORPORA / "dumps" / f"{Path(each['file']).name}.json"
+                conf = json.loads(dump.read_text()) if dump.exists() else None
+                yield each["file"], (CORPORA.parent / each["file"]).read_bytes(), each["ok"], each["errors"], conf
+
+
+def _line(errors: list[str]) -> int | None:
+    return next((int(e.split(":")[1]) for e in errors if e.count(":") > 1 and e.split(":")[1].isdigit()), None)
+
+
+@needs_corpora
+def test_agrees_with_smtpd_78_on_what_is_refused_and_where() -> None:
+    different = []
+    for name, data, ok, errors, _ in _vectors():
+        refusals = model(data).refusals
+        line = min((problem.span.line for problem in refusals), default=None)
+        if ok is bool(refusals) or (refusals and _line(errors) not in (None, line)):
+            different.append((name, errors, refusals))
+    assert different == []
+
+
+TLS = {"none": set(), "tls": {"starttls"}, "tls-require": {"starttls", "starttls-require"}, "smtps": {"smtps"}}
+AUTH = {"none": set(), "optional": {"auth"}, "required": {"auth", "auth-require"}}
+
+
+@needs_corpora
+def test_agrees_with_smtpd_78_on_listeners_actions_and_rules() -> None:
+    compared = 0
+    for name, data, ok, _, conf in _vectors():
+        if not ok or conf is None:
+            continue
+        smtpd = model(data)
+        compared += 1
+        theirs = {
+            (each["on"], each["port"], frozenset(set(each["flags"]) - {"dsn", "filtered", "masquerade", "tls-verify"}))
+            for each in conf["listeners"]
+            if each["kind"] == "if" and "on" in each
+        }
+        ours = {
+            (each.where, each.port, frozenset(TLS[each.tls] | AUTH[each.auth] | ({"mask-src"} if each.masks_source else set())))
+            for each in smtpd.listeners
+            if not each.is_socket
+        }
+        usual = {"starttls", "starttls-require", "smtps", "auth", "auth-require", "mask-src"}
+        theirs = {(on, port, flags & usual) for on, port, flags in theirs}
+        assert {each for each in ours if each[0] in {t[0] for t in theirs}} == theirs, name
+        assert {each: conf["actions"][each]["type"] == "local" for each in conf["actions"]} == {
+            each: not action.is_relay for each, action in smtpd.actions.items()
+        }, name
+        assert [bool(each.get("reject")) for each in conf["matches"]] == [rule.action is None for rule in smtpd.rules], name
+        signs = [(each["from"], each["for"], each.get("auth", 0)) for each in conf["matches"]]
+        assert signs == [
+            (
+                -1 if rule.source.negated else 1,
+                -1 if rule.destination.negated else 1,
+                0 if rule.auth is None else -1 if rule.auth.negated else 1,
+            )
+            for rule in smtpd.rules
+        ], name
+    assert compared > 150
+
+
+@needs_smtpd
+@pytest.mark.daemon
+@pytest.mark.parametrize(
+    "chars",
+    [
+        'listen on lo port "25"\n',
+        "action r relay host x backup\n",
+        'queue encryption "short"\n',
+        "listen on lo port submission\n",
+        "listen on lo auth\n",
+        'listen on lo hostname "a" hostname "b"\n',
+        "match tag { a } !from src { 10.0.0.0/8 } for any action l\n",
+        'action m maildir "/v/%{dest.user}" junk alias { a = b }\n',
+    ],
+)
+def test_the_installed_smtpd_says_the_same(chars: str, tmp_path: Path) -> None:
+    text = "action l mbox\n" + chars + "match for local action l\n"
+    file = tmp_path / "smtpd.conf"
+    file.write_text(text)
+    assert SMTPD is not None
+    done = subprocess.run([SMTPD, "-n", "-f", str(file)], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode == 0) is not bool(model(text).refusals), done.stderr
+
+
+def test_not_recorded_is_said() -> None:
+    smtpd = model(BASE + GUIDE)
+    found = smtpd.stat("/etc/ssl/private/mail.example.com.key")
+    assert getattr(found, "reason", None) is Reason.NOT_RECORDED
