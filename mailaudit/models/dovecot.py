@@ -1,0 +1,311 @@
+"""Dovecot's configuration as the daemon means it, 2.3 and 2.4 in one model."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
+from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of
+from mailaudit.models.dovecot_sections import Merging, Section
+from mailaudit.models.dovecot_settings import (
+    CERTIFICATE,
+    DEFAULTS,
+    FILE_SETTINGS,
+    FILTERS,
+    KEY,
+    NEW,
+    OLD,
+    OLD_PROTOCOLS,
+    ONLY_NEW,
+    ONLY_OLD,
+)
+from mailaudit.models.dovecot_vars import expand
+from mailaudit.models.included import WithIncludes, in_reading_order
+from mailaudit.models.sources import Known, Missing, Slot, Sources, refused_statements
+from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.questions import Absent, Command, CommandOutput, Found, RunCommand, Stat
+from mailaudit.text import Text
+
+FILES = ("/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*.conf")
+_PACKAGE = re.compile(r"^dovecot-(\d+\.\d+)[\d.p]*(?:v\d+)?(?:-\w+)?(?:\s|\Z)", re.MULTILINE)
+_VERSION = re.compile(r"\A(\d+\.\d+)")
+_VARIABLE = re.compile(r"%\{|\$")
+_SECRET = re.compile(r"(?:^|_)(?:password|passphrase|api_key|secret)$")
+_IN_ARGUMENTS = re.compile(r"(?:^| )(?:password|pass)=(\S+)")
+
+
+@dataclass(frozen=True)
+class DovecotConfig(WithIncludes):
+    """The effective settings.
+
+    `family` is `2.3` or `2.4`; `root` holds all settings and sections, merged; `packaged` is true if no dovecot.conf is at
+    hand, so that the packaged one is assumed and the files that it includes may be missing from the record. `own` is the file
+    that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
+    the settings that name a file, each with its path, and whether it is there: None where that is not known.
+    """
+
+    family: str = OLD
+    root: Section = field(default_factory=Section)
+    packaged: bool = False
+    own: Text | str = LOCAL
+    files: tuple[tuple[Setting, str, bool | None], ...] = ()
+
+    def setting(self, name: str, protocol: str | None = None) -> Setting:
+        """The effective setting of a name, for all connections or for those of a protocol."""
+        for scope in self._scopes(protocol):
+            if name in scope.settings:
+                return scope.settings[name]
+        return Setting(name, DEFAULTS[self.family].get(name, ""))
+
+    def _scopes(self, protocol: str | None) -> list[Section]:
+        if protocol is None:
+            return [self.root]
+        matching = [
+            section
+            for section in self.root.of("protocol")
+            if section.name == protocol or (section.name.startswith("!") and section.name != f"!{protocol}")
+        ]
+        return [*reversed(matching), self.root]
+
+    def everywhere(self, name: str) -> tuple[Setting, ...]:
+        """The effective setting for all connections, then each that filters set for some."""
+        return (self.setting(name), *_filtered(self.root, name))
+
+    @property
+    def ssl(self) -> Setting:
+        """Whether TLS is off (`no`), offered (`yes`) or demanded (`required`)."""
+        return self.setting("ssl")
+
+    @property
+    def certificate(self) -> Setting:
+        """The setting that names the certificate's file; a default if none does."""
+        return self.setting(CERTIFICATE[self.family])
+
+    @property
+    def key(self) -> Setting:
+        """The setting that names the key's file; a default if none does."""
+        return self.setting(KEY[self.family])
+
+    def path_of(self, setting: Setting) -> str | None:
+        """The file that a certificate's or key's setting names; None where the value is taken for the certificate itself."""
+        return setting.value if setting.value and (setting.from_file or self.family == NEW) else None
+
+    @property
+    def passdbs(self) -> tuple[Database, ...]:
+        """Where passwords are looked up, in order."""
+        return tuple(database(section, self.root, self.family) for section in self.root.of("passdb"))
+
+    @property
+    def userdbs(self) -> tuple[Database, ...]:
+        """Where users are looked up, in order."""
+        return tuple(database(section, self.root, self.family) for section in self.root.of("userdb"))
+
+    def login(self, address: str) -> str | None:
+        """The name that a login becomes before it is looked up, or None where it cannot be told."""
+        return expand(self.setting("auth_username_format").value or "%u", self.family, address)
+
+    def key_in(self, of: Database, address: str) -> str | None:
+        """The key under which a login is looked up in a passwd-file, or None where it cannot be told."""
+        user = self.login(address)
+        return None if user is None else expand(of.username_format, self.family, user)
+
+    @property
+    def mail_place(self) -> MailPlace | None:
+        """Where the mail lies, or None where Dovecot is left to guess."""
+        inboxes = [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and inbox.value.lower() in ("yes", "y", "1")]
+        return mail_place(inboxes[0] if inboxes else None, self._scopes("imap"), self.family)
+
+    def mail_path(self, user: str, home: str | None = None) -> str | None:
+        """The path of a user's mail, or None where it cannot be told. `user` is a full address."""
+        place = self.mail_place
+        login = self.login(user)
+        if place is None or login is None:
+            return None
+        return evaluate(place.path, self.family, login, home or self.home(user))
+
+    def home(self, user: str) -> str | None:
+        """The home of a user whose userdb names none, or None where no `mail_home` is set either."""
+        login = self.login(user)
+        template = self.setting("mail_home").value
+        return evaluate(template, self.family, login, None) if login and template else None
+
+    def words(self, name: str, protocol: str | None = None) -> tuple[str, ...]:
+        """The words of a list: those of its string, and in 2.4 those that its block says yes to."""
+        found: list[str] = []
+        for scope in reversed(self._scopes(protocol)):
+            if name in scope.settings:
+                found = [word for word in re.split(r"[ ,]+" if self.family == NEW else " ", scope.settings[name].value) if word]
+            block = scope.named(name, "")
+            for setting in block.settings.values() if block else ():
+                found = [word for word in found if word != setting.name]
+                found += [setting.name] if setting.value.lower() in ("yes", "y", "1") else []
+        if not found and all(name not in scope.settings for scope in self._scopes(protocol)):
+            found = DEFAULTS[self.family].get(name, "").split()
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def protocols(self) -> frozenset[str]:
+        """The protocols that are served."""
+        return frozenset(OLD_PROTOCOLS.get(word, word) for word in self.words("protocols") if word != "none")
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The ports that are open."""
+        return tuple(listeners(self.root, self.protocols, self.setting("listen"), self.family))
+
+
+def _filtered(section: Section, name: str) -> Iterable[Setting]:
+    for each in section.sections:
+        if each.type in FILTERS:
+            if name in each.settings:
+                yield each.settings[name]
+            yield from _filtered(each, name)
+
+
+def read_dovecot(sources: Sources) -> Slot[DovecotConfig]:
+    """Dovecot's configuration from its root file and all that it includes."""
+    found = sources.tree(MAIN, "dovecot")
+    slot = sources.slot(MAIN, found, FILES)
+    packaged = isinstance(slot, Missing) and not sources.snapshot.recorded
+    reading = Reading(sources)
+    if isinstance(slot, Known):
+        reading.tree(slot.value)
+    elif packaged:
+        sources.read.pop(MAIN, None)  # it is assumed, not missing
+        reading.packaged()
+    else:
+        return slot
+    return Known(_config(reading, sources, packaged=packaged))
+
+
+def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotConfig:
+    installed = _installed(sources)
+    family, assumed = _family(reading.visits, installed)
+    if packaged:
+        assumed += ("the packaged dovecot.conf, which includes conf.d and local.conf, for none is at hand",)
+    merging = Merging(family)
+    merging.add(reading.visits)
+    trees = tuple(reading.trees.values())
+    files = _files(merging.root, sources, family)
+    refused = [
+        *refused_statements(trees),
+        *reading.refused,
+        *merging.refused,
+        *_whole(merging.root, reading, family, installed, packaged=packaged),
+        *(Problem(f"{path} is not there, and Dovecot reads it at start", s.span) for s, path, there in files if there is False),
+    ]
+    return DovecotConfig(
+        trees=trees,
+        refusals=in_reading_order(trees, dict.fromkeys(refused)),
+        assumed=assumed,
+        secrets=_secrets(merging.root),
+        unknown=tuple(reading.unknown),
+        family=family,
+        root=merging.root,
+        packaged=packaged,
+        own=_own(reading),
+        files=files,
+    )
+
+
+def _installed(sources: Sources) -> str | None:
+    """The family of the installed package, or None where there is no evidence of it."""
+    for command, pattern in ((Command.PKG_INFO, _PACKAGE), (Command.DOVECOT_VERSION, _VERSION)):
+        answer = sources.ask(RunCommand(command))
+        if isinstance(answer, Found) and isinstance(answer.value, CommandOutput):
+            match = pattern.search(answer.value.stdout)
+            if match:
+                return OLD if match[1] == OLD else NEW
+    return None
+
+
+def _family(visits: list[Visit], installed: str | None) -> tuple[str, tuple[str, ...]]:
+    """The family: the one the files name, else the installed one, else the one whose names they use."""
+    keys = [key_of(visit.statement).value for visit in visits if visit.statement.kind == "setting"]
+    if "dovecot_config_version" in keys:
+        return NEW, ()
+    if installed is not None:
+        return installed, ()
+    new = sum(key in ONLY_NEW[""] for key in keys)
+    old = sum(key in ONLY_OLD[""] for key in keys)
+    if new > old:
+        return NEW, ("Dovecot 2.4, by the names of the settings",)
+    return OLD, ("Dovecot 2.3, for neither the files nor a list of packages say otherwise",)
+
+
+def _whole(root: Section, reading: Reading, family: str, installed: str | None, *, packaged: bool) -> Iterable[Problem]:
+    """What the daemon refuses of the files as a whole."""
+    version = root.settings.get("dovecot_config_version")
+    if version is not None and installed == OLD:
+        yield Problem("Dovecot 2.3 is installed, and these are settings of 2.4", version.span)
+    if family == NEW and not packaged:
+        yield from _versions(root, reading)
+    if family == OLD:
+        yield from _databases(root)
+
+
+def _versions(root: Section, reading: Reading) -> Iterable[Problem]:
+    main = next(iter(reading.trees.values()))
+    first = next((s for s in main.statements if s.template is not None), None)
+    if first is not None and (first.kind != "setting" or key_of(first).value != "dovecot_config_version"):
+        yield Problem("Dovecot 2.4 asks for dovecot_config_version as the first setting", first.tokens[0].span)
+    version = root.settings.get("dovecot_config_version")
+    if version is not None and "dovecot_storage_version" not in root.settings:
+        yield Problem("Dovecot 2.4 asks for dovecot_storage_version as well", version.span)
+
+
+def _databases(root: Section) -> Iterable[Problem]:
+    for section in (*root.of("passdb"), *root.of("userdb")):
+        at: Statement = section.visits[0].statement
+        if not section.settings.get("driver", Setting("driver", "")).value:
+            yield Problem(f"this {section.type} has no driver", at.tokens[0].span)
+        for again in section.visits[1:]:
+            yield Problem(f"a second {section.type} of the name {section.name}", again.statement.tokens[0].span)
+
+
+def _files(root: Section, sources: Sources, family: str) -> tuple[tuple[Setting, str, bool | None], ...]:
+    """The settings that name files which are read at start, overridden ones too."""
+    found: dict[int, tuple[Setting, str, bool | None]] = {}
+    for section in root.walk():
+        for setting in section.settings.values() if section.type != "plugin" else ():
+            for each in (setting, *_said_before(setting)):
+                names_file = each.from_file or (family == NEW and each.name in FILE_SETTINGS)
+                if names_file and each.statement and each.value and not _VARIABLE.search(each.value):
+                    path = posixpath.normpath(posixpath.join(posixpath.dirname(each.span.path), each.value))
+                    found.setdefault(id(each.statement), (each, path, _is_there(sources, path)))
+    return tuple(found.values())
+
+
+def _is_there(sources: Sources, path: str) -> bool | None:
+    stat = sources.stat(path)
+    return True if isinstance(stat, Stat) else False if isinstance(stat, Absent) else None
+
+
+def _said_before(setting: Setting) -> Iterable[Setting]:
+    for statement in setting.overridden:
+        value = statement.node.node("value")
+        if value is not None:
+            yield Setting(setting.name, value.first.value, value.first, statement, from_file=statement.node.has("<"))
+
+
+def _own(reading: Reading) -> Text | str:
+    """The file for the site's own settings: local.conf where it is included, else the root file."""
+    if LOCAL in reading.trees:
+        return reading.trees[LOCAL].text
+    if LOCAL in reading.absent or not reading.trees:
+        return LOCAL
+    return next(iter(reading.trees.values())).text
+
+
+def _secrets(root: Section) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for section in root.walk():
+        for setting in section.settings.values():
+            if _SECRET.search(setting.name) and setting.value and not setting.from_file and "%{" not in setting.value:
+                found.append(("dovecot-password", setting.value))
+            elif setting.name == "args":
+                found += [("dovecot-password", match[1]) for match in _IN_ARGUMENTS.finditer(setting.value)]
+    return tuple(dict.fromkeys(found))
