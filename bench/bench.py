@@ -78,6 +78,11 @@ def scan_memory(path: Path) -> tuple[float, float, int]:
     return time.perf_counter() - start, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
+def ratio(ours: float, bare: float) -> str:
+    """Two times and what one is of the other."""
+    return f"{ours * 1000:.0f} / {bare * 1000:.0f} ms = {ours / bare:.2f}"
+
+
 def row(name: str, figure: str, bound: str) -> None:
     print(f"{name:<58} {figure:>34}   {bound}")
 
@@ -93,12 +98,20 @@ def main() -> None:
 
     ours, bare = alternating([*MAILAUDIT, "--help"], [python, "-c", BARE_HELP, "--help"], chosen.runs)
     figures["help"] = ours / bare
-    row("mailaudit --help / bare typer+rich --help", f"{ours * 1000:.0f} / {bare * 1000:.0f} ms = {ours / bare:.2f}", "at most 1.5")
+    row(
+        "mailaudit --help / bare typer+rich --help",
+        f"{ours * 1000:.0f} / {bare * 1000:.0f} ms = {ours / bare:.2f}",
+        "at most 1.5",
+    )
 
     imports = [python, "-c", "import typer, rich.console, pyparsing"]
     ours, bare = alternating([*MAILAUDIT, "scan", "examples/corrected"], imports, chosen.runs)
     figures["scan"] = ours / bare
-    row("scan examples/corrected / importing its packages", f"{ours * 1000:.0f} / {bare * 1000:.0f} ms = {ours / bare:.2f}", "at most 3.5")
+    row(
+        "scan examples/corrected / importing its packages",
+        f"{ours * 1000:.0f} / {bare * 1000:.0f} ms = {ours / bare:.2f}",
+        "at most 3.5",
+    )
 
     with tempfile.TemporaryDirectory() as folder:
         times: dict[int, float] = {}
@@ -111,7 +124,11 @@ def main() -> None:
             )
             seconds, statements, peak = done.stdout.split()
             times[count] = float(seconds)
-            row(f"parse {count:,} pf rules", f"{float(seconds):.2f} s, {count / float(seconds):,.0f} lines/s", f"{int(peak) / 1024:.0f} MiB")
+            row(
+                f"parse {count:,} pf rules",
+                f"{float(seconds):.2f} s, {count / float(seconds):,.0f} lines/s",
+                f"{int(peak) / 1024:.0f} MiB",
+            )
             wall, memory, code = scan_memory(root)
             times[-count] = wall
             figures[f"scan_{count}_mib"] = memory

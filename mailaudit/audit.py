@@ -11,16 +11,16 @@ from difflib import get_close_matches
 from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
-from mailaudit.collect.folder import find_worlds
-from mailaudit.collect.world import World
-from mailaudit.exitcodes import ExitCode
+from mailaudit.collect.roots import find_worlds
+from mailaudit.collect.world import TargetError, World
+from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.sources import Sources
 from mailaudit.parsers.tree import Tree
 from mailaudit.questions import Reason
 from mailaudit.rulebook import Page, Rulebook
-from mailaudit.settings import Settings
+from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey
 from mailaudit.text import Text
@@ -88,7 +88,7 @@ class Auditor:
             if judged.crash is not None:
                 self.crashes.append(judged.crash)
             results += self._results(self.book.pages[identity], judged)
-        results = settings.waive(_fingerprinted(results), self.settings, facts.texts, snapshot.host, self.options)
+        results, notes = self._waived(_fingerprinted(results), facts, snapshot.host)
         return HostReport(
             name=snapshot.host,
             target=snapshot.target,
@@ -98,13 +98,25 @@ class Auditor:
             results=tuple(sorted(results, key=_order)),
             texts=facts.texts,
             secrets=facts.secrets,
+            notes=notes,
         )
+
+    def _waived(self, results: list[Result], facts: Facts, host: str) -> tuple[list[Result], tuple[str, ...]]:
+        """The results with waivers applied, and what there is to say about the waivers."""
+        waivers = list(self.settings.waivers)
+        notes: list[str] = []
+        for text, spans in facts.gaps() if self.options.inline_ignores else ():
+            inline, bad = inline_waivers(text, spans)
+            waivers += inline
+            notes += [str(each) for each in bad]
+        waived = waive(results, waivers, datetime.now(UTC).date(), host)
+        notes += [f"{each.origin}: the waiver of {each.rule} has expired ({each.expires})" for each in waived.expired]
+        notes += [f"{each.origin}: the waiver of {each.rule} is not needed: no finding matches it" for each in waived.unused]
+        return list(waived.results), tuple(notes)
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
         severity = self.settings.severity.get(page.id, page.severity)
-        note = "".join(
-            f" ({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused
-        )
+        note = "".join(f" ({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused)
         for finding in judged.findings or (None,):
             yield Result(
                 rule=page.id,
@@ -125,7 +137,7 @@ class Auditor:
 def _fingerprint(identity: str, finding: Finding) -> str:
     first = finding.places[0] if finding.places else None
     path = first.path if isinstance(first, Place) else first.question if first else ""
-    return hashlib.sha256("\0".join((identity, path, finding.about, finding.value)).encode()).hexdigest()
+    return hashlib.sha256(f"{identity}\x00{path}\x00{finding.about}\x00{finding.value}".encode()).hexdigest()
 
 
 def _fingerprinted(results: list[Result]) -> list[Result]:
@@ -137,7 +149,8 @@ def _fingerprinted(results: list[Result]) -> list[Result]:
             number = seen[result.fingerprint] = seen.get(result.fingerprint, 0) + 1
             if number > 1:
                 again = hashlib.sha256(f"{result.fingerprint}\0{number}".encode()).hexdigest()
-                result = replace(result, fingerprint=again)
+                numbered.append(replace(result, fingerprint=again))
+                continue
         numbered.append(result)
     return numbered
 
@@ -174,24 +187,41 @@ def _matching(book: Rulebook, selectors: Sequence[str]) -> list[str]:
 
 
 def audit(targets: Sequence[str], options: Options) -> Report:
-    """Audit all hosts of all targets."""
+    """Audit all hosts of all targets.
+
+    Raises `TargetError`, `RecordingError`, `SettingsError` or `SelectionError` before anything is audited if a target, a record,
+    a setting or a selection is not as it must be. Of several targets, one in which there is nothing to audit harms no other.
+    """
     started = _now()
     book = rulebook.load()
-    hosts: list[HostReport] = []
-    rules: set[str] = set()
+    errors: list[str] = []
+    codes: list[int] = []
+    auditors: list[Auditor] = []
     for target in targets:
-        for world in find_worlds(target):
-            auditor = auditor_for(world, book, options)
-            rules |= set(auditor.selected)
-            snapshot, facts = auditor.learn()
-            hosts.append(auditor.examine(snapshot, facts))
+        try:
+            found = find_worlds(target)
+        except TargetError as error:
+            if error.code == ExitCode.USAGE or len(targets) == 1:
+                raise
+            errors.append(error.message)
+            codes.append(error.code)
+            continue
+        errors += found.errors
+        codes += [ExitCode.INCOMPLETE] * bool(found.errors and not options.allow_incomplete)
+        auditors += [auditor_for(world, book, options) for world in found]
+    hosts = tuple(auditor.examine(*auditor.learn()) for auditor in auditors)
+    rules = {identity for auditor in auditors for identity in auditor.selected}
     code, why = conclude(hosts, options, selected=bool(rules))
-    return Report(options.profile or "recommended", len(rules), started, _now(), tuple(hosts), (), code, why)
+    profile = options.profile or next((auditor.settings.profile for auditor in auditors), "recommended")
+    if worst((code, *codes)) != code:
+        code, why = worst((code, *codes)), "; ".join(errors)
+    errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
+    return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
 
 
 def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
-    """An auditor with the settings that lie in the world's root, or those named on the command line."""
-    loaded = settings.load(world.root, options.config)
+    """An auditor with the settings that go with the world, or those named on the command line."""
+    loaded = settings.load(world.settings, options.config)
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
     return Auditor(world, book, loaded, options, select(book, loaded, options))
@@ -206,13 +236,18 @@ def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -
     if not hosts or not selected:
         return ExitCode.NOTHING, "no rule was selected" if hosts else "nothing to audit"
     results = [result for host in hosts for result in host.results]
-    gaps = [f"{host.name}: {file.path}" for host in hosts for file in host.files if file.status in UNFINISHED]
-    open_ = [r.rule for r in results if r.verdict is Verdict.UNKNOWN and r.reason not in QUIET]
-    if (gaps or open_) and not options.allow_incomplete:
-        what = [f"not read: {', '.join(gaps)}"] if gaps else []
+    gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
+    open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in QUIET]
+    if (gaps_ or open_) and not options.allow_incomplete:
+        what = [f"not read whole: {', '.join(dict.fromkeys(gaps_))}"] if gaps_ else []
         what += [f"could not tell: {', '.join(dict.fromkeys(open_))}"] if open_ else []
         return ExitCode.INCOMPLETE, "; ".join(what)
-    failed = [r for r in results if r.verdict is Verdict.FAIL and r.severity >= options.fail_on]
-    if failed and not options.exit_zero:
-        return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"
-    return ExitCode.OK, f"nothing found at or above {options.fail_on}" if not failed else "findings, and --exit-zero"
+    failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
+    notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
+    if not failed and not notes:
+        return ExitCode.OK, f"nothing found at or above {options.fail_on}"
+    if options.exit_zero:
+        return ExitCode.OK, "findings, and --exit-zero"
+    if not failed:
+        return ExitCode.FINDINGS, "waivers that are not right, and --strict-waivers"
+    return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"

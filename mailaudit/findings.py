@@ -37,7 +37,7 @@ class Basis(StrEnum):
 class Verdict(StrEnum):
     """What became of a rule (contract, section 3)."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  no password, whatever it looks like
     FAIL = "fail"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not-applicable"
@@ -161,7 +161,7 @@ class HostReport:
     """All that was found out about one host.
 
     `texts` are the files that edits and places speak of, by path, so that a report opens none. `secrets` are pairs of kind and
-    value that no report may show.
+    value that no report may show. `notes` are sentences about the audit itself, such as a waiver that has expired.
     """
 
     name: str
@@ -172,6 +172,7 @@ class HostReport:
     results: tuple[Result, ...]
     texts: Mapping[str, Text] = field(default_factory=dict, repr=False)
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """The number of results of each verdict, all verdicts named."""

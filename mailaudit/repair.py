@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.audit import Auditor
 from mailaudit.edits import Fix, Safety, apply, compatible, unified_diff
-from mailaudit.findings import FileStatus, HostReport, Place, Result, Verdict
+from mailaudit.findings import FileStatus, HostReport, Result, Verdict
 from mailaudit.questions import Absent, Found, ReadFile
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text, encode

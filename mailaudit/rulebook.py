@@ -70,8 +70,7 @@ class Page:
         for match in re.finditer(r"^## (Wrong|Right)\b([^\n]*)\n(.*?)(?=^## |\Z)", self.body, re.DOTALL | re.MULTILINE):
             blocks = {fence[2].strip(): fence[3] for fence in _FENCE.finditer(match[3])}
             marks = {
-                path: tuple(n for n, line in enumerate(text.split("\n"), 1) if MARK.search(line))
-                for path, text in blocks.items()
+                path: tuple(n for n, line in enumerate(text.split("\n"), 1) if MARK.search(line)) for path, text in blocks.items()
             }
             texts = {path: MARK.sub("", text) for path, text in blocks.items()}
             found.append(Case(match[2].strip(" :"), match[1] == "Wrong", texts, marks))
@@ -148,7 +147,7 @@ def read_page(filename: str, source: str) -> Page:
         fields: dict[str, Any] = tomllib.loads(front[1])
         unknown = set(fields) - _FIELDS
         if unknown:
-            raise PageError(f"{filename}: unknown field {sorted(unknown)[0]}")
+            raise PageError(f"{filename}: unknown field {min(unknown)}")
         return Page(
             id=named[1],
             name=named[2],

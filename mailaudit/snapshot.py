@@ -10,8 +10,10 @@ from mailaudit.questions import LIVE, Answer, Failed, Found, Question, ReadFile,
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All answers so far. `recorded` says that an `answers.json` tells what was asked, so that a file that is not there was not
-    simply left out of a repository; `online` that the network may be asked.
+    """All answers so far.
+
+    `recorded` says that an `answers.json` tells what was asked, so that a file that is not there was not simply left out of a
+    repository; `online` that the network may be asked.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""Which questions do these facts raise?"""
+"""Which questions the facts raise."""
 
 from __future__ import annotations
 

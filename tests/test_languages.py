@@ -25,7 +25,7 @@ SNIPPETS = [
     b'match from any for domain "example.com" action "inbound"\n',
     b"service imap-login {\n  inet_listener imap {\n    port = 0\n  }\n}\n",
     b"ssl = required\n!include conf.d/*.conf\n",
-    b'domain mail.example.com {\n  sign with letsencrypt\n}\n',
+    b"domain mail.example.com {\n  sign with letsencrypt\n}\n",
     b'server "mail" {\n  listen on * port 80\n}\n',
     b"root: user@example.com\n",
     b"user@example.com:$2b$10$x:2000:2000::/var/vmail::\n",

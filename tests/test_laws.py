@@ -18,7 +18,7 @@ PACKAGE = ROOT / "mailaudit"
 
 # Law 1. A module may import only from floors below its own; within a floor, only as the circle test allows.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("exitcodes", "text"),
+    ("choices", "exitcodes", "text"),
     ("edits",),
     ("questions",),
     ("findings", "snapshot", "recording"),
@@ -28,6 +28,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("audit",),
     ("repair",),
     ("apply", "reports"),
+    ("output",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )

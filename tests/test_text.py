@@ -72,7 +72,9 @@ def test_inserted_lines_keep_the_newline_style() -> None:
 
 
 def test_diff_tells_new_files_and_missing_newlines() -> None:
-    diff = unified_diff({"/etc/a": "x\ny", "/etc/b": None, "/etc/c": "same\n"}, {"/etc/a": "x\nz\n", "/etc/b": "n\n", "/etc/c": "same\n"})
+    diff = unified_diff(
+        {"/etc/a": "x\ny", "/etc/b": None, "/etc/c": "same\n"}, {"/etc/a": "x\nz\n", "/etc/b": "n\n", "/etc/c": "same\n"}
+    )
     assert "--- a/etc/a\n+++ b/etc/a\n" in diff
     assert "-y\n\\ No newline at end of file\n+z\n" in diff
     assert "--- /dev/null\n+++ b/etc/b\n" in diff

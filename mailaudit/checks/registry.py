@@ -28,8 +28,8 @@ class Declared:
 
 def _members(hint: object) -> tuple[type, ...]:
     if isinstance(hint, types.UnionType):
-        return tuple(typing.cast(type, member) for member in typing.get_args(hint))
-    return (typing.cast(type, hint),)
+        return tuple(typing.cast("type", member) for member in typing.get_args(hint))
+    return (typing.cast("type", hint),)
 
 
 REGISTRY: dict[str, Declared] = {}

@@ -15,7 +15,7 @@ STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one rule: its findings if it fails, else a message; what was assumed; files that do not load as they stand."""
+    """What became of one rule: findings or a message, what was assumed, and the files that do not load as they stand."""
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()

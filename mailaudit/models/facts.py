@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mailaudit.findings import Coverage, FileStatus
@@ -19,9 +19,9 @@ from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
-from mailaudit.parsers.tree import Tree
+from mailaudit.parsers.tree import Tree, gaps
 from mailaudit.questions import Absent, Answer, Question
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,18 @@ class Facts:
     slots: Mapping[type, Slot[object]]
     site: Site
     files: tuple[Coverage, ...]
-    texts: Mapping[str, Text]
+    trees: Mapping[str, Tree]
     wanted: frozenset[Question]
+
+    @property
+    def texts(self) -> dict[str, Text]:
+        """The files that were read, by path."""
+        return {path: tree.text for path, tree in self.trees.items()}
+
+    def gaps(self) -> Iterator[tuple[Text, list[Span]]]:
+        """Each file with what stands between its tokens: its comments are there."""
+        for tree in self.trees.values():
+            yield tree.text, [gap for gap in gaps(tree) if "mailaudit" in gap.chars]
 
     @property
     def models(self) -> list[Model]:
@@ -69,12 +79,20 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
         Site: Known(site),
         Reference: Known(read_reference(templates, site)),
     }
-    texts = {path: tree.text for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
-    return Facts(slots, site, _coverage(sources, slots), texts, frozenset(sources.wanted))
+    trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
+    return Facts(slots, site, _coverage(sources, slots), trees, frozenset(sources.wanted))
 
 
 def _hints(smtpd: Slot[SmtpdConfig], acme: Slot[AcmeConfig], credentials: Slot[Credentials]) -> Hints:
-    return Hints()
+    config = smtpd.value if isinstance(smtpd, Known) else None
+    certificates = acme.value.domains if isinstance(acme, Known) else ()
+    entries = credentials.value.entries if isinstance(credentials, Known) else ()
+    names = config.certificate_names if config else ()
+    return Hints(
+        accepted_domains=config.accepted_domains if config else (),
+        certificate_names=(*names, *(domain.name.value.lower() for domain in certificates)),
+        logins=tuple(entry.address for entry in entries),
+    )
 
 
 def _coverage(sources: Sources, slots: Mapping[type, Slot[object]]) -> tuple[Coverage, ...]:
@@ -84,9 +102,7 @@ def _coverage(sources: Sources, slots: Mapping[type, Slot[object]]) -> tuple[Cov
         if isinstance(slot, Known) and isinstance(slot.value, Model)
         for problem in slot.value.refusals
     }
-    return tuple(
-        _covered(path, language, found, path in refused) for path, (language, found) in sorted(sources.read.items())
-    )
+    return tuple(_covered(path, language, found, path in refused) for path, (language, found) in sorted(sources.read.items()))
 
 
 def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> Coverage:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mailaudit.questions import Found, LookUp, ReadFile, RRset
 from mailaudit.models.sources import Model, Sources
+from mailaudit.questions import Found, LookUp, ReadFile, RRset
 
 REFERENCE_TCP = frozenset({22, 25, 80, 443, 465, 587, 993, 4190})
 """The ports that the reference opens or may open."""
@@ -82,7 +82,7 @@ def read_site(sources: Sources, declared: Declared, hints: Hints) -> Site:
         host_name=host_name,
         ipv4=declared.ipv4 or _addresses(sources, names, "A"),
         ipv6=declared.ipv6 or _addresses(sources, names, "AAAA"),
-        selectors=dict(declared.selectors) or {domain: "selector0" for domain in domains},
+        selectors=dict(declared.selectors) or dict.fromkeys(domains, "selector0"),
         declared=declared,
     )
 
@@ -108,9 +108,7 @@ def _domains(hints: Hints, host_name: str | None) -> tuple[str, ...]:
 
 
 def _mail_host(hints: Hints, domains: tuple[str, ...], host_name: str | None) -> str | None:
-    of_domains = [
-        name for name in hints.certificate_names if any(name == d or name.endswith("." + d) for d in domains)
-    ]
+    of_domains = [name for name in hints.certificate_names if any(name == d or name.endswith("." + d) for d in domains)]
     for name in (*of_domains, *hints.certificate_names):
         return name.lower()
     return f"mail.{domains[0].lower()}" if domains else host_name

@@ -19,7 +19,9 @@ class Token:
 
     __slots__ = ("end", "kind", "start", "text", "value", "via")
 
-    def __init__(self, kind: str, value: str, text: Text, start: int, end: int, via: tuple[Span, ...] = ()) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  made by the hundred thousand: no builder, no dataclass
+        self, kind: str, value: str, text: Text, start: int, end: int, via: tuple[Span, ...] = ()
+    ) -> None:
         self.kind = kind
         self.value = value
         self.text = text
@@ -76,9 +78,7 @@ class Node:
 
     def nodes(self, kind: str) -> list[Node]:
         """The children of a kind, in order."""
-        return [
-            Node(part, self.tokens) for part in self.template.parts if isinstance(part, Template) and part.kind == kind
-        ]
+        return [Node(part, self.tokens) for part in self.template.parts if isinstance(part, Template) and part.kind == kind]
 
     def node(self, kind: str) -> Node | None:
         """The first child of a kind."""
