@@ -19,10 +19,11 @@ BCRYPT = "bcrypt"
 EMPTY = "empty"
 LOCKED = "locked"
 PLAIN = "plain"
+PREFIXED = "prefixed"
 
 _MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
 _SCHEMES = (
-    (re.compile(r"\{([A-Za-z0-9_.-]+)\}.*", re.DOTALL), "{}"),
+    (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
     (re.compile(r"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),
     (re.compile(r"\$2[abxy]?\$.*", re.DOTALL), "broken bcrypt"),
     (re.compile(r"\$1\$.*", re.DOTALL), "md5-crypt"),
@@ -40,16 +41,23 @@ _SCHEMES = (
 class Password:
     """What may be said of a password: its scheme and its length in characters, never the password.
 
-    `scheme` is `bcrypt` or another crypt(3) scheme, `plain`, `empty`, `locked`, or a Dovecot prefix in braces: `{BLF-CRYPT}`.
+    `scheme` is `bcrypt` or another crypt(3) scheme, `plain`, `empty`, `locked`, or a Dovecot prefix in braces: `{BLF-CRYPT}`;
+    `behind` is then the scheme of what follows the prefix.
     """
 
     scheme: str
     length: int
+    behind: str = ""
 
     @property
     def is_prefixed(self) -> bool:
         """True for a Dovecot scheme prefix, which smtpd takes for part of the hash."""
         return self.scheme.startswith("{")
+
+    @property
+    def kind(self) -> str:
+        """The scheme as the KIND of a mask: a prefix without its braces, a plus, and what follows it."""
+        return f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +104,16 @@ def password_of(written: str) -> Password:
     """The kind of a password; a masked one is told by its mask."""
     masked = _MASKED.fullmatch(written)
     if masked is not None:
-        return Password(masked[1], int(masked[2]))
+        prefix, found, behind = masked[1].partition("+")
+        return Password(f"{{{prefix}}}" if found else prefix, int(masked[2]), behind)
     if not written:
         return Password(EMPTY, 0)
     for pattern, scheme in _SCHEMES:
         match = pattern.fullmatch(written)
+        if match is not None and scheme == PREFIXED:
+            return Password(f"{{{match[1].upper()}}}", len(written), password_of(match[2]).scheme)
         if match is not None:
-            return Password(f"{{{match[1].upper()}}}" if scheme == "{}" else scheme, len(written))
+            return Password(scheme, len(written))
     return Password(PLAIN, len(written))
 
 
@@ -158,18 +169,15 @@ def _owner(uid: str, accounts: Accounts | None) -> str | None:
 
 
 def _secrets(tree: Tree) -> tuple[tuple[str, str], ...]:
-    """The passwords; of a line that is not well-formed, all but its first field, for any of them may be one."""
+    """The passwords; of a line that is not well-formed, whatever may be one."""
     found: list[tuple[str, str]] = []
     for statement in tree.statements:
-        fields = [token for token in statement.tokens if token.kind == "field"]
-        if statement.problem is None:
-            fields = fields[1:2]
-        elif len(fields) > 1:
-            fields = fields[1:]
-        else:
-            fields = list(statement.tokens)
-        values = (token.value for token in fields if token.value and not _MASKED.fullmatch(token.value))
-        found += (("password", value) for value in values)
+        fields = [token.value for token in statement.tokens if token.kind == "field"]
+        values = fields[1:2]
+        if statement.problem is not None:
+            values += [value for value in fields[2:] if "$" in value]
+            values += [token.value for token in statement.tokens] if len(fields) < 2 else []
+        found += ((password_of(value).kind, value) for value in values if value and not _MASKED.fullmatch(value))
     return tuple(dict.fromkeys(found))
 
 

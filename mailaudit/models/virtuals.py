@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd_parts import Table
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Reason
@@ -66,9 +67,12 @@ class Loop:
 
 @dataclass(frozen=True)
 class _Map(Model):
-    """A map of names to targets, out of one file or several; of equal keys in one file the last counts."""
+    """A map of names to targets, out of one file or several; of equal keys in one file the last counts.
 
-    paths: tuple[str, ...] = ()
+    `tables` are the names of the tables in smtpd.conf.
+    """
+
+    tables: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     delimiter: str = "+"
 
@@ -84,7 +88,9 @@ class _Map(Model):
 
 @dataclass(frozen=True)
 class Virtuals(_Map):
-    """The virtual map: addresses, users and catch-alls to targets."""
+    """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up."""
+
+    domains: frozenset[str] = frozenset()
 
     def lookup(self, address: str) -> Entry | None:
         """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @."""
@@ -105,7 +111,7 @@ class Virtuals(_Map):
                 continue
             seen.add(at)
             for target in entry.targets:
-                if target.kind == "address" and self.lookup(target.value) is not None:
+                if self.follow(target) is not None:
                     waiting.append(target.value)
                 else:
                     leaves.append(Leaf(target, entry, at))
@@ -113,7 +119,9 @@ class Virtuals(_Map):
 
     def follow(self, target: Target) -> Entry | None:
         """The entry that a target leads to, None if it ends the chain."""
-        return self.lookup(target.value) if target.kind == "address" else None
+        if target.kind != "address" or target.value.rpartition("@")[2] not in self.domains:
+            return None
+        return self.lookup(target.value)
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
@@ -190,12 +198,16 @@ def read_virtuals(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Virtuals]:
     if not isinstance(slot, Known):
         return slot
     trees, entries = slot.value
+    domains = [entry.name.rpartition("@")[2] for entry in entries if "@" in entry.name]
+    if isinstance(smtpd, Known):
+        domains += smtpd.value.accepted_domains
     return Known(
         Virtuals(
             trees=trees,
             refusals=_refusals(trees),
-            paths=tuple(tree.text.path for tree in trees),
+            tables=_names(smtpd, "virtual"),
             entries=entries,
+            domains=frozenset(domains),
             delimiter=smtpd.value.options.sub_address_delimiter if isinstance(smtpd, Known) else "+",
         )
     )
@@ -207,8 +219,15 @@ def read_aliases(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Aliases]:
     if not isinstance(slot, Known):
         return slot
     trees, entries = slot.value
-    paths = tuple(tree.text.path for tree in trees)
-    return Known(Aliases(trees=trees, refusals=_refusals(trees), paths=paths, entries=entries))
+    return Known(Aliases(trees=trees, refusals=_refusals(trees), tables=_names(smtpd, "alias"), entries=entries))
+
+
+def _used(smtpd: SmtpdConfig, option: str) -> tuple[Table, ...]:
+    return smtpd.virtual_tables if option == "virtual" else smtpd.alias_tables
+
+
+def _names(smtpd: Slot[SmtpdConfig], option: str) -> tuple[str, ...]:
+    return tuple(table.name for table in _used(smtpd.value, option)) if isinstance(smtpd, Known) else ()
 
 
 def _tables(
@@ -218,7 +237,7 @@ def _tables(
     paths = [usual]
     entries: list[Entry] = []
     if isinstance(smtpd, Known):
-        used = smtpd.value.virtual_tables if option == "virtual" else smtpd.value.alias_tables
+        used = _used(smtpd.value, option)
         if not used:
             return NotHere(f'no action of smtpd.conf has "{option}"')
         unread = [table for table in used if table.backend not in ("file", "static", "undefined")]

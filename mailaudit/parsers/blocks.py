@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailaudit.parsers.grammar import Grammar, Mismatch
+from mailaudit.parsers.mending import readings
 from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
@@ -182,32 +183,58 @@ class _File:
 
     def _read(self, tokens: list[Token], block: _Block, opens: bool) -> list[Statement]:
         """A statement out of its tokens; two, where the daemon does not ask for a new line after a block's first option."""
-        written = tuple(token for token in tokens if token.kind != "newline")
-        deep = too_deep(written)
-        if deep is not None:
-            return [_unread(written, Problem("braces are nested too deeply", deep.span))]
-        expanded = expand(tokens, self.reading.macros, self.dialect.lexicon)
-        if isinstance(expanded, Undefined):
-            return [_unread(written, Problem(f'macro "{expanded.use.value}" is not defined', expanded.use.span))]
+        written = _written(tokens)
+        expanded = self._expanded(tokens)
+        if isinstance(expanded, Problem):
+            return [_unread(written, expanded)]
         seen, problem = _without_returns(expanded)
         if opens and len(written) != len(tokens):
             seen = tuple(token for token in seen if token.kind != "newline")
             problem = problem or Problem('expected "{" at the end of the line, found a new line', written[-2].span)
         if not seen:
             return [Statement("empty", written, seen, _EMPTY, problem)]
-        problem = problem or _unfit(seen)
         result = self.dialect.grammars[block.context].read(seen)
         if isinstance(result, Mismatch):
-            first = not block.body and block.header is not None and block.context not in self.dialect.strict
-            if first and 0 < result.at < len(seen) and len(seen) == len(tokens):
-                pair = [*self._read(tokens[: result.at], block, False), *self._read(tokens[result.at :], block, False)]
-                if len(pair) == 2 and not any(each.unread for each in pair):
-                    return pair
-            refused = seen[0].value not in self.dialect.newer
-            return [_unread(written, problem or explain(seen, result, refused), seen)]
+            return self._misfit(tokens, seen, result, block, problem)
         entered = self._enter(result, seen, block.context)
         problem = problem or self.dialect.refuse(result, seen) or entered
         return [Statement(result.kind, written, seen, result, problem)]
+
+    def _misfit(
+        self, tokens: list[Token], seen: tuple[Token, ...], mismatch: Mismatch, block: _Block, problem: Problem | None
+    ) -> list[Statement]:
+        """What is made of a statement that does not fit: two statements, one that was plainly meant, or an unread one."""
+        written = _written(tokens)
+        at = mismatch.at
+        first = not block.body and block.header is not None and block.context not in self.dialect.strict
+        if first and 0 < at < len(seen) and len(seen) == len(tokens):
+            pair = [*self._read(tokens[:at], block, False), *self._read(tokens[at:], block, False)]
+            if len(pair) == 2 and not any(each.unread for each in pair):
+                return pair
+        mended = self._mended(written, seen, at, block.context)
+        if mended is not None:
+            return [mended]
+        refused = seen[0].value not in self.dialect.newer
+        return [_unread(written, problem or explain(seen, mismatch, refused), seen)]
+
+    def _expanded(self, tokens: list[Token]) -> tuple[Token, ...] | Problem:
+        """The tokens that the daemon sees, or why it stops here."""
+        deep = too_deep(tokens)
+        if deep is not None:
+            return Problem("braces are nested too deeply", deep.span)
+        expanded = expand(tokens, self.reading.macros, self.dialect.lexicon)
+        if isinstance(expanded, Undefined):
+            return Problem(f'macro "{expanded.use.value}" is not defined', expanded.use.span)
+        return _unfit(expanded) or expanded
+
+    def _mended(self, written: tuple[Token, ...], seen: tuple[Token, ...], at: int, context: str) -> Statement | None:
+        """The statement as it was plainly meant, with what the daemon finds wrong with it."""
+        for tokens, problem in readings(seen, at):
+            result = self.dialect.grammars[context].read(tokens)
+            if isinstance(result, Template):
+                self._enter(result, tokens, context)
+                return Statement(result.kind, written, tokens, result, problem)
+        return None
 
     def _enter(self, template: Template, seen: tuple[Token, ...], context: str) -> Problem | None:
         """Remember a macro, go into an included file."""
@@ -270,6 +297,10 @@ def _unfit(tokens: Sequence[Token]) -> Problem | None:
 
 def _glued(token: Token) -> Problem:
     return Problem(f'expected a new line, found "{token.value}"', token.span, mend="\n" + token.span.chars)
+
+
+def _written(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    return tuple(token for token in tokens if token.kind != "newline")
 
 
 def _unread(written: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...] = ()) -> Statement:

@@ -207,7 +207,7 @@ def _options() -> pp.ParserElement:
         | node("banner", pp.Opt(_token("no")), _token("banner"))
         | node("default", _words("default type"), _media_type())
     )
-    return pp.MatchFirst([simple, *(option() for option in _OPTIONS), root]).set_name("an option of a server")
+    return pp.MatchFirst([simple, root, *(option() for option in _OPTIONS)]).set_name("an option of a server")
 
 
 def _refuse(template: Template, tokens: tuple[Token, ...]) -> Problem | None:

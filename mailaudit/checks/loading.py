@@ -1,0 +1,45 @@
+"""What every "exists and loads" rule does: a missing file is written from the reference, each refusal is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.edits import Fix, Safety, create, replace
+from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.models.reference import Reference
+from mailaudit.models.sources import Missing, Model
+from mailaudit.parsers.tree import Problem
+
+MOST_PLACES = 5
+
+
+def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator[Outcome]:
+    """A finding if the file is not there, and one for each thing that its daemon refuses."""
+    if isinstance(model, Missing):
+        yield missing(model.path, daemon, reference)
+        return
+    alike: dict[str, list[Problem]] = {}
+    for problem in model.refusals:
+        alike.setdefault(problem.message, []).append(problem)
+    for message, problems in alike.items():
+        yield _refused(message, problems, daemon)
+
+
+def missing(path: str, daemon: str, reference: Reference) -> Finding:
+    """A finding for a file that is not there."""
+    text = reference.text(path)
+    fix = None if text is None else Fix(f"Write {path} from the reference", Safety.SAFE, (create(path, text),))
+    return Finding(f"There is no {path}, so {daemon} has nothing to go by.", (Place.whole(path),), fix, "missing")
+
+
+def _refused(message: str, problems: list[Problem], daemon: str) -> Finding:
+    first, *more = problems
+    places = (
+        Place.at(first.span, message),
+        *(Place.at(problem.span, "here too") for problem in more[:MOST_PLACES]),
+    )
+    fix = None
+    if all(problem.mend is not None for problem in problems):
+        edits = tuple(replace(problem.span, problem.mend or "") for problem in problems)
+        fix = Fix("Write it as it was meant", Safety.SAFE, edits)
+    return Finding(f"{daemon} refuses this file: {message}.", places, fix, "refused", message)
