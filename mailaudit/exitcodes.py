@@ -54,6 +54,10 @@ class ExitCode(IntEnum):
         return member
 
 
+class Terminated(BaseException):
+    """SIGTERM came: what `KeyboardInterrupt` is for SIGINT."""
+
+
 def worst(codes: Iterable[int]) -> ExitCode:
     """The code that wins; `OK` if there is none."""
     found = set(codes)
@@ -77,5 +81,5 @@ def table() -> str:
 
 
 def epilog() -> str:
-    """The codes in one paragraph, for `--help`."""
-    return "Exit codes: " + "; ".join(f"{int(code)} {code.short}" for code in sorted(ExitCode)) + "."
+    """The codes as lines, for `--help`; the first character keeps them from being filled into a paragraph."""
+    return "\n".join(("\b", "Exit codes:", *(f"{int(code):>5}  {code.short}" for code in sorted(ExitCode))))

@@ -215,9 +215,9 @@ def test_any_text_can_be_excerpted(data: st.DataObject) -> None:
 
 def test_a_diff_is_masked_and_shown() -> None:
     written = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-key 0123456789\r\n+key \x1b[31m\tx\r\n"
-    shown = diff.show(written, (("key", "0123456789"),), Screen())
+    shown = diff.show(written, Mask([("key", "0123456789")]), Screen())
     assert shown == "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-key {{masked:key}}\r\n+key \\x1b[31m\tx\r\n"
-    assert diff.show("", (), Screen()) == ""
+    assert diff.show("", Mask(), Screen()) == ""
 
 
 @pytest.mark.parametrize(

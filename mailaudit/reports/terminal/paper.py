@@ -76,6 +76,10 @@ class Paper:
                 self.line(before, (words, style))
                 before = hanging
 
+    def verbatim(self, text: str) -> None:
+        """Lines of another paper."""
+        self._out.append(text)
+
     def blank(self) -> None:
         """An empty line."""
         self._out.append("\n")

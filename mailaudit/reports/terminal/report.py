@@ -73,9 +73,12 @@ def write(
     paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
     if len(report.hosts) > 1:
         _totals(paper, report)
+    noted = {f"{host.name}: {note}" for host in report.hosts for note in host.notes}
     for error in report.errors:
+        if error in noted:
+            continue
         paper.wrapped(f"error: {paper.clean(error)}", hanging="  ", style="red")
-    _ending(paper, report)
+    ending(paper, report)
     return paper.text()
 
 
@@ -93,6 +96,7 @@ def _host(paper: Paper, host: HostReport, told: _Told) -> None:
         _findings(paper, findings, told)
         _unknown(paper, host, told)
         _waived(paper, host)
+        _notes(paper, host)
         _quiet_verdicts(paper, host, told)
         files(paper, host.files)
     _counts(paper, host, findings)
@@ -228,6 +232,15 @@ def _waived(paper: Paper, host: HostReport) -> None:
     paper.blank()
 
 
+def _notes(paper: Paper, host: HostReport) -> None:
+    """Waivers that are expired, not needed or not right."""
+    if host.notes:
+        paper.line(("waivers to look at", "bold yellow"))
+        for note in host.notes:
+            paper.wrapped(paper.clean(note), "  ", "    ")
+        paper.blank()
+
+
 def _quiet_verdicts(paper: Paper, host: HostReport, told: _Told) -> None:
     passed = _of(host, Verdict.PASS)
     if passed and told.show_passed:
@@ -280,7 +293,8 @@ def _totals(paper: Paper, report: Report) -> None:
     paper.blank()
 
 
-def _ending(paper: Paper, report: Report) -> None:
+def ending(paper: Paper, report: Report) -> None:
+    """The last line: the exit code, and what it means."""
     code = ExitCode(report.exit_code)
     reason = f" - {paper.clean(report.exit_reason)}" if report.exit_reason else ""
     style = "green" if code is ExitCode.OK else "bold"

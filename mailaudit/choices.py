@@ -1,0 +1,69 @@
+"""What the command line lets choose among; imported by `--help`, so it imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Format(StrEnum):
+    """The formats of a report."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+class Color(StrEnum):
+    """When standard output is coloured."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Profile(StrEnum):
+    """The profiles (catalogue, section 7)."""
+
+    GUIDE = "guide"
+    RECOMMENDED = "recommended"
+    STRICT = "strict"
+
+
+class Threshold(StrEnum):
+    """The least severity that makes a scan fail."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+def option(*names: str, default: Any = None, told: str = "", metavar: str | None = None) -> Any:
+    """An option of the command line as a dataclass field; `told` is its help."""
+    return field(default=default, metadata={"names": names, "help": told, "metavar": metavar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The options that `scan` and `fix` share (contract, section 1)."""
+
+    domain: list[str] | None = option("--domain", metavar="DOMAIN", told="A mail domain of the host; repeatable.")
+    profile: Profile | None = option("--profile", told="Which rules are judged; default: the settings', else recommended.")
+    select: list[str] | None = option("--select", metavar="RULE", told="Only these rules: ids, names, prefixes; repeatable.")
+    ignore: list[str] | None = option("--ignore", metavar="RULE", told="Not these rules; repeatable.")
+    fail_on: Threshold = option("--fail-on", default=Threshold.LOW, told="The least severity that gives code 1.")
+    config: str | None = option("--config", metavar="FILE", told="Settings, in place of the target's mailaudit.toml.")
+    form: Format = option("--format", default=Format.TERMINAL, told="What standard output carries.")
+    output: list[str] | None = option("--output", metavar="FORMAT:PATH", told="Write the report there as well; repeatable.")
+    now: str | None = option("--now", metavar="TIME", told="Judge certificates at this time, such as 2026-11-22T12:00:00Z.")
+    show_passed: bool = option("--show-passed", default=False, told="Name the rules that passed.")
+    no_inline_ignores: bool = option("--no-inline-ignores", default=False, told="Heed no waiver in the host's own files.")
+    strict_waivers: bool = option("--strict-waivers", default=False, told="Code 1 for expired and unused waivers.")
+    exit_zero: bool = option("--exit-zero", default=False, told="Code 0 in place of 1.")
+    allow_incomplete: bool = option("--allow-incomplete", default=False, told="In place of code 4, what the rest gives.")
+    quiet: bool = option("--quiet", "-q", default=False, told="One line for each finding.")
+    verbose: bool = option("--verbose", "-v", default=False, told="Every finding, every reason.")
+    color: Color = option("--color", default=Color.AUTO, told="Colour on standard output.")
+    debug: bool = option("--debug", default=False, told="Show a traceback for an internal error.")

@@ -1,0 +1,203 @@
+"""The command line: parse arguments, call, render, exit code. Only this module ends the program."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from types import FrameType
+from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
+
+import typer
+
+from mailaudit import __version__
+from mailaudit.choices import Color, Common
+from mailaudit.exitcodes import ExitCode, Terminated, epilog
+
+# Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="mailaudit",
+    epilog=epilog(),
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def with_common(command: Callable[Concatenate[Common, P], int]) -> Callable[..., int]:
+    """Give a command the common options below its own; it takes them as its first argument."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    hints = get_type_hints(Common)
+    shared = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=Annotated[hints[each.name], _option(each.metadata)],
+        )
+        for each in fields(Common)
+    ]
+
+    call: Callable[..., int] = command
+
+    def run(**given: Any) -> int:
+        common = Common(**{each.name: given.pop(each.name) for each in shared})
+        return call(common, **given)
+
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads both of these
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _option(settings: Mapping[str, Any]) -> Any:
+    rest = {name: value for name, value in settings.items() if name != "names"}
+    return typer.Option(*settings["names"], **rest)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mailaudit {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    _show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Audit and mend the configuration of an OpenBSD mail host: pf, OpenSMTPD, Dovecot and what stands around them."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@app.command(epilog=epilog())
+@with_common
+def scan(
+    common: Common,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET", help="A host root, a repository of several, a snapshot, or a tar archive.", show_default=False
+        ),
+    ] = None,
+    targets_file: Annotated[str | None, typer.Option("-T", "--targets", metavar="FILE", help="Targets, one a line.")] = None,
+) -> int:
+    """Collect, judge, report."""
+    from mailaudit.commands.scan import scan as run
+
+    return run(common, targets or [], targets_file)
+
+
+@app.command(epilog=epilog())
+@with_common
+def fix(
+    common: Common,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, or a repository of several.")],
+    write: Annotated[bool, typer.Option("--write", help="Write the safe corrections.")] = False,
+    unsafe: Annotated[bool, typer.Option("--unsafe", help="The unsafe ones as well: mail flow or access may change.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="No diff; only the exit code tells.")] = False,
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Write the corrected tree there.")] = None,
+) -> int:
+    """Plan the corrections and show them as a diff; write nothing without --write."""
+    from mailaudit.commands.fix import Level
+    from mailaudit.commands.fix import fix as run
+
+    return run(common, target, Level(write=write, unsafe=unsafe, check=check, out=out))
+
+
+@app.command()
+def rules(
+    identity: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A rule's id or name, or a prefix of ids.", show_default=False)
+    ] = None,
+    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+) -> int:
+    """Show the catalogue of rules, or one rule's page."""
+    from mailaudit.commands.rules import rules as run
+
+    return run(identity, color)
+
+
+@app.command(hidden=True)
+def explain(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="A rule's id or name.")],
+    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+) -> int:
+    """Show one rule's page: `rules ID` by another name."""
+    return rules(identity, color)
+
+
+@app.command()
+def parse(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Configuration files.")],
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="LANGUAGE", help="pf, smtpd, dovecot, ...; default: by the path.")
+    ] = None,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Show every statement and its state.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON (schema mailaudit.parse/1).")] = False,
+    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
+) -> int:
+    """Show what is read of each file: code 0 if every statement was, else 4."""
+    from mailaudit.commands.parse import Reading
+    from mailaudit.commands.parse import parse as run
+
+    return run(files, Reading(language, annotate, as_json, color, debug))
+
+
+@app.command()
+def version() -> int:
+    """Show the version."""
+    typer.echo(f"mailaudit {__version__}")
+    return ExitCode.OK
+
+
+def main() -> None:
+    """Run the command line and end the program with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except Terminated:
+        code = ExitCode.TERMINATED
+    except BrokenPipeError:
+        code = ExitCode.OK
+    sys.exit(int(code))
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code. What typer refuses is one line, and a hint."""
+    try:
+        code = app(arguments, prog_name="mailaudit", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own: of its copy of click, or of click, as its version has it
+            raise
+        _refuse(error)
+        return ExitCode.USAGE
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _refuse(error: Any) -> None:
+    from mailaudit.output import complain
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "mailaudit"
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    complain(message, [f"{path} --help"])

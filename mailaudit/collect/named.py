@@ -1,0 +1,27 @@
+"""Single files that the user named, and the files of the same root that they include."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mailaudit.collect.directory import RefusedError, read
+from mailaudit.collect.folder import FolderDirectory
+
+
+def named_file(path: str) -> bytes | None:
+    """The bytes of a file, links to it followed; None if it is not there. Raises `RefusedError` if it is none to read."""
+    try:
+        whole = Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RefusedError(f"{path} cannot be read: {error}") from error
+    spot, data = read(FolderDirectory.at(Path("/")), str(whole))
+    return None if spot.stat is None else data
+
+
+def file_below(root: str, path: str) -> bytes | None:
+    """The bytes of a host's file by its path on the host, below a root; None if it is not there or none to read."""
+    try:
+        spot, data = read(FolderDirectory.at(Path(root or "/")), path)
+    except RefusedError:
+        return None
+    return None if spot.stat is None else data

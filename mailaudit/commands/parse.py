@@ -1,0 +1,82 @@
+"""`mailaudit parse`: what is read of single files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mailaudit import output
+from mailaudit.choices import Color
+from mailaudit.collect.directory import RefusedError
+from mailaudit.collect.named import file_below, named_file
+from mailaudit.commands.telling import UsageError, shown
+from mailaudit.exitcodes import ExitCode, worst
+from mailaudit.findings import FileStatus
+from mailaudit.parsers import LANGUAGES
+from mailaudit.parsers.choosing import language_of
+from mailaudit.parsers.tree import Language
+from mailaudit.reports import parsed
+from mailaudit.reports.parsed import ParsedFile
+from mailaudit.reports.terminal.parsed import write as told_of_files
+from mailaudit.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How `parse` reads and tells."""
+
+    language: str | None = None
+    annotate: bool = False
+    as_json: bool = False
+    color: Color = Color.AUTO
+    debug: bool = False
+
+
+def parse(paths: Sequence[str], reading: Reading) -> int:
+    """Read files one by one and tell what was read of them."""
+    files: list[ParsedFile] = []
+
+    def make() -> str:
+        chosen = [_language(path, reading.language) for path in paths]
+        files.extend(_read(path, *each) for path, each in zip(paths, chosen, strict=True))
+        for file in files:
+            if file.tree is None:
+                output.complain(f"{file.path}: {file.why}")
+        if reading.as_json:
+            return parsed.write(files)
+        return told_of_files(files, output.screen(reading.color), annotate=reading.annotate)
+
+    code = shown(make, debug=reading.debug, otherwise=parsed.write([]) if reading.as_json else "")
+    missing = [ExitCode.USAGE for file in files if file.status is FileStatus.MISSING]
+    unread = [ExitCode.INCOMPLETE for file in files if file.status is not FileStatus.READ]
+    return worst((code, *missing, *unread))
+
+
+def _language(path: str, named: str | None) -> tuple[Language, str | None]:
+    """The language of a file, and the host root that it lies in, if its path tells."""
+    found = language_of(os.path.abspath(path))  # noqa: PTH100  pathlib does not take ".." away without following links
+    if named is None:
+        if found is None:
+            raise UsageError(f"{path}: its path does not tell its language", f"--language {'|'.join(LANGUAGES)}")
+        return found
+    if named not in LANGUAGES:
+        near = get_close_matches(named, LANGUAGES, n=1)
+        raise UsageError(f"no language is called {named}", *near, f"languages: {', '.join(LANGUAGES)}")
+    return LANGUAGES[named], found[1] if found is not None and found[0].name == named else None
+
+
+def _read(path: str, language: Language, root: str | None) -> ParsedFile:
+    try:
+        data = named_file(path)
+    except RefusedError as error:
+        return ParsedFile(path, language.name, None, str(error))
+    if data is None:
+        return ParsedFile(path, language.name, None, "it does not exist", missing=True)
+
+    def include(included: str) -> Text | None:
+        below = None if root is None else file_below(root, included)
+        return None if below is None else Text(included, below)
+
+    return ParsedFile(path, language.name, language.parse(Text(path, data), include))

@@ -1,0 +1,110 @@
+"""How every command ends: a report or a text where it was wished, an exit code, and what went wrong in one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from mailaudit import output
+from mailaudit.choices import Common, Format
+from mailaudit.exitcodes import ExitCode, Terminated, worst
+from mailaudit.findings import Report
+from mailaudit.output import Outlet, Telling
+from mailaudit.reports.terminal import report as terminal
+
+
+class UsageError(Exception):
+    """What the command line asks for cannot be had; the hints say what can."""
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+
+def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
+    """Make a report and deliver it. Whatever goes wrong is told on standard error, and in the report where that is JSON."""
+    outlets: tuple[Outlet, ...] = ()
+    failed = False
+    try:
+        outlets = tuple(map(output.outlet, common.output or ()))
+        report, tell = make()
+    except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
+        failed = True
+        code, message = explained(error, debug=common.debug)
+        report = _failure(code, message, common.profile or "recommended")
+        tell = partial(terminal.write, report, pages={})
+    failures = output.deliver(report, tell, outlets)
+    if not failed or common.form is not Format.TERMINAL:
+        failures.append(output.write(output.render(report, tell, common.form, output.screen(common.color))))
+    for failure in filter(None, failures):
+        output.complain(failure)
+        report = replace(report, exit_code=worst((report.exit_code, ExitCode.INCOMPLETE)))
+    return report.exit_code
+
+
+def shown(make: Callable[[], str], *, debug: bool, otherwise: str = "") -> int:
+    """Write a text to standard output, or tell what went wrong on standard error."""
+    code = ExitCode.OK
+    try:
+        text = make()
+    except BaseException as error:  # noqa: BLE001  JSON must be valid on every way out
+        code, _ = explained(error, debug=debug)
+        text = otherwise
+    failure = output.write(text) if text else ""
+    if failure:
+        output.complain(failure)
+        code = worst((code, ExitCode.INCOMPLETE))
+    return code
+
+
+def explained(error: BaseException, *, debug: bool) -> tuple[ExitCode, str]:
+    """The exit code of what went wrong, and a sentence, which is told on standard error."""
+    hints: tuple[str, ...] = ()
+    match error:
+        case KeyboardInterrupt():
+            code, message = ExitCode.INTERRUPTED, "interrupted"
+        case Terminated():
+            code, message = ExitCode.TERMINATED, "terminated"
+        case _ if (expected := expected_code(error)) is not None:
+            code, message, hints = expected, str(error), getattr(error, "hints", ())
+        case _:
+            code, message = ExitCode.INTERNAL, f"internal error: {' '.join(f'{type(error).__name__}: {error}'.split())[:300]}"
+            hints = () if debug else ("--debug shows where; please report it",)
+    output.complain(message, hints)
+    if debug:
+        sys.stderr.writelines(traceback.format_exception(error))
+    return code, message
+
+
+def expected_code(error: BaseException) -> ExitCode | None:
+    """The exit code of an error that is no defect of mailaudit; None if it is one."""
+    from mailaudit.apply import ApplyError  # noqa: PLC0415  paid for only when something went wrong
+    from mailaudit.audit import SelectionError  # noqa: PLC0415
+    from mailaudit.collect.directory import RefusedError  # noqa: PLC0415
+    from mailaudit.collect.world import TargetError  # noqa: PLC0415
+    from mailaudit.recording import RecordingError  # noqa: PLC0415
+    from mailaudit.settings import SettingsError  # noqa: PLC0415
+
+    match error:
+        case TargetError():
+            return ExitCode(error.code)
+        case RefusedError():
+            return ExitCode.INCOMPLETE
+        case ApplyError():
+            return ExitCode.FIX_FAILED
+        case UsageError() | output.OutputError() | SelectionError() | SettingsError() | RecordingError():
+            return ExitCode.USAGE
+    return None
+
+
+def _failure(code: ExitCode, message: str, profile: str) -> Report:
+    return Report(profile, 0, now(), now(), (), (message,), code, code.short)
+
+
+def now() -> str:
+    """The time as reports write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,83 @@
+"""What `fix` plans or did, for a terminal: the diff, what it mends, and what is left to be done and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailaudit.edits import Fix
+from mailaudit.exitcodes import ExitCode
+from mailaudit.findings import Place, Report, Result
+from mailaudit.repair import Plan
+from mailaudit.reports.masking import Mask
+from mailaudit.reports.terminal.diff import show
+from mailaudit.reports.terminal.paper import Paper, Screen
+from mailaudit.reports.terminal.report import STYLES, Detail, ending
+
+
+def write(  # noqa: PLR0913  each is one thing the reader asked for
+    report: Report, screen: Screen, plans: Sequence[Plan], *, diff: bool, written: bool, detail: Detail
+) -> str:
+    """All plans. `diff` says whether the differences are shown, `written` whether they were written."""
+    paper = Paper(screen)
+    for plan in plans:
+        paper.mask = Mask((*plan.before.secrets, *plan.report.secrets))
+        if len(plans) > 1:
+            paper.wrapped(paper.clean(f"{plan.before.name} ({plan.before.target})"), hanging="  ", style="bold")
+            paper.blank()
+        if diff and plan.files:
+            paper.verbatim(show(plan.diff, paper.mask, screen))
+            paper.blank()
+        _mended(paper, plan, written=written, detail=detail)
+        _left(paper, plan, detail)
+    paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
+    ending(paper, report)
+    if not written and any(plan.files for plan in plans) and ExitCode(report.exit_code) is not ExitCode.INTERNAL:
+        paper.wrapped("Nothing was written; --write does it.")
+    return paper.text()
+
+
+def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
+    if not plan.mended:
+        return
+    paper.line((f"{'mended' if written else 'would be mended'}: {len(plan.mended)}", "bold green"))
+    for result in plan.mended:
+        _name(paper, result)
+        if detail is Detail.VERBOSE and result.fix is not None:
+            paper.wrapped(paper.clean(result.fix.title), "    ")
+    paper.blank()
+    todo = [result.fix for result in plan.mended if result.fix is not None and (result.fix.commands or result.fix.records)]
+    if todo:
+        paper.line(("with it, by hand:", "bold"))
+        for fix in todo:
+            _copied(paper, fix, "  ")
+        paper.blank()
+
+
+def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
+    """What is left, by the reason; commands and records stand ready to be copied."""
+    for why in dict.fromkeys(why for _, why in plan.left):
+        results = [result for result, each in plan.left if each == why]
+        paper.wrapped(f"{paper.clean(why)}: {len(results)}", style="bold")
+        for result in results:
+            _name(paper, result)
+            if detail is Detail.QUIET:
+                continue
+            paper.wrapped(paper.clean(result.message), "    ")
+            if result.fix is not None:
+                paper.wrapped(paper.clean(result.fix.title), "    -> ", "       ")
+                _copied(paper, result.fix, "       ")
+        paper.blank()
+
+
+def _copied(paper: Paper, fix: Fix, indent: str) -> None:
+    for line in (*fix.commands, *fix.records):
+        paper.line(indent, (paper.clean(line), "bold"))
+
+
+def _name(paper: Paper, result: Result) -> None:
+    first = result.places[0] if result.places else None
+    where = ""
+    if isinstance(first, Place):
+        line, column, _, _ = first.corners()
+        where = f" {first.path}" if first.span is None else f" {first.path}:{line}:{column}"
+    paper.wrapped(f"{result.severity} {result.rule} {result.name}{paper.clean(where)}", "  ", "    ", STYLES[result.severity])
