@@ -170,18 +170,19 @@ def select(book: Rulebook, settings_: Settings, options: Options) -> tuple[str, 
     chosen = [identity for identity, page in book.pages.items() if profile in page.profiles]
     if options.select:
         chosen = _matching(book, options.select)
-    ignored = set(_matching(book, (*options.ignore, *settings_.ignore)))
+    ignored = {*_matching(book, options.ignore), *_matching(book, settings_.ignore, settings_.origin)}
     return tuple(identity for identity in chosen if identity not in ignored)
 
 
-def _matching(book: Rulebook, selectors: Sequence[str]) -> list[str]:
+def _matching(book: Rulebook, selectors: Sequence[str], origin: str = "") -> list[str]:
     found: list[str] = []
     for selector in selectors:
         matching = book.matching(selector)
         if not matching:
             near = get_close_matches(selector, [*book.pages, *book.by_name], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise SelectionError(f"no rule is called {selector!r}{hint}")
+            where = f"{origin}: " if origin else ""
+            raise SelectionError(f"{where}no rule is called {selector!r}{hint}")
         found += matching
     return sorted(set(found))
 
@@ -224,6 +225,8 @@ def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     loaded = settings.load(world.settings, options.config)
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
+    for selector in (*(waiver.rule for waiver in loaded.waivers), *loaded.severity):
+        _matching(book, (selector,), loaded.origin)
     return Auditor(world, book, loaded, options, select(book, loaded, options))
 
 

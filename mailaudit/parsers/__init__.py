@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, smtpd
+from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, pf, services, smtpd
 from mailaudit.parsers.tree import Language
 
 _ALL: tuple[Language, ...] = (
@@ -15,6 +15,8 @@ _ALL: tuple[Language, ...] = (
     credentials.LANGUAGE,
     dovecot.LANGUAGE,
     httpd.LANGUAGE,
+    pf.LANGUAGE,
+    services.LANGUAGE,
     smtpd.LANGUAGE,
 )
 
