@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mailaudit.checks import acme, credentials, httpd, virtuals
+from mailaudit.checks import acme, agreement, credentials, httpd, virtuals
 from mailaudit.checks.registry import REGISTRY, Declared
 
-_MODULES = (acme, credentials, httpd, virtuals)  # importing them declares their rules
+_MODULES = (acme, agreement, credentials, httpd, virtuals)  # importing them declares their rules
 
 CHECKS: dict[str, Declared] = REGISTRY
