@@ -21,7 +21,9 @@ DEEPEST_INCLUDE = 32
 MOST_INCLUDES = 1000
 _BEGINNINGS = frozenset("pass block match set anchor table queue antispoof include load".split())
 _IN_ANCHOR = frozenset(("rule", "anchor", "table", "include"))
-_BEFORE_LIST = frozenset("on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to".split())
+_BEFORE_LIST = frozenset(
+    "on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to".split()
+)
 _NO_SENSE = Template("unread", ())
 
 

@@ -85,7 +85,7 @@ PORT = "a port name or number"
 _port_items = f"(?:{_UNARY}{_SN}|{_SN}(?:{_BINARY}{_SN})?)"
 _port = node("port", _word("port") - _one_or_list("ports", _port_items, PORT).set_name(PORT))
 _address = "(?:«any»|" + PEER + ")"
-_peers = _one_or_list("hosts", _nested(_address, NESTING), "an address, table, interface or \"any\"")
+_peers = _one_or_list("hosts", _nested(_address, NESTING), 'an address, table, interface or "any"')
 _side = (_peers + pp.Opt(_port)) | _port
 _interfaces = _one_or_list("interfaces", f"(?:«!»?{INTERFACE})", "an interface or interface group")
 _on = _after("on", _interfaces)
@@ -93,17 +93,16 @@ _family = node("family", _word("inet") | _word("inet6"))
 _proto = _after("proto", _one_or_list("protocols", _SN, "a protocol name or number"))
 _os = _after("os", _one_or_list("systems", _S, "the name of an operating system"))
 _fromto = _flag("all") | (
-    pp.Opt(_after("from", _side.copy().set_name("an address, table, interface, \"any\" or \"port\"")))
+    pp.Opt(_after("from", _side.copy().set_name('an address, table, interface, "any" or "port"')))
     + pp.Opt(_os)
-    + pp.Opt(_after("to", _side.copy().set_name("an address, table, interface, \"any\" or \"port\"")))
+    + pp.Opt(_after("to", _side.copy().set_name('an address, table, interface, "any" or "port"')))
 )
 _direction = node("direction", _word("in") | _word("out"))
 _quick = _flag("quick")
 _log_option = f"(?:«all»|«matches»|«user»|«to»{_S}+)"
 _log = node(
     "log",
-    _word("log")
-    + pp.Opt(_word("(") - KINDS.pattern(f"{_log_option}(?:«,»?{_log_option})*", "a log option") + _word(")")),
+    _word("log") + pp.Opt(_word("(") - KINDS.pattern(f"{_log_option}(?:«,»?{_log_option})*", "a log option") + _word(")")),
 )
 _logquick = pp.Opt((_log + pp.Opt(_quick)) | (_quick + pp.Opt(_log)))
 
@@ -149,29 +148,19 @@ _keep = node(
 )
 
 _scrub_option = (
-    _flag("no-df")
-    | _number_after("min-ttl")
-    | _number_after("max-mss")
-    | _after("reassemble", _STRING)
-    | _flag("random-id")
+    _flag("no-df") | _number_after("min-ttl") | _number_after("max-mss") | _after("reassemble", _STRING) | _flag("random-id")
 ).set_name("a scrub option")
-_queue_names = node(
-    "queue-names", _STRING | (_word("(") - pp.And([_STRING, pp.Opt(_word(",") - _STRING | _STRING), _word(")")]))
-)
+_queue_names = node("queue-names", _STRING | (_word("(") - pp.And([_STRING, pp.Opt(_word(",") - _STRING | _STRING), _word(")")])))
 _prio = node(
     "set-prio",
     _word("prio") - (_NUMBER | _word("(") - pp.And([_NUMBER, _COMMA, _NUMBER, _word(")")])),
 )
-_setting = (
-    _prio
-    | _after("queue", _queue_names)
-    | _after("tos", _EITHER, kind="set-tos")
-    | _number_after("delay")
-).set_name("\"prio\", \"queue\", \"tos\" or \"delay\"")
+_setting = (_prio | _after("queue", _queue_names) | _after("tos", _EITHER, kind="set-tos") | _number_after("delay")).set_name(
+    '"prio", "queue", "tos" or "delay"'
+)
 _set_in_rule = node(
     "set-in-rule",
-    _word("set")
-    - ((_word("(") - pp.And([_setting, pp.ZeroOrMore(_word(",") - _setting | _setting), _word(")")])) | _setting),
+    _word("set") - ((_word("(") - pp.And([_setting, pp.ZeroOrMore(_word(",") - _setting | _setting), _word(")")])) | _setting),
 )
 
 _id_items = f"(?:{_UNARY}{_SN}|{_SN}(?:{_BINARY}{_SN})?)"
@@ -234,9 +223,7 @@ _block_how = node(
     | (_word("return-icmp") + pp.Opt(_word("(") - pp.And([_EITHER, pp.Opt(_word(",") - _EITHER | _EITHER), _word(")")]))),
 )
 _action = node("action", _word("pass") | _word("match") | (_word("block") + pp.Opt(_block_how)))
-_rule = node(
-    "rule", _action, pp.Opt(_direction), _logquick, pp.Opt(_on), pp.Opt(_family), pp.Opt(_proto), _fromto, _filter
-)
+_rule = node("rule", _action, pp.Opt(_direction), _logquick, pp.Opt(_on), pp.Opt(_family), pp.Opt(_proto), _fromto, _filter)
 _anchor = node(
     "anchor",
     _word("anchor") + pp.Opt(node("name", _STRING)),
@@ -253,11 +240,12 @@ _anchor = node(
 _table_item = f"(?:{PEER}(?:«weight»{_N})?)"
 _entries = node(
     "entries",
-    KINDS.pattern(f"«{{»{_NL}«}}»", "a list of addresses") | _listed(_nested(_table_item, NESTING), "an address or \"}\""),
+    KINDS.pattern(f"«{{»{_NL}«}}»", "a list of addresses") | _listed(_nested(_table_item, NESTING), 'an address or "}"'),
 )
 _table = node(
     "table",
-    _word("table") - pp.And([_word("<"), _STRING, _word(">")])
+    _word("table")
+    - pp.And([_word("<"), _STRING, _word(">")])
     + pp.ZeroOrMore(node("table-option", _STRING) | _entries | _after("file", _STRING)),
 )
 
@@ -270,7 +258,7 @@ _queue_option = (
     | _number_after("qlimit")
     | _number_after("flows")
     | _number_after("quantum")
-).set_name("\"bandwidth\", \"parent\", \"default\", \"qlimit\", \"flows\" or \"quantum\"")
+).set_name('"bandwidth", "parent", "default", "qlimit", "flows" or "quantum"')
 _queue = node("queue", _word("queue") - pp.And([_STRING, pp.Opt(_on), pp.OneOrMore(_queue_option)]))
 
 _spoofed = f"(?:{INTERFACE}|«(»{INTERFACE}«)»)"
@@ -298,14 +286,14 @@ _option = (
     | _after("limit", _one_or_list("values", _pairs, "a limit and a number"))
     | _after("loginterface", node("value", _STRING | _word("all")))
     | _after("hostid", node("value", _EITHER))
-    | _after("block-policy", node("value", _word("drop") | _word("return")).set_name("\"drop\" or \"return\""))
+    | _after("block-policy", node("value", _word("drop") | _word("return")).set_name('"drop" or "return"'))
     | _after("fingerprints", node("value", _STRING))
-    | _after("state-policy", node("value", _word("if-bound") | _word("floating")).set_name("\"if-bound\" or \"floating\""))
+    | _after("state-policy", node("value", _word("if-bound") | _word("floating")).set_name('"if-bound" or "floating"'))
     | _after("debug", node("value", _STRING | _word("debug")))
     | node("skip", _word("skip") + pp.Opt(_on))
     | _after("state-defaults", _state_options)
     | _after("syncookies", node("value", _STRING), pp.Opt(_syncookie_options))
-).set_name("an option of pf.conf(5), like \"skip\" or \"block-policy\"")
+).set_name('an option of pf.conf(5), like "skip" or "block-policy"')
 _set = node("set", _word("set") - _option)
 
 _macro = node("macro", _STRING + _word("=") - KINDS.pattern(f"{_SN}+", "a value in quotes"))

@@ -1,0 +1,300 @@
+"""The packet filter's ruleset: what it lets through, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from mailaudit.models.interfaces import LOOPBACK, Interface, Interfaces, driver_of, read_interfaces
+from mailaudit.models.interfaces import NEVER_EGRESS as TUNNELS
+from mailaudit.models.pf_addresses import AddressBook
+from mailaudit.models.pf_eval import DEFAULT, Filter
+from mailaudit.models.pf_items import Fault
+from mailaudit.models.pf_packet import Packet
+from mailaudit.models.pf_reach import OpenPorts, admits, open_ports, own_address
+from mailaudit.models.pf_reader import Found, RulesReader, Skip, filled
+from mailaudit.models.pf_rules import Anchor, Entry, Rule, Table
+from mailaudit.models.pf_tables import TableFiles
+from mailaudit.models.pf_traffic import ALL_PORTS, Traffic
+from mailaudit.models.services import Services
+from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
+from mailaudit.parsers.tree import Problem, Statement, Tree
+from mailaudit.questions import Absent
+from mailaudit.text import Text
+
+PATH = "/etc/pf.conf"
+
+_GROUP_EXISTS = "the group egress exists, with addresses of both families"
+Value = Literal["yes", "no", "doubt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer3:
+    """Yes, no, or doubt, with the rules that decide (none: no rule does, or the interface is skipped).
+
+    With `partly` it is no for some sources only. `doubts` are the rules that are in doubt.
+    """
+
+    value: Value
+    rules: tuple[Rule, ...] = ()
+    doubts: tuple[Rule, ...] = ()
+    partly: bool = False
+    skip: Skip | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a packet.
+
+    `action` is `pass`, `block`, `skip`, `default` (no rule matched: pass), `malformed` (dropped before any rule), `ip-options`
+    (passed by a rule, dropped for its options) or `in-doubt`.
+    """
+
+    action: str
+    rule: Rule | None = None
+    doubts: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ruleset(Model):
+    """A ruleset as pf would have it, what pfctl refuses mended or left out.
+
+    `egress` are the interfaces that may be the one to the Internet: more than one if it cannot be told which it is.
+    """
+
+    text: Text
+    entries: tuple[Entry, ...] = field(default=(), repr=False)
+    tables: Mapping[str, Table] = field(default_factory=dict, repr=False)
+    skips: tuple[Skip, ...] = ()
+    options: Mapping[str, list[Statement]] = field(default_factory=dict, repr=False)
+    faults: tuple[Fault, ...] = ()
+    interfaces: Interfaces = field(default_factory=Interfaces)
+    egress: tuple[Interface, ...] = ()
+    book: AddressBook = field(default_factory=lambda: AddressBook((), lambda _table: ([], True)), repr=False)
+    not_there: tuple[Problem, ...] = ()
+
+    @property
+    def not_read(self) -> list[Problem]:
+        """What pfctl would read and mailaudit could not, included files that were not recorded among it."""
+        return [*super().not_read, *self.not_there]
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """All rules in order, those of anchors in place."""
+        return list(_rules(self.entries))
+
+    def skipped(self, interface: Interface) -> Skip | None:
+        """The `set skip on` that an interface falls under."""
+        for skip in self.skips:
+            if interface.called(skip.name):
+                return skip
+        return None
+
+    @cached_property
+    def filter(self) -> Filter:
+        """The rules, ready to be asked about traffic on interfaces that are not skipped."""
+        return Filter(self.entries, self.tables, self.book)
+
+    def admits(  # noqa: PLR0913  they are the fields of a packet
+        self,
+        family: int,
+        protocol: int,
+        port: int = 0,
+        direction: str = "in",
+        *,
+        icmp: tuple[int, int] | None = None,
+        user: str | None = None,
+    ) -> Answer3:
+        """Whether a connection to a port, or an ICMP message, passes between this host and all of the Internet."""
+        answers = [
+            self._admits(
+                Traffic(
+                    direction=direction,
+                    interface=interface,
+                    family=family,
+                    protocol=protocol,
+                    sources=own_address(interface, family),
+                    targets=own_address(interface, family),
+                    target_ports=((port, port),),
+                    icmp=icmp,
+                    user=user,
+                )
+            )
+            for interface in self.egress
+        ]
+        return _one_of(answers)
+
+    def passes_in(self, family: int, protocol: int, port: int) -> Answer3:
+        """Whether anybody on the Internet can connect to a port; the answer's first rule is the one that says so."""
+        return self.admits(family, protocol, port)
+
+    def _admits(self, traffic: Traffic) -> Answer3:
+        skip = self.skipped(traffic.interface)
+        if skip is not None:
+            return Answer3("yes", skip=skip)
+        found = admits(self.filter, traffic)
+        if found.value == "yes":
+            return Answer3("yes", (found.passing,) if found.passing else ())
+        if found.value == "doubt":
+            return Answer3("doubt", doubts=found.doubts)
+        rules = tuple(rule for rule in (found.blocking, found.passing) if rule is not None)
+        return Answer3("no", rules, found.doubts, partly=found.value == "partly" or found.passing is not None)
+
+    def open_ports(self, family: int, protocol: int) -> list[OpenPorts]:
+        """The ports that packets from the Internet can or may reach, by the rule that lets them in."""
+        found: list[list[OpenPorts]] = []
+        for interface in self.egress:
+            if self.skipped(interface) is not None:
+                found.append([OpenPorts(ALL_PORTS, None, sure=True)])
+                continue
+            own = own_address(interface, family)
+            found.append(open_ports(self.filter, Traffic("in", interface, family, protocol, own, own)))
+        if len(found) == 1:
+            return found[0]
+        return [replace(each, sure=each.sure and _in_all(each, found)) for ports in found for each in ports]
+
+    def verdict(self, packet: Packet) -> Decision:
+        """What becomes of one packet that begins a connection, or belongs to none."""
+        traffic = packet.traffic
+        if self.skipped(traffic.interface) is not None:
+            return Decision("skip")
+        if packet.malformed:
+            return Decision("malformed")
+        outcome = self.filter.run(traffic)
+        rule, doubts = outcome.deciding(1)
+        if outcome.in_doubt:
+            return Decision("in-doubt", rule, tuple(doubts))
+        if outcome.blocked:
+            return Decision("block", rule)
+        if traffic.ip_options and rule is not None and not rule.options.allow_opts:
+            return Decision("ip-options", rule)
+        return Decision("pass" if rule is not None else DEFAULT, rule)
+
+
+def _one_of(answers: list[Answer3]) -> Answer3:
+    """What holds whichever interface is the one to the Internet."""
+    if len({answer.value for answer in answers}) == 1:
+        return answers[0]
+    doubts = tuple(rule for answer in answers for rule in (*answer.doubts, *answer.rules))
+    return Answer3("doubt", doubts=tuple(dict.fromkeys(doubts)))
+
+
+def _in_all(ports: OpenPorts, found: list[list[OpenPorts]]) -> bool:
+    """True if the same rule lets these ports in over every interface that may be the one to the Internet."""
+    return all(any(each.rule is ports.rule and each.ranges == ports.ranges and each.sure for each in one) for one in found)
+
+
+def _rules(entries: tuple[Entry, ...]) -> Iterator[Rule]:
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            yield from _rules(entry.body or ())
+        else:
+            yield entry
+
+
+def read_pf(sources: Sources, services: Services) -> Slot[Ruleset]:
+    """The ruleset of /etc/pf.conf."""
+    slot = sources.slot(PATH, sources.tree(PATH, "pf"), ("/etc/pf.*", "/etc/pf/*"))
+    if not isinstance(slot, Known):
+        return slot
+    return Known(ruleset(slot.value, sources, services, read_interfaces(sources)))
+
+
+def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interfaces) -> Ruleset:
+    """The ruleset of a tree on a host with these interfaces."""
+    found = RulesReader(services, interfaces).read(tree)
+    egress, assumed = _egress(found, interfaces, sources)
+    faults, unknown = _missing(found, sources)
+    known = interfaces.known or (*egress, LOOPBACK)
+    return Ruleset(
+        trees=all_trees(tree),
+        refusals=tuple(fault.problem for fault in _unique(faults)),
+        assumed=(*services.assumed, *assumed),
+        text=tree.text,
+        entries=filled(tuple(found.entries), found.loads),
+        tables=found.tables,
+        skips=tuple(found.skips),
+        options=found.options,
+        faults=tuple(_unique(faults)),
+        interfaces=interfaces,
+        egress=egress,
+        book=AddressBook(known, TableFiles(sources).read),
+        not_there=unknown,
+    )
+
+
+def _unique(faults: list[Fault]) -> Iterator[Fault]:
+    seen: set[tuple[str, int, int]] = set()
+    for fault in faults:
+        span = fault.problem.span
+        key = (span.path, span.start, span.end)
+        if key not in seen:
+            seen.add(key)
+            yield fault
+
+
+def _missing(found: Found, sources: Sources) -> tuple[list[Fault], tuple[Problem, ...]]:
+    """Included files that are not there are refused; those that were not recorded leave the ruleset partly read."""
+    faults = list(found.faults)
+    unknown: list[Problem] = []
+    for path, span in found.missing:
+        if isinstance(sources.file(path), Absent):
+            faults.append(Fault(Problem(f"the file {path} is not there", span)))
+        else:
+            unknown.append(Problem(f"the file {path} was not recorded", span, refused=False))
+    return faults, tuple(unknown)
+
+
+def _egress(found: Found, interfaces: Interfaces, sources: Sources) -> tuple[tuple[Interface, ...], tuple[str, ...]]:
+    """The interfaces that may lead to the Internet, and what was assumed to find them."""
+    if interfaces.egress:
+        return tuple(interfaces.egress), ()
+    group = frozenset(["egress"])
+    configured = [path.removeprefix("/etc/hostname.") for path in _listed(sources)]
+    configured = [name for name in configured if _may_be_egress(name)]
+    if len(configured) == 1:
+        name = configured[0]
+        return (Interface(name, group),), (f"{name} is the interface to the Internet, for it is the only one configured",)
+    names, uses_group = _named(found)
+    names = [name for name in names if not configured or name in configured or not driver_of(name)]
+    if not names:
+        return (Interface("", group),), (_GROUP_EXISTS,)
+    if len(names) == 1:
+        text = f"{names[0]} is the interface to the Internet, for the ruleset names no other"
+        return (_called(names[0]),), (text,)
+    unnamed = [Interface("", group)] if uses_group else []
+    return (*unnamed, *(_called(name) for name in names)), (_GROUP_EXISTS,)
+
+
+def _called(name: str) -> Interface:
+    """The interface to the Internet, if a name or group is it."""
+    if driver_of(name):
+        return Interface(name, frozenset(["egress"]))
+    return Interface("", frozenset(["egress", name]))
+
+
+def _listed(sources: Sources) -> tuple[str, ...]:
+    listed = sources.list("/etc/hostname.*")
+    return listed if isinstance(listed, tuple) else ()
+
+
+def _may_be_egress(name: str) -> bool:
+    return bool(driver_of(name)) and driver_of(name) not in TUNNELS
+
+
+def _named(found: Found) -> tuple[list[str], bool]:
+    """The names that may be that of the interface to the Internet, and whether rules use the group egress."""
+    names: dict[str, None] = {}
+    for rule in _rules(tuple(found.entries)):
+        for item in rule.interfaces:
+            names[item.name] = None
+        for peer in (*rule.sources, *rule.targets):
+            if peer.kind == "interface" and (peer.modifiers or peer.dynamic or driver_of(peer.name)):
+                names[peer.name] = None
+    for skip in found.skips:
+        names[skip.name] = None
+    uses_group = "egress" in names
+    odd = {"", "any", "egress", "self", "all", "none"}
+    return [name for name in names if name not in odd and name not in TUNNELS and driver_of(name) not in TUNNELS], uses_group

@@ -1,0 +1,365 @@
+"""Reads the trees of pf.conf into rules, anchors, tables and options, and gathers what pfctl refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from mailaudit.models.interfaces import Interfaces
+from mailaudit.models.pf_items import Fault, OnInterface, Reader, Refused, interfaces
+from mailaudit.models.pf_meaning import check
+from mailaudit.models.pf_options import read_options
+from mailaudit.models.pf_rules import NO_OPTIONS, Anchor, Entry, Options, Outline, Rule, Table, Translation, outline
+from mailaudit.models.pf_values import DEBUG_LEVELS, LIMITS, OPTIMIZATIONS, TIMEOUTS, Peer, strtoul
+from mailaudit.models.services import Services
+from mailaudit.parsers.tree import Included, Node, Problem, Statement, Template, Token, Tree
+from mailaudit.text import Span
+
+MAX_TABLE_NAME = 31
+_NOT_IN_TABLES = {
+    "table": "a table cannot hold another table",
+    "no-route": '"no-route" cannot stand in a table',
+    "urpf-failed": '"urpf-failed" cannot stand in a table',
+    "label": "a route label cannot stand in a table",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """One interface or group of `set skip on`."""
+
+    name: str
+    at: Token
+    statement: Statement
+
+
+@dataclass
+class Found:
+    """What was read of a ruleset so far."""
+
+    entries: list[Entry] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+    skips: list[Skip] = field(default_factory=list)
+    options: dict[str, list[Statement]] = field(default_factory=dict)
+    loads: dict[str, tuple[Entry, ...] | None] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    missing: list[tuple[str, Span]] = field(default_factory=list)  # included files of which there is no text
+    queues: set[str] = field(default_factory=set)
+    policy: str = "drop"  # as it stands at the statement that is being read
+
+
+class RulesReader:
+    """Goes through statements in the order in which pfctl reads them."""
+
+    def __init__(self, services: Services, interfaces: Interfaces) -> None:
+        self.reader = Reader(services)
+        self.interfaces = interfaces
+        self.outlines: dict[Template, Outline] = {}
+        self.found = Found()
+
+    def read(self, tree: Tree) -> Found:
+        """All of a file and of what it includes."""
+        self._statements(tree.statements, iter(tree.included), self.found.entries, self.found.tables)
+        return self.found
+
+    def _statements(
+        self,
+        statements: tuple[Statement, ...],
+        included: Iterator[Included],
+        entries: list[Entry],
+        tables: dict[str, Table],
+    ) -> None:
+        faults = self.found.faults
+        for statement in statements:
+            problem = statement.problem
+            if problem is not None and problem.refused:
+                faults.append(Fault(problem, _uses(statement, problem.span)))
+            if statement.template is None:
+                if statement.body:  # the anchor's own line is refused: its rules are judged as if they stood outside
+                    self._statements(statement.body, included, entries, tables)
+                continue
+            try:
+                self._statement(statement, included, entries, tables)
+            except Refused as refused:
+                faults.append(Fault(refused.problem, _macros(refused.token)))
+                self.reader.faults.clear()
+            faults += [Fault(each.problem, _macros(each.token)) for each in self.reader.faults]
+            self.reader.faults.clear()
+
+    def _statement(
+        self, statement: Statement, included: Iterator[Included], entries: list[Entry], tables: dict[str, Table]
+    ) -> None:
+        kind = statement.kind
+        if kind == "rule":
+            rule = self.rule(statement)
+            if rule.options.binat:
+                entries += _both_ways(rule)
+            else:
+                entries.append(rule)
+        elif kind == "anchor":
+            self._anchor(statement, included, entries)
+        elif kind == "table":
+            table = self._table(statement)
+            before = tables.get(table.name)
+            tables[table.name] = _joined(before, table) if before is not None else table
+        elif kind == "set":
+            self._set(statement)
+        elif kind == "antispoof":
+            entries += _antispoof(statement)
+        elif kind == "queue":
+            self._queue(statement)
+        elif kind in ("include", "load"):
+            self._include(statement, included, entries, tables)
+
+    def rule(self, statement: Statement) -> Rule:
+        """A rule or an anchor's condition."""
+        template = statement.template
+        assert template is not None
+        plan = self.outlines.get(template)
+        if plan is None:
+            plan = self.outlines[template] = outline(template)
+        tokens = statement.seen
+        reader = self.reader
+        action = tokens[plan.action].kind
+        rule = Rule(
+            statement,
+            action,
+            tokens[plan.direction].kind if plan.direction is not None else "",
+            plan.log,
+            plan.quick,
+            interfaces([tokens[n] for n in plan.interfaces]) if plan.interfaces else (),
+            0 if plan.family is None else 4 if tokens[plan.family].kind == "inet" else 6,
+            reader.protocols([tokens[n] for n in plan.protocols]) if plan.protocols else (),
+            reader.peers([tokens[n] for n in plan.sources]) if plan.sources else (),
+            reader.ports([tokens[n] for n in plan.source_ports]) if plan.source_ports else (),
+            reader.peers([tokens[n] for n in plan.targets]) if plan.targets else (),
+            reader.ports([tokens[n] for n in plan.target_ports]) if plan.target_ports else (),
+            (tokens[plan.how[0]].kind if plan.how else self.found.policy) if action == "block" else "",
+            self._options(plan, tokens) if plan.options or plan.systems else NO_OPTIONS,
+        )
+        check(rule, Node(template, tokens), self.interfaces)
+        if rule.options.family and not rule.family:
+            return replace(rule, family=rule.options.family)
+        return rule
+
+    def _options(self, plan: Outline, tokens: tuple[Token, ...]) -> Options:
+        options = read_options(plan.options, tokens, self.reader, self.found.queues)
+        if plan.systems:
+            return replace(options, systems=tuple(tokens[n].value for n in plan.systems if tokens[n].is_string))
+        return options
+
+    def _anchor(self, statement: Statement, included: Iterator[Included], entries: list[Entry]) -> None:
+        rule = self.rule(statement)
+        node = statement.node
+        named = node.node("name")
+        name = named.first.value if named is not None else ""
+        _anchor_name(name, statement)
+        if not statement.is_block:
+            if not name:
+                raise Refused("an anchor without rules must have a name", statement.seen[0])
+            entries.append(Anchor(rule, name, None))
+            return
+        body: list[Entry] = []
+        tables: dict[str, Table] = {}
+        named_at = statement.close[0].span if statement.close else statement.span
+        policy = self.found.policy
+        self._statements(statement.body, included, body, tables)
+        self.found.policy = policy
+        if len(tables) > 1:  # so pfctl of 7.8: after a second table the anchor's end is a syntax error
+            self.found.faults.append(Fault(Problem("an anchor with rules of its own can define only one table", named_at)))
+        if name and any(isinstance(each, Anchor) and each.name == name and each.body is not None for each in entries):
+            token = named.first if named is not None else statement.seen[0]
+            raise Refused(f'there is another anchor "{name}" with rules of its own', token)
+        entries.append(Anchor(rule, name, tuple(body), tables))
+
+    def _table(self, statement: Statement) -> Table:
+        node = statement.node
+        name = node.leaves()[2]
+        if len(name.value) > MAX_TABLE_NAME:
+            raise Refused(f"the name of a table cannot be longer than {MAX_TABLE_NAME} characters", name)
+        entries: list[Peer] = []
+        files: list[Token] = []
+        for child in node:
+            if not isinstance(child, Node):
+                continue
+            leaves = child.all_leaves()
+            if child.kind == "table-option" and leaves[0].value not in ("const", "persist", "counters"):
+                raise Refused(f'"{leaves[0].value}" is no option of a table', leaves[0])
+            if child.kind == "file":
+                files.append(leaves[1])
+            elif child.kind == "entries":
+                _no_ranges(leaves)
+                entries += self.reader.peers(leaves)
+        for peer in entries:
+            if peer.kind in _NOT_IN_TABLES:
+                raise Refused(_NOT_IN_TABLES[peer.kind], peer.at)
+            if peer.dynamic:
+                raise Refused("an interface in parentheses cannot stand in a table", peer.at)
+        return Table(name.value, tuple(entries), tuple(files), name)
+
+    def _set(self, statement: Statement) -> None:
+        node = statement.node
+        option = next(child for child in node if isinstance(child, Node))
+        name = option.kind
+        leaves = option.all_leaves()
+        if name == "skip":
+            self._skip(statement, leaves)
+        else:
+            _check_option(name, leaves, self.found.options)
+        if name == "block-policy":
+            self.found.policy = leaves[1].kind
+        self.found.options.setdefault(name, []).append(statement)
+
+    def _skip(self, statement: Statement, leaves: list[Token]) -> None:
+        names = interfaces(leaves[2:])
+        if not names or (len(names) == 1 and names[0].name == "none" and not names[0].negated):
+            self.found.skips.clear()
+            return
+        for each in names:
+            if each.negated or each.rdomain is not None:
+                raise Refused('"set skip on" takes interfaces and groups, without "!" or "rdomain"', each.at)
+        self.found.skips += [Skip(each.name, each.at, statement) for each in names]
+
+    def _queue(self, statement: Statement) -> None:
+        leaves = statement.node.all_leaves()
+        for token in leaves:
+            if token.value.endswith("%"):
+                raise Refused("a bandwidth cannot be given in %", token)
+        kinds = {child.kind for child in statement.node if isinstance(child, Node)}
+        if not kinds & {"bandwidth", "flows"}:
+            raise Refused("a queue needs a bandwidth or a number of flows", leaves[1])
+        if not kinds & {"on", "parent"}:
+            raise Refused("a queue needs an interface or a parent", leaves[1])
+        self.found.queues.add(leaves[1].value)
+
+    def _include(
+        self, statement: Statement, included: Iterator[Included], entries: list[Entry], tables: dict[str, Table]
+    ) -> None:
+        file = next(included)
+        if file.tree is None:
+            self.found.missing.append((file.path, file.at))
+        if statement.kind == "include":
+            if file.tree is not None:
+                self._statements(file.tree.statements, iter(file.tree.included), entries, tables)
+            return
+        name = statement.seen[2].value
+        if file.tree is None:
+            self.found.loads[name] = None
+            return
+        loaded: list[Entry] = []
+        own: dict[str, Table] = {}
+        policy, self.found.policy = self.found.policy, "drop"
+        self._statements(file.tree.statements, iter(file.tree.included), loaded, own)
+        self.found.policy = policy
+        self.found.loads[name] = tuple(loaded)
+        for table in own.values():
+            tables.setdefault(table.name, table)
+
+
+def filled(entries: tuple[Entry, ...], loads: Mapping[str, tuple[Entry, ...] | None], path: str = "") -> tuple[Entry, ...]:
+    """The entries with the rules of `load anchor` in the anchors that they are loaded into."""
+    if not loads:
+        return entries
+    done: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            name = f"{path}/{entry.name}".lstrip("/")
+            body = entry.body if entry.body is not None else loads.get(name)
+            done.append(replace(entry, body=filled(body, loads, name) if body is not None else None))
+        else:
+            done.append(entry)
+    return tuple(done)
+
+
+def _joined(first: Table, second: Table) -> Table:
+    return replace(second, entries=first.entries + second.entries, files=first.files + second.files)
+
+
+def _anchor_name(name: str, statement: Statement) -> None:
+    if name.startswith("_") or "/_" in name:
+        raise Refused('names of anchors that begin with "_" are reserved', statement.seen[1])
+    if statement.is_block and "/" in name:
+        raise Refused("an anchor with rules of its own cannot have a path for its name", statement.seen[1])
+
+
+def _no_ranges(leaves: list[Token]) -> None:
+    for token in leaves:
+        if token.kind == "-":
+            raise Refused("a range of addresses cannot stand in a table", token)
+
+
+def _both_ways(rule: Rule) -> list[Rule]:
+    """What binat-to stands for: nat-to on the way out, rdr-to on the way in."""
+    nat = rule.options.nat
+    assert nat is not None
+    out = replace(rule, direction="out", options=replace(rule.options, nat=replace(nat, static_port=True)))
+    back = replace(rule.options, nat=None, rdr=Translation(rule.sources))
+    return [
+        out,
+        replace(
+            rule,
+            direction="in",
+            sources=rule.targets,
+            source_ports=rule.target_ports,
+            targets=nat.targets,
+            target_ports=rule.source_ports,
+            options=back,
+        ),
+    ]
+
+
+def _antispoof(statement: Statement) -> list[Entry]:
+    node = statement.node
+    listed = node.node("interfaces")
+    family = node.node("family")
+    assert listed is not None
+    tokens = listed.all_leaves()
+    number = 0 if family is None else 4 if family.first.kind == "inet" else 6
+    log, quick = node.node("log") is not None, node.node("quick") is not None
+    made: list[Entry] = []
+    for each in interfaces(tokens):
+        index = next(i for i, token in enumerate(tokens) if token is each.at)
+        dynamic = index > 0 and tokens[index - 1].kind == "("
+        peer = Peer("interface", each.at, name=each.name, modifiers=("network",), dynamic=dynamic)
+        rule = Rule(statement, "block", "in", log, quick, family=number, returns="drop")
+        made.append(replace(rule, interfaces=(OnInterface(each.name, True, each.at),), sources=(peer,)))
+        if not each.name.startswith("lo"):
+            made.append(replace(rule, sources=(replace(peer, modifiers=()),)))
+    return made
+
+
+def _check_option(name: str, leaves: list[Token], options: dict[str, list[Statement]]) -> None:
+    last = leaves[-1]
+    allowed = {
+        "debug": DEBUG_LEVELS,
+        "optimization": OPTIMIZATIONS,
+        "ruleset-optimization": frozenset(["none", "basic", "profile"]),
+    }.get(name)
+    if allowed is not None and last.value not in allowed:
+        raise Refused(f'"{last.value}" is not known to "set {name}": {", ".join(sorted(allowed))}', last)
+    if name in ("timeout", "limit"):
+        known = TIMEOUTS if name == "timeout" else LIMITS
+        for token in leaves[1:]:
+            if token.is_string and token.value not in known:
+                raise Refused(f'there is no {name} "{token.value}"', token)
+            if token.kind == "number" and int(token.value) < 0:
+                raise Refused(f"a {name} cannot be less than 0", token)
+    elif name == "reassemble" and leaves[1].value not in ("yes", "no"):
+        raise Refused('"set reassemble" takes yes or no', leaves[1])
+    elif name == "hostid" and not (strtoul(last.value) if last.is_string else int(last.value)):
+        raise Refused("a hostid is a number that is not 0", last)
+    elif name == "state-defaults" and name in options:
+        raise Refused('"set state-defaults" can be given only once', leaves[0])
+    elif name == "syncookies" and leaves[1].value not in ("never", "adaptive", "always"):
+        raise Refused('"set syncookies" takes never, adaptive or always', leaves[1])
+
+
+def _macros(token: Token) -> tuple[Token, ...]:
+    return tuple(Token("macro", use.chars, use.text, use.start, use.end) for use in token.via)
+
+
+def _uses(statement: Statement, span: Span) -> tuple[Token, ...]:
+    for token in statement.seen:
+        if token.start == span.start and token.text is span.text:
+            return _macros(token)
+    return ()
