@@ -41,12 +41,12 @@ def parse(paths: Sequence[str], reading: Reading) -> int:
     def make() -> str:
         chosen = [_language(path, reading.language) for path in paths]
         files.extend(_read(path, *each) for path, each in zip(paths, chosen, strict=True))
+        if not reading.as_json:
+            return told_of_files(files, output.screen(reading.color), annotate=reading.annotate)
         for file in files:
             if file.tree is None:
                 output.complain(f"{file.path}: {file.why}")
-        if reading.as_json:
-            return parsed.write(files)
-        return told_of_files(files, output.screen(reading.color), annotate=reading.annotate)
+        return parsed.write(files)
 
     code = shown(make, debug=reading.debug, otherwise=parsed.write([]) if reading.as_json else "")
     missing = [ExitCode.USAGE for file in files if file.status is FileStatus.MISSING]
@@ -71,7 +71,8 @@ def _read(path: str, language: Language, root: str | None) -> ParsedFile:
     try:
         data = named_file(path)
     except RefusedError as error:
-        return ParsedFile(path, language.name, None, str(error))
+        why = str(error).removeprefix(f"{os.path.realpath(path)} ")
+        return ParsedFile(path, language.name, None, why if why == str(error) else f"it {why}")
     if data is None:
         return ParsedFile(path, language.name, None, "it does not exist", missing=True)
 

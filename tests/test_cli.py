@@ -1,0 +1,353 @@
+"""The command line, called in this process: options, messages, codes, and JSON on every way out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import report_samples as samples
+
+from mailaudit import __version__, cli, rulebook
+from mailaudit.audit import Options, SelectionError
+from mailaudit.choices import Color, Common, Profile, Threshold
+from mailaudit.collect.world import TargetError
+from mailaudit.commands import scan
+from mailaudit.exitcodes import ExitCode, Terminated
+from mailaudit.findings import Report, Severity
+from mailaudit.output import screen
+from mailaudit.recording import RecordingError
+from mailaudit.settings import SettingsError
+
+ROOT = Path(__file__).parents[1]
+REPORT_SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/report.schema.json").read_text())
+PARSE_SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/parse.schema.json").read_text())
+COMMON = {
+    "--domain", "--profile", "--select", "--ignore", "--fail-on", "--config", "--format", "--output", "--now", "--show-passed",
+    "--no-inline-ignores", "--strict-waivers", "--exit-zero", "--allow-incomplete", "--quiet", "-q", "--verbose", "-v",
+    "--color", "--debug",
+}  # fmt: skip
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def audited(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
+    """Scans give the usual report; the options they were called with."""
+    called: list[Options] = []
+
+    def audit(_targets: object, options: Options) -> Report:
+        called.append(options)
+        return samples.usual()
+
+    monkeypatch.setattr(scan, "audit", audit)
+    return called
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def audit(_targets: object, _options: object) -> Report:
+        raise error
+
+    monkeypatch.setattr(scan, "audit", audit)
+
+
+def test_the_options_are_those_of_the_contract() -> None:
+    assert {name for each in fields(Common) for name in each.metadata["names"]} == COMMON
+    assert {str(each) for each in Profile} == set(rulebook.PROFILES)
+    assert [str(each) for each in Threshold] == [str(each) for each in Severity]
+
+
+@pytest.mark.parametrize("command", ["scan", "fix", "rules", "parse", "version"])
+def test_every_command_has_help(run: Run, command: str) -> None:
+    code, out, err = run(command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: mailaudit")
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("version") == run("--version") == (0, f"mailaudit {__version__}\n", "")
+
+
+def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
+    code, out, _ = run()
+    assert code == 2
+    assert "143  ended by SIGTERM" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--foo"], "No such option: --foo"),
+        (["scna"], "No such command 'scna'"),
+        (["scan", "--formt", "json"], "No such option: --formt"),
+        (["scan", "--format", "xml", "."], "'xml' is not one of"),
+        (["fix"], "Missing argument"),
+        (["scan"], "no TARGET is named"),
+        (["scan", "nowhere"], "nowhere: no such file or directory"),
+        (["scan", "./nowhere"], "./nowhere does not exist"),
+        (["scan", "-T", "/nowhere/x"], "-T /nowhere/x: no such file or directory"),
+        (["scan", ".", "--now", "yesterday"], "--now yesterday: expected a time"),
+        (["scan", ".", "--output", "xml:/x"], "--output xml:/x: expected FORMAT:PATH"),
+        (["scan", ".", "--output", "json:/nowhere/x"], "there is no /nowhere"),
+        (["scan", ".", "--output", "json:/"], "that is a directory"),
+        (["parse", "x.conf"], "x.conf: its path does not tell its language"),
+        (["parse", "--language", "smtp", "x.conf"], "no language is called smtp"),
+        (["rules", "NO999"], "no rule is called NO999"),
+    ],
+)
+def test_usage_errors_are_one_clear_line_and_code_2(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run(*arguments)
+    first, *hints = err.splitlines()
+    assert (code, out) == (2, "")
+    assert first.startswith("mailaudit: ")
+    assert message in first
+    assert all(hint.startswith("hint: ") for hint in hints)
+
+
+def test_an_unknown_rule_names_the_nearest(run: Run) -> None:
+    first = next(iter(rulebook.load().pages.values()))
+    _, _, err = run("rules", first.name[:-1] + "q")
+    assert f"hint: did you mean {first.name}?" in err
+
+
+def test_the_report_goes_to_standard_output_and_to_files(run: Run, audited: list[Options], tmp_path: Path) -> None:
+    code, out, err = run("scan", ".", "--output", f"json:{tmp_path / 'r.json'}", "--output", f"terminal:{tmp_path / 'r.txt'}")
+    assert (code, err) == (4, "")
+    assert out == (tmp_path / "r.txt").read_text()
+    jsonschema.validate(json.loads((tmp_path / "r.json").read_text()), REPORT_SCHEMA)
+    assert len(audited) == 1
+
+
+def test_the_format_never_changes_the_code(run: Run, audited: list[Options]) -> None:
+    assert run("scan", ".", "--format", "json")[0] == run("scan", ".")[0] == run("scan", ".", "-q")[0] == 4
+    assert audited
+
+
+def test_options_come_to_the_audit(run: Run, audited: list[Options]) -> None:
+    run(
+        "scan", ".", "--profile", "strict", "--select", "PF,DNS0", "--select", "default-deny", "--ignore", "PF001", "--fail-on",
+        "high", "--config", "x.toml", "--domain", "a.example", "--domain", "b.example", "--now", "2026-11-22T12:00:00+01:00",
+        "--no-inline-ignores", "--strict-waivers", "--exit-zero", "--allow-incomplete",
+    )  # fmt: skip
+    assert audited == [
+        Options(
+            profile="strict",
+            select=("PF", "DNS0", "default-deny"),
+            ignore=("PF001",),
+            fail_on=Severity.HIGH,
+            config="x.toml",
+            domain=("a.example", "b.example"),
+            now=datetime(2026, 11, 22, 11, tzinfo=UTC),
+            inline_ignores=False,
+            strict_waivers=True,
+            exit_zero=True,
+            allow_incomplete=True,
+        )
+    ]
+
+
+def test_targets_are_read_from_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def audit(targets: object, _options: object) -> Report:
+        seen.append(targets)
+        return samples.usual()
+
+    monkeypatch.setattr(scan, "audit", audit)
+    (tmp_path / "targets").write_text("# all of them\n./a\n\n  ./b  \n")
+    run("scan", "./c", "-T", str(tmp_path / "targets"))
+    assert seen == [["./c", "./a", "./b"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TargetError("it is gone", 2), 2),
+        (TargetError("it is locked", 4), 4),
+        (TargetError("it is empty", 3), 3),
+        (SelectionError("no such rule"), 2),
+        (SettingsError("no such key"), 2),
+        (RecordingError("no such type"), 2),
+        (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
+        (ZeroDivisionError("oh\x1b[31m\nno"), 70),
+        (RecursionError("deep"), 70),
+        (MemoryError(), 70),
+    ],
+)
+def test_json_is_valid_on_every_way_out(run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
+    failing(monkeypatch, error)
+    found, out, err = run("scan", ".", "--format", "json")
+    data = json.loads(out)
+    jsonschema.validate(data, REPORT_SCHEMA)
+    assert found == data["exit_code"] == code
+    assert data["hosts"] == []
+    assert len(data["errors"]) == 1
+    assert err.startswith("mailaudit: ")
+    assert "\x1b" not in err
+    assert "Traceback" not in err
+
+
+def test_an_error_is_told_on_standard_error_alone(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failing(monkeypatch, ZeroDivisionError("oh no"))
+    code, out, err = run("scan", ".", "--output", f"json:{tmp_path / 'r.json'}")
+    assert (code, out) == (70, "")
+    assert err == "mailaudit: internal error: ZeroDivisionError: oh no\nhint: --debug shows where; please report it\n"
+    assert json.loads((tmp_path / "r.json").read_text())["exit_code"] == 70
+
+
+def test_a_traceback_is_shown_with_debug_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, ZeroDivisionError("oh no"))
+    code, out, err = run("scan", ".", "--debug", "--format", "json")
+    assert code == json.loads(out)["exit_code"] == 70
+    assert "Traceback (most recent call last)" in err
+
+
+def test_a_report_that_cannot_be_written_is_incomplete(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "audit", lambda *_: replace(samples.usual(), exit_code=0))
+    code, _, err = run("scan", ".", "--output", "json:/dev/full")
+    assert code == 4
+    assert err == "mailaudit: /dev/full could not be written: no space left on device\n"
+
+
+def test_colour(run: Run, audited: list[Options], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[" not in run("scan", ".")[1]
+    assert "\x1b[" in run("scan", ".", "--color", "always")[1]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in run("scan", ".")[1]
+    assert "\x1b[" not in run("scan", ".", "--color", "never")[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in run("scan", ".")[1]
+    assert "\x1b[" in run("scan", ".", "--color", "always")[1]
+    assert audited
+
+
+@pytest.mark.parametrize(("term", "colored"), [("xterm", True), ("dumb", False)])
+def test_a_dumb_terminal_has_no_colour(monkeypatch: pytest.MonkeyPatch, term: str, colored: bool) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert screen(Color.AUTO).color is colored
+
+
+def test_the_width_is_the_terminals(run: Run, audited: list[Options], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "smtpd\n  takes exactly 32." in run("scan", ".")[1]
+    assert audited
+
+
+def test_rules_are_listed_and_shown(run: Run) -> None:
+    pages = rulebook.load().pages
+    code, out, err = run("rules")
+    assert (code, err) == (0, "")
+    assert all(page.id in out and page.name in out for page in pages.values())
+    for page in pages.values():
+        by_id = run("rules", page.id)
+        assert by_id == run("rules", page.name) == run("explain", page.id)
+        assert by_id[0] == 0
+        assert "Why it matters" in by_id[1]
+
+
+SMTPD = 'listen on all\nqueue encryption "0123456789abcdef0123456789abcdef"\n'
+
+
+def test_a_file_is_parsed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "etc/mail/smtpd.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text(SMTPD)
+    code, out, err = run("parse", str(path), "--color", "never")
+    assert (code, err) == (0, "")
+    assert "2/2\n  statements" in out or "2/2 statements" in out
+    _, annotated, _ = run("parse", "--annotate", str(path))
+    assert annotated.count("  read ") == 2
+    code, out, err = run("parse", "--json", str(path))
+    jsonschema.validate(json.loads(out), PARSE_SCHEMA)
+    assert (code, err) == (0, "")
+    assert "0123456789abcdef" not in out + annotated
+
+
+def test_a_file_that_is_not_read_whole_gives_code_4(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("smtpd.conf").write_text(SMTPD + "frobnicate\n")
+    code, out, _ = run("parse", "smtpd.conf")
+    assert code == 4
+    assert "smtpd.conf:3:1: the daemon refuses this: " in out
+
+
+def test_the_language_can_be_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "some.file"
+    path.write_text(SMTPD)
+    assert run("parse", "--language", "smtpd", str(path))[0] == 0
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "message"),
+    [
+        (lambda _path: None, 2, "it does not exist"),
+        (Path.mkdir, 4, "it is a directory"),
+        (make_fifo, 4, "it is a FIFO"),
+        (make_large, 4, "it is 20 MiB"),
+        (lambda path: path.symlink_to(path), 4, "cannot be read"),
+    ],
+)
+def test_what_is_no_file_to_parse_is_named(
+    run: Run, tmp_path: Path, make: Callable[[Path], Any], code: int, message: str
+) -> None:
+    path = tmp_path / "smtpd.conf"
+    make(path)
+    found, out, _ = run("parse", str(path))
+    assert found == code
+    assert message in " ".join(out.split())
+    found, out, err = run("parse", "--json", str(path))
+    jsonschema.validate(json.loads(out), PARSE_SCHEMA)
+    assert found == code
+    assert message in err
+
+
+def test_json_of_parse_is_valid_when_the_language_is_not_known(run: Run) -> None:
+    code, out, _ = run("parse", "--json", "x.conf")
+    assert code == 2
+    assert json.loads(out) == {"schema": "mailaudit.parse/1", "files": []}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbflisten on all\n", b"listen on all\r\n", b'queue encryption "x', b"\x1b[2J"]
+)
+@pytest.mark.parametrize("name", ["smtpd.conf", "acme-client.conf", "httpd.conf", "credentials", "dovecot/dovecot.conf"])
+def test_bad_input_is_told(run: Run, tmp_path: Path, data: bytes, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    for extra in ([], ["--annotate"], ["--json"]):
+        code, out, _ = run("parse", str(path), *extra)
+        assert code in (ExitCode.OK, ExitCode.INCOMPLETE)
+        assert "\x1b" not in out
