@@ -137,7 +137,9 @@ class Auditor:
 def _fingerprint(identity: str, finding: Finding) -> str:
     first = finding.places[0] if finding.places else None
     path = first.path if isinstance(first, Place) else first.question if first else ""
-    return hashlib.sha256(f"{identity}\x00{path}\x00{finding.about}\x00{finding.value}".encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        f"{identity}\x00{path}\x00{finding.about}\x00{finding.value}".encode("utf-8", "surrogateescape")
+    ).hexdigest()
 
 
 def _fingerprinted(results: list[Result]) -> list[Result]:
