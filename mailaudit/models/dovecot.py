@@ -37,6 +37,24 @@ _SECRET = re.compile(r"(?:^|_)(?:password|passphrase|api_key|secret)$")
 _IN_ARGUMENTS = re.compile(r"(?:^| )(?:password|pass)=(\S+)")
 
 
+@dataclass(frozen=True, slots=True)
+class StartFile:
+    """A file that a setting names and Dovecot reads at start, also if another statement overrides that one.
+
+    `there` is None where it is not known whether the file is there.
+    """
+
+    setting: Setting
+    path: str
+    there: bool | None
+    overridden: bool
+
+    @property
+    def problem(self) -> Problem:
+        """Why Dovecot does not start without it."""
+        return Problem(f"{self.path} is not there, and Dovecot reads it at start", self.setting.span)
+
+
 @dataclass(frozen=True)
 class DovecotConfig(WithIncludes):
     """The effective settings.
@@ -44,14 +62,14 @@ class DovecotConfig(WithIncludes):
     `family` is `2.3` or `2.4`; `root` holds all settings and sections, merged; `packaged` is true if no dovecot.conf is at
     hand, so that the packaged one is assumed and the files that it includes may be missing from the record. `own` is the file
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
-    the settings that name a file, each with its path, and whether it is there: None where that is not known.
+    those that are read at start because a setting names them.
     """
 
     family: str = OLD
     root: Section = field(default_factory=Section)
     packaged: bool = False
     own: Text | str = LOCAL
-    files: tuple[tuple[Setting, str, bool | None], ...] = ()
+    files: tuple[StartFile, ...] = ()
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
         """The effective setting of a name, for all connections or for those of a protocol."""
@@ -195,7 +213,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         *reading.refused,
         *merging.refused,
         *_whole(merging.root, reading, family, installed, packaged=packaged),
-        *(Problem(f"{path} is not there, and Dovecot reads it at start", s.span) for s, path, there in files if there is False),
+        *(file.problem for file in files if file.there is False),
     ]
     return DovecotConfig(
         trees=trees,
@@ -266,16 +284,17 @@ def _databases(root: Section) -> Iterable[Problem]:
             yield Problem(f"a second {section.type} of the name {section.name}", again.statement.tokens[0].span)
 
 
-def _files(root: Section, sources: Sources, family: str) -> tuple[tuple[Setting, str, bool | None], ...]:
-    """The settings that name files which are read at start, overridden ones too."""
-    found: dict[int, tuple[Setting, str, bool | None]] = {}
+def _files(root: Section, sources: Sources, family: str) -> tuple[StartFile, ...]:
+    """The files that settings name for Dovecot to read at start, those of overridden statements too."""
+    found: dict[int, StartFile] = {}
     for section in root.walk():
         for setting in section.settings.values() if section.type != "plugin" else ():
             for each in (setting, *_said_before(setting)):
                 names_file = each.from_file or (family == NEW and each.name in FILE_SETTINGS)
                 if names_file and each.statement and each.value and not _VARIABLE.search(each.value):
                     path = posixpath.normpath(posixpath.join(posixpath.dirname(each.span.path), each.value))
-                    found.setdefault(id(each.statement), (each, path, _is_there(sources, path)))
+                    file = StartFile(each, path, _is_there(sources, path), each is not setting)
+                    found.setdefault(id(each.statement), file)
     return tuple(found.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailaudit.models.dovecot_reading import Setting
 from mailaudit.models.dovecot_sections import Section
@@ -22,7 +22,8 @@ class Database:
     """One passdb or userdb.
 
     For the driver `passwd-file`: `path` is the file, `scheme` that of a hash without a prefix, `username_format` the template
-    of the key; each with the setting it was read from, None where it is left to the default.
+    of the key; the latter two with the token that says so, None where it is left to the default. `args` is the setting that
+    names the file.
     """
 
     kind: str
@@ -33,8 +34,8 @@ class Database:
     scheme: str = "CRYPT"
     username_format: str = "%u"
     args: Setting | None = None
-    formatted_by: Setting | None = None
-    schemed_by: Setting | None = None
+    scheme_token: Token | None = None
+    format_token: Token | None = None
 
     @property
     def statement(self) -> Statement:
@@ -55,51 +56,47 @@ class Database:
 
 def database(section: Section, root: Section, family: str) -> Database:
     """The database that a passdb or userdb section makes."""
+    return _new_database(section, root) if family == NEW else _old_database(section)
+
+
+def _new_database(section: Section, root: Section) -> Database:
     kind = section.type
-    if family == NEW:
-        driver = section.get("driver", f"{kind}_driver")
-        path = section.get("passwd_file_path", f"{kind}_passwd_file_path") or root.get("passwd_file_path")
-        scheme = section.get("default_password_scheme", f"{kind}_default_password_scheme")
-        form = section.get("auth_username_format", f"{kind}_auth_username_format")
-        return Database(
-            kind,
-            section.name,
-            driver.value if driver else section.name,
-            section,
-            path.token if path else None,
-            scheme.value if scheme else "CRYPT",
-            form.value if form else "%{user}",
-            path,
-            form,
-            scheme,
-        )
-    driver = section.get("driver")
-    args = section.get("args")
-    if driver is None or driver.value != "passwd-file" or args is None:
-        return Database(kind, section.name, driver.value if driver else "", section, args=args)
-    options, path_at = _options(args.value)
-    default = section.get("default_password_scheme")
+    driver = section.get("driver", f"{kind}_driver")
+    path = section.get("passwd_file_path", f"{kind}_passwd_file_path") or root.get("passwd_file_path")
+    scheme = section.get("default_password_scheme", f"{kind}_default_password_scheme")
+    form = section.get("auth_username_format", f"{kind}_auth_username_format")
     return Database(
         kind,
         section.name,
-        driver.value,
+        driver.value if driver else section.name,
         section,
-        part(args, path_at, len(args.value)) if path_at < len(args.value) else None,
-        options.get("scheme", default.value if default else "CRYPT"),
-        options.get("username_format", "%u"),
-        args,
-        args if "username_format" in options else None,
-        args if "scheme" in options else default,
+        path=path.token if path else None,
+        scheme=scheme.value if scheme else "CRYPT",
+        username_format=form.value if form else "%{user}",
+        args=path,
+        scheme_token=scheme.token if scheme else None,
+        format_token=form.token if form else None,
     )
 
 
-def _options(args: str) -> tuple[dict[str, str], int]:
-    options: dict[str, str] = {}
+def _old_database(section: Section) -> Database:
+    driver = section.get("driver")
+    args = section.get("args")
+    default = section.get("default_password_scheme")
+    made = Database(section.type, section.name, driver.value if driver else "", section, args=args)
+    if default is not None and default.value:
+        made = replace(made, scheme=default.value, scheme_token=default.token)
+    if made.driver != "passwd-file" or args is None or args.token is None:
+        return made
     at = 0
-    while (match := _OPTION.match(args, at)) is not None:
-        options[match[1]] = match[2]
+    while (match := _OPTION.match(args.value, at)) is not None:
+        token = part(args, *match.span(2))
+        if match[1] == "scheme":
+            made = replace(made, scheme=match[2], scheme_token=token)
+        else:
+            made = replace(made, username_format=match[2], format_token=token)
         at = match.end()
-    return options, at
+    return replace(made, path=part(args, at, len(args.value)) if at < len(args.value) else None)
 
 
 def part(setting: Setting, start: int, end: int) -> Token:

@@ -1,0 +1,199 @@
+"""Rules about Dovecot as a whole: that it loads, its TLS, its mail."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from mailaudit.checks.dovecot_edits import append, comment_out, place_of, replace_value, set_to
+from mailaudit.checks.loading import loads
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.models.dovecot import DovecotConfig, StartFile
+from mailaudit.models.dovecot_parts import MailPlace
+from mailaudit.models.dovecot_reading import Setting, name_of
+from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot_vars import has_old_variables, in_new_spelling
+from mailaudit.models.reference import Reference
+from mailaudit.models.site import Site
+from mailaudit.models.sources import Missing
+from mailaudit.questions import Reason
+
+VMAIL = 2000  # uid and gid of the owner of all mail
+WITHOUT_LOGIN = ("lmtp", "lda", "doveadm")  # protocols that nobody logs in to
+SELF_SIGNED = ("/etc/ssl/dovecotcert.pem", "/etc/ssl/private/dovecot.pem", "/etc/ssl/dovecot/")  # what the package makes
+OLD_PATH, NEW_PATH = "/var/vmail/%d/%n", "/var/vmail/%{user | domain}/%{user | username}"
+USERS = ("anna@one.example", "bert@one.example", "anna@two.example", "bert@two.example")
+
+
+@rule("DOVECOT001")
+def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference) -> Iterator[Outcome]:
+    """The files are there, and Dovecot refuses nothing of them."""
+    files = dovecot.files if isinstance(dovecot, DovecotConfig) else ()
+    absent = [file for file in files if file.there is False]
+    if isinstance(dovecot, DovecotConfig):
+        of_files = {file.problem for file in absent}
+        dovecot = dataclasses.replace(dovecot, refusals=tuple(each for each in dovecot.refusals if each not in of_files))
+    for outcome in loads(dovecot, "Dovecot", reference):
+        if isinstance(outcome, Finding) and outcome.fix is not None:
+            yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
+        else:
+            yield outcome
+    for file in absent:
+        yield _absent_file(file)
+    for file in files:
+        if file.there is None:
+            yield Doubt(Reason.NOT_RECORDED, f"Dovecot reads {file.path} at start; whether it is there was not recorded.")
+
+
+def _absent_file(file: StartFile) -> Finding:
+    message = f"Dovecot reads {file.path} at start, and the file is not there."
+    fix = None
+    if file.overridden and file.setting.statement is not None:
+        message += " That another line names another file does not help."
+        fix = Fix("Comment the line out, for another one overrides it", Safety.SAFE, comment_out(file.setting.statement))
+    return Finding(message, (Place.at(file.setting.span),), fix, f"file of {file.setting.name}", file.path)
+
+
+@rule("DOVECOT010")
+def tls_is_required(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """No login without TLS, whatever the address or protocol."""
+    for setting in dovecot.everywhere("ssl"):
+        scope = _scope(setting)
+        if setting.value == "required" or scope in [f"protocol {name}" for name in WITHOUT_LOGIN]:
+            continue
+        said = "TLS is off" if setting.value == "no" else "Dovecot offers TLS and does not demand it"
+        why = "no file sets ssl" if setting.is_default else f"ssl is {setting.value}"
+        where = f" in {scope}" if scope else ""
+        yield Finding(
+            f"{said}: {why}{where}.",
+            (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
+            Fix("Demand TLS", Safety.UNSAFE, set_to(dovecot, setting, "ssl", "required")),
+            f"ssl {scope}".strip(),
+            setting.value,
+            absence=setting.is_default,
+        )
+
+
+def _scope(setting: Setting) -> str:
+    return " ".join(" ".join(name_of(statement)).strip() for statement in setting.within)
+
+
+@rule("DOVECOT011")
+def certificate_is_named(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """The certificate is a file's, by its absolute path, and not the one that the package made for itself."""
+    path = f"/etc/ssl/{site.mail_host}.pem" if site.mail_host else None
+    yield from _names_a_file(dovecot, dovecot.certificate, "certificate", path)
+
+
+@rule("DOVECOT012")
+def key_is_named(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """The key is a file's, by its absolute path, and not the one that the package made for itself."""
+    path = f"/etc/ssl/private/{site.mail_host}.key" if site.mail_host else None
+    yield from _names_a_file(dovecot, dovecot.key, "key", path)
+
+
+def _names_a_file(dovecot: DovecotConfig, setting: Setting, what: str, expected: str | None) -> Iterator[Finding]:
+    mark = "" if dovecot.family == NEW else "<"
+    written = setting.value.lstrip("< ")
+    value = written
+    if not setting.value:
+        message, value = f"Dovecot has no {what} to work with: {setting.name} is not set.", expected or ""
+    elif written.startswith(SELF_SIGNED):
+        message, value = f"Dovecot's {what} is the one that the package made, and no client trusts it.", expected or ""
+    elif not written.startswith("/"):
+        message = f"{setting.name} names its file by {written}, which means another file in another directory."
+        value = expected or ""
+    elif dovecot.family == NEW and (setting.from_file or setting.value.startswith("<")):
+        message = f"Dovecot 2.4 wants the path alone in {setting.name}: with < it takes what is in the file for a path."
+    elif dovecot.family != NEW and not setting.from_file:
+        message = f"Dovecot takes the characters {setting.value} for the {what} itself: only a bare < makes it read the file."
+    else:
+        return
+    edits = set_to(dovecot, setting, setting.name, mark + value) if value else ()
+    yield Finding(
+        message,
+        (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
+        Fix(f"Name {value}", Safety.UNSAFE, edits) if edits else None,
+        setting.name,
+        setting.value,
+        absence=setting.is_default,
+    )
+
+
+@rule("DOVECOT030")
+def only_vmail_has_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """Users below vmail's ids have no mail, and vmail has."""
+    for name in ("first_valid_uid", "first_valid_gid"):
+        setting = dovecot.setting(name)
+        value = int(setting.value)
+        if value == VMAIL:
+            continue
+        if value > VMAIL:
+            message = f"{name} is {value}, so that Dovecot refuses the mail of vmail, whose id is {VMAIL}."
+        else:
+            said = "is not set, and its default" if setting.is_default else "is"
+            message = f"{name} {said} {value}: accounts of the system from {value} up may have mail opened as theirs."
+        yield Finding(
+            message,
+            (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
+            Fix(f"Set {name} to {VMAIL}", Safety.UNSAFE, set_to(dovecot, setting, name, str(VMAIL))),
+            name,
+            setting.value,
+            absence=setting.is_default,
+        )
+
+
+@rule("DOVECOT040")
+def each_mailbox_has_its_maildir(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """Every user's mail is a maildir of its own, by domain and name."""
+    place = dovecot.mail_place
+    if place is None:
+        yield Finding(
+            "Nothing says where the mail lies, so Dovecot guesses, and finds none of what is delivered.",
+            (place_of(dovecot),),
+            Fix("Name the place of the mail", Safety.UNSAFE, append(dovecot, *_place_lines(dovecot))),
+            "mail place",
+            "missing",
+            absence=True,
+        )
+        return
+    paths = [dovecot.mail_path(user, dovecot.home(user) or f"/home/{user}") for user in USERS]
+    known = {path for path in paths if path is not None}
+    if place.format != "maildir":
+        written = f"is {place.format}" if place.format else "is left to be guessed"
+        yield _misplaced(dovecot, place, f"The format of the mail {written}; smtpd's side delivers into maildirs.", "format")
+    elif dovecot.family == NEW and has_old_variables(place.path):
+        message = f"Dovecot 2.4 takes {place.path} as it stands: one directory of this name for all users."
+        yield _misplaced(dovecot, place, message, "variables")
+    elif len(known) == len(USERS):
+        return
+    elif None in paths:
+        message = f"Where the mail lies depends on {place.path}, which could not be evaluated."
+        yield Doubt(Reason.IN_DOUBT, message, (Place.at(place.setting.span),))
+    else:
+        message = f"Users share a mailbox: {place.path} is the same directory for users of one name or one domain."
+        yield _misplaced(dovecot, place, message, "shared")
+
+
+def _place_lines(dovecot: DovecotConfig) -> tuple[str, ...]:
+    if dovecot.family == NEW:
+        return ("mail_driver = maildir", f"mail_path = {NEW_PATH}")
+    return (f"mail_location = maildir:{OLD_PATH}",)
+
+
+def _misplaced(dovecot: DovecotConfig, place: MailPlace, message: str, value: str) -> Finding:
+    edits: tuple[Edit, ...] = ()
+    at = place.format_setting if value == "format" and place.format_setting else place.setting
+    statement = place.setting.statement
+    if statement is not None and dovecot.family != NEW:
+        edits = (replace_value(statement, f"maildir:{OLD_PATH}"),)
+    elif value == "format":
+        format_setting = place.format_setting or dovecot.setting("mail_driver")
+        edits = set_to(dovecot, format_setting, "mail_driver", "maildir")
+    elif statement is not None:
+        path = in_new_spelling(place.path) if value == "variables" else None
+        edits = (replace_value(statement, path or NEW_PATH),)
+    fix = Fix("Give each user a maildir by domain and name", Safety.UNSAFE, edits)
+    return Finding(message, (Place.at(at.span),), fix, "mail place", value)

@@ -1,0 +1,144 @@
+"""Rules about what Dovecot serves, and on which ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.checks.dovecot_edits import append, insert_below, place_of, replace_value, set_to
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.findings import Exempt, Finding, Outcome, Place
+from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot_parts import Listener
+from mailaudit.models.dovecot_reading import Setting
+from mailaudit.models.dovecot_sections import Section
+from mailaudit.models.site import Site
+
+IMAPS = 993
+WANTED, TAKEN = ("imap", "sieve"), frozenset(("imap", "lmtp", "sieve"))
+BOTH = "*, ::"
+
+
+@rule("DOVECOT060")
+def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """IMAP and ManageSieve are served, LMTP where it is used, nothing else."""
+    off = site.declared.managesieve == "off"
+    wanted = {"imap"} if off else set(WANTED)
+    missing = sorted(wanted - dovecot.protocols)
+    extra = sorted(dovecot.protocols - TAKEN)
+    if missing or extra:
+        said = [f"does not serve {' or '.join(missing)}"] if missing else []
+        said += [f"serves {' and '.join(extra)}, which the set-up has no use for"] if extra else []
+        setting = dovecot.setting("protocols")
+        block = dovecot.root.named("protocols", "")
+        place = place_of(dovecot) if setting.is_default else Place.at(setting.span)
+        if block is not None and setting.is_default:
+            place = Place.at(block.visits[-1].statement.span)
+        yield Finding(
+            f"Dovecot {' and '.join(said)}.",
+            (place,),
+            Fix("Serve IMAP and ManageSieve", Safety.UNSAFE, _protocols(dovecot, setting, block, missing, extra)),
+            "protocols",
+            " ".join((*(f"-{name}" for name in missing), *(f"+{name}" for name in extra))),
+        )
+    elif off:
+        yield Exempt("ManageSieve is declared to be off, so that only IMAP is asked for, and it is served")
+
+
+def _protocols(
+    dovecot: DovecotConfig, setting: Setting, block: Section | None, missing: list[str], extra: list[str]
+) -> tuple[Edit, ...]:
+    if block is None:
+        kept = [name for name in dovecot.words("protocols") if name in TAKEN]
+        return set_to(dovecot, setting, "protocols", " ".join((*kept, *missing)))
+    edits = [_answer(block.settings[name], "no") for name in extra if name in block.settings]
+    edits += [_answer(block.settings[name], "yes") for name in missing if name in block.settings]
+    new = [f"{name} = yes" for name in missing if name not in block.settings]
+    return (*edits, *(insert_below(block, *new) if new else ()))
+
+
+def _answer(setting: Setting, value: str) -> Edit:
+    assert setting.statement is not None
+    return replace_value(setting.statement, value)
+
+
+@rule("DOVECOT061")
+def no_port_without_tls(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """No IMAP or POP3 listener that others reach is without TLS from the start; none at all for POP3."""
+    for listener in dovecot.listeners:
+        plain = listener.service == "imap-login" and not listener.ssl
+        if not (plain or listener.service == "pop3-login") or not listener.is_public or listener.port in site.open_tcp:
+            continue
+        port = listener.settings.get("port")
+        what = "IMAP without TLS from the start" if plain else "POP3"
+        yield Finding(
+            f"Port {listener.port} is open for {what}.",
+            (_place(dovecot, listener, port),),
+            Fix(f"Close port {listener.port}", Safety.UNSAFE, _set_port(dovecot, listener, 0)),
+            f"listener {listener.service} {listener.name}".strip(),
+            str(listener.port),
+            absence=port is None,
+        )
+
+
+def _place(dovecot: DovecotConfig, listener: Listener, setting: Setting | None) -> Place:
+    if setting is not None:
+        return Place.at(setting.span)
+    if listener.section is not None and listener.section.visits:
+        return Place.at(listener.section.visits[-1].statement.span)
+    return place_of(dovecot)
+
+
+def _set_port(dovecot: DovecotConfig, listener: Listener, port: int) -> tuple[Edit, ...]:
+    setting = listener.settings.get("port")
+    if setting is not None and setting.statement is not None:
+        return (replace_value(setting.statement, str(port)),)
+    if listener.section is not None and listener.section.visits:
+        return insert_below(listener.section, f"port = {port}")
+    lines = (f"inet_listener {listener.name} {{", f"  port = {port}", "}")
+    service = dovecot.root.named("service", listener.service)
+    if service is not None and service.visits:
+        return insert_below(service, *lines)
+    return append(dovecot, f"service {listener.service} {{", *(f"  {line}" for line in lines), "}")
+
+
+@rule("DOVECOT062")
+def imaps_is_open(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """Port 993 is open for IMAP over TLS, on both address families."""
+    on_port = [each for each in dovecot.listeners if each.service == "imap-login" and each.port == IMAPS]
+    listener = next((each for each in on_port if each.ssl), next(iter(on_port), None))
+    if listener is None:
+        yield _closed(dovecot)
+        return
+    if not listener.ssl or dovecot.ssl.value == "no":
+        setting = dovecot.ssl if listener.ssl else listener.settings["ssl"]
+        place = place_of(dovecot) if setting.is_default else Place.at(setting.span)
+        edits = set_to(dovecot, setting, "ssl", "required" if listener.ssl else "yes")
+        fix = Fix("Speak TLS on it", Safety.UNSAFE, edits)
+        yield Finding("Port 993 is open, and speaks no TLS.", (place,), fix, "listener 993 ssl", "no")
+    lacking = sorted({"inet": "IPv4", "inet6": "IPv6"}[each] for each in {"inet", "inet6"} - listener.families)
+    if lacking:
+        setting = listener.settings.get("address", dovecot.setting("listen"))
+        yield Finding(
+            f"Nobody reaches port 993 by {' or '.join(lacking)}.",
+            (Place.at(setting.span),),
+            Fix("Listen on both address families", Safety.UNSAFE, set_to(dovecot, setting, "listen", BOTH)),
+            "listener 993 addresses",
+            " ".join(lacking),
+        )
+
+
+def _closed(dovecot: DovecotConfig) -> Finding:
+    service = dovecot.root.named("service", "imap-login")
+    section = service.named("inet_listener", "imaps") if service else None
+    port = section.get("port", "inet_listener_port") if section else None
+    protocols = dovecot.setting("protocols")
+    message, fix, place = "Port 993 is closed", None, place_of(dovecot)
+    if "imap" not in dovecot.protocols:
+        message += ": the protocol imap is not served"
+        place = place if protocols.is_default else Place.at(protocols.span)
+    elif port is not None and port.statement is not None:
+        message += f": the listener imaps has port {port.value}"
+        fix = Fix("Listen on 993", Safety.UNSAFE, (replace_value(port.statement, str(IMAPS)),))
+        place = Place.at(port.span)
+    return Finding(f"{message}.", (place,), fix, "listener 993", "closed")

@@ -1,0 +1,149 @@
+"""Rules about whom Dovecot lets in: the file of users that smtpd reads too, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.checks.dovecot_edits import append, comment_out, place_of
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Edit, Fix, Safety, replace
+from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot_parts import Database
+from mailaudit.models.dovecot_settings import NEW
+from mailaudit.parsers.tree import Statement
+from mailaudit.questions import Reason
+
+CREDENTIALS = "/etc/mail/credentials"
+PACKAGED_AUTH = "/etc/dovecot/conf.d/10-auth.conf"  # the packaged one includes auth-system.conf.ext
+FILE = "passwd-file"
+SCHEMES = ("CRYPT", "BLF-CRYPT")  # both leave $2b$ hashes to crypt(3)
+ADDRESS = "anna@one.example"
+
+
+@rule("DOVECOT022")
+def users_are_those_of_the_file(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """There is a userdb on a passwd-file whose keys are full addresses."""
+    yield from _on_a_file(dovecot, dovecot.userdbs, "userdb")
+
+
+@rule("DOVECOT023")
+def passwords_are_those_of_the_file(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """There is a passdb on a passwd-file whose keys are full addresses and whose hashes are crypt(3)'s."""
+    yield from _on_a_file(dovecot, dovecot.passdbs, "passdb")
+
+
+def _on_a_file(dovecot: DovecotConfig, databases: tuple[Database, ...], kind: str) -> Iterator[Outcome]:
+    on_files = [database for database in databases if database.driver == FILE and not database.denies]
+    found = [list(_wrong(dovecot, database)) for database in on_files]
+    if [] in found:
+        return
+    if found:
+        yield from found[0]
+        return
+    what = "the users" if kind == "userdb" else "the passwords"
+    yield Finding(
+        f"Dovecot does not look {what} up in a file: there is no {kind} with the driver passwd-file.",
+        (place_of(dovecot),),
+        Fix(f"Add a {kind} on {CREDENTIALS}", Safety.UNSAFE, append(dovecot, *_block(dovecot, kind))),
+        kind,
+        "missing",
+        absence=True,
+    )
+
+
+def _block(dovecot: DovecotConfig, kind: str) -> tuple[str, ...]:
+    if dovecot.family == NEW:
+        return (f"{kind} passwd-file {{", f"  passwd_file_path = {CREDENTIALS}", "}")
+    scheme = "scheme=CRYPT " if kind == "passdb" else ""
+    return (f"{kind} {{", "  driver = passwd-file", f"  args = {scheme}username_format=%u {CREDENTIALS}", "}")
+
+
+def _wrong(dovecot: DovecotConfig, database: Database) -> Iterator[Outcome]:
+    kind = database.kind
+    header = Place.at(database.statement.span)
+    if database.path is None or not database.path.value.startswith("/"):
+        place = header if database.path is None else Place.at(database.path.span)
+        edits = () if database.path is None else (replace(database.path.span, CREDENTIALS),)
+        fix = Fix(f"Name {CREDENTIALS}", Safety.UNSAFE, edits) if edits else None
+        yield Finding(f"This {kind} names no file by its absolute path.", (place,), fix, f"{kind} path", "missing")
+    key = dovecot.key_in(database, ADDRESS)
+    if key is None:
+        message = f"Under which key this {kind} looks a user up could not be evaluated."
+        yield Doubt(Reason.IN_DOUBT, message, (header,))
+    elif key.lower() != ADDRESS:
+        yield _short_key(dovecot, database, key)
+    if kind == "passdb" and database.scheme.upper() not in SCHEMES:
+        token = database.scheme_token
+        yield Finding(
+            f"This passdb takes a hash without a prefix for {database.scheme}; smtpd's hashes are crypt(3)'s.",
+            (Place.at(token.span) if token else header,),
+            Fix("Take them for crypt(3)'s", Safety.UNSAFE, (replace(token.span, "CRYPT"),)) if token else None,
+            "passdb scheme",
+            database.scheme,
+        )
+
+
+def _short_key(dovecot: DovecotConfig, database: Database, key: str) -> Finding:
+    setting = dovecot.setting("auth_username_format")
+    token = database.format_token or setting.token
+    edits: tuple[Edit, ...] = ()
+    if token is not None:
+        whole = "%{user | lower}" if token is setting.token else "%{user}"
+        edits = (replace(token.span, whole if dovecot.family == NEW else "%Lu" if token is setting.token else "%u"),)
+    return Finding(
+        f"This {database.kind} looks {ADDRESS} up as {key}, and the keys of the file are full addresses.",
+        (Place.at(token.span if token else database.statement.span), Place.at(database.statement.span, "the database")),
+        Fix("Look users up by their full address", Safety.UNSAFE, edits) if edits else None,
+        f"{database.kind} key",
+        token.value if token else "",
+    )
+
+
+@rule("DOVECOT024")
+def nobody_else_is_let_in(dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """No passdb or userdb is active but those on the file."""
+    databases = (*dovecot.passdbs, *dovecot.userdbs)
+    other = [database for database in databases if not database.denies and _is_other(database, databases)]
+    by_include: dict[int, list[Database]] = {}
+    for database in other:
+        if _file_holds_only(database, other):
+            by_include.setdefault(id(database.via[-1]), []).append(database)
+        else:
+            yield _other(database, Place.at(database.statement.span), database.statement, (database,))
+    for group in by_include.values():
+        include = group[0].via[-1]
+        yield _other(group[0], Place.at(include.span), include, tuple(group))
+    if dovecot.packaged and PACKAGED_AUTH not in {tree.text.path for tree in dovecot.trees}:
+        message = f"{PACKAGED_AUTH} is not at hand; as the package has it, it lets the accounts of the system in."
+        yield Doubt(Reason.NOT_RECORDED, message)
+
+
+def _is_other(database: Database, databases: tuple[Database, ...]) -> bool:
+    if database.driver != FILE or database.path is None:
+        return database.driver != FILE
+    paths = [each.path.value for each in databases if each.kind == database.kind and each.driver == FILE and each.path]
+    return database.path.value != (CREDENTIALS if CREDENTIALS in paths else paths[0])
+
+
+def _file_holds_only(database: Database, other: list[Database]) -> bool:
+    """True if the file it stands in was included by name, and holds such databases only: then the include may go."""
+    if not database.via or any(mark in database.via[-1].tokens[-1].value for mark in "*?[{"):
+        return False
+    path = database.statement.tokens[0].text.path
+    of_file = [each for each in other if each.statement.tokens[0].text.path == path]
+    first = database.section.visits[0]
+    return not first.within and all(each.via and each.via[-1] is database.via[-1] for each in of_file)
+
+
+def _other(database: Database, place: Place, statement: Statement, group: tuple[Database, ...]) -> Finding:
+    drivers = " and ".join(f"the {each.kind} {each.driver or each.name}" for each in group)
+    verb = "are" if len(group) > 1 else "is"
+    related = tuple(Place.at(each.statement.span, f"{each.kind} {each.driver}") for each in group)
+    return Finding(
+        f"Users are looked up elsewhere too: {drivers} {verb} active beside the file of the mail users.",
+        (place, *(each for each in related if each.span != place.span)),
+        Fix("Comment it out", Safety.UNSAFE, comment_out(statement)),
+        f"{database.kind} {database.driver}",
+        ", ".join(each.driver for each in group),
+    )
