@@ -116,7 +116,7 @@ class Auditor:
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
         severity = self.settings.severity.get(page.id, page.severity)
-        note = "".join(f" ({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused)
+        note = " ".join(f"({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused)
         for finding in judged.findings or (None,):
             yield Result(
                 rule=page.id,
@@ -125,7 +125,8 @@ class Auditor:
                 severity=severity,
                 basis=page.basis,
                 title=page.title,
-                message=(finding.message if finding else judged.message) + note,
+                message=finding.message if finding else judged.message,
+                note=note,
                 reason=judged.reason,
                 assumed=judged.assumed,
                 places=finding.places if finding else judged.places,

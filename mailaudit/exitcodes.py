@@ -53,6 +53,11 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
+    @property
+    def word(self) -> str:
+        """Its name in words."""
+        return self.name.lower().replace("_", " ")
+
 
 class Terminated(BaseException):
     """SIGTERM came: what `KeyboardInterrupt` is for SIGINT."""

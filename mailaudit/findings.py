@@ -115,7 +115,10 @@ Outcome = Finding | Doubt | Exempt
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the report: a rule's verdict, or one of its findings."""
+    """One line of the report: a rule's verdict, or one of its findings.
+
+    `note` goes with the message: what is the same for other results too, such as that a file does not load as it stands.
+    """
 
     rule: str
     name: str
@@ -130,6 +133,7 @@ class Result:
     fix: Fix | None = None
     fingerprint: str = ""
     waiver: str = ""
+    note: str = ""
 
 
 class FileStatus(StrEnum):

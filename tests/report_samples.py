@@ -90,11 +90,12 @@ def result(
     reason: Reason | None = None,
     assumed: tuple[str, ...] = (),
     waiver: str = "",
+    note: str = "",
 ) -> Result:
     """A result with a fingerprint where it needs one."""
     made = fingerprint(rule, message) if verdict in (Verdict.FAIL, Verdict.WAIVED) else ""
     title = title or name.replace("-", " ").capitalize()
-    return Result(rule, name, verdict, severity, basis, title, message, reason, assumed, places, fix, made, waiver)
+    return Result(rule, name, verdict, severity, basis, title, message, reason, assumed, places, fix, made, waiver, note)
 
 
 def usual() -> Report:
@@ -179,6 +180,7 @@ def usual() -> Report:
             "IPv6 neighbour discovery is blocked.",
             title="IPv6 works through the firewall",
             places=(Place.whole(PF),),
+            note="(/etc/pf.conf does not load as it stands; this is judged as if that were mended.)",
             assumed=("service names as OpenBSD ships them",),
         ),
     )

@@ -71,7 +71,7 @@ def test_worst_comes_first_and_the_exit_code_last() -> None:
     assert ranks == sorted(ranks, reverse=True)
     assert len(ranks) == 6
     assert shown.index("7/8 statements; the daemon refuses line 3") < shown.index("6 findings (2 critical")
-    assert shown.rstrip().split("\n\n")[-1].startswith("exit code 4: incomplete")
+    assert shown.rstrip().split("\n\n")[-1].startswith("exit code 4 (incomplete): ")
 
 
 def test_quiet_is_a_line_for_each_finding() -> None:

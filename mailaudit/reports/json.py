@@ -83,7 +83,7 @@ def unread(span: Span, mask: Mask) -> dict[str, Any]:
 
 
 def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, Any]:
-    message = result.message
+    message = f"{result.message} {result.note}".strip()
     if result.verdict is Verdict.WAIVED and result.waiver:
         message = f"{message} Waived: {result.waiver}"
     return {

@@ -43,6 +43,8 @@ def status(coverage: Coverage) -> str:
         named = ", ".join(map(str, lines[:MANY])) + (f" and {len(lines) - MANY} more" if len(lines) > MANY else "")
         refused = "the daemon refuses" if coverage.status is FileStatus.REFUSED else "not read:"
         parts.append(f"{refused} line{'s' * (len(lines) != 1)} {named}")
+    elif coverage.status is FileStatus.REFUSED:
+        parts.append("the daemon refuses it")
     if coverage.detail:
         parts.append(coverage.detail)
     return "; ".join(parts)

@@ -109,6 +109,7 @@ def _view(paper: Paper, text: Text, marks: list[Mark], room: int) -> Iterator[Pi
         return
     at, width = _under(pieces, first, 10**9)
     left = 0 if begin == 0 and at + width <= room - len(CUT) else max(0, at - room // 3)
+    left = left if left > 2 * len(CUT) else 0  # a cut that saves nothing
     shown = 0
     if left or begin:
         yield Piece(begin, begin, CUT, 0)

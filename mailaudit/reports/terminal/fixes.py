@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mailaudit.edits import Fix
-from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
+from mailaudit.reports.json import order
 from mailaudit.reports.masking import Mask
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
@@ -30,9 +30,9 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
         _mended(paper, plan, written=written, detail=detail)
         _left(paper, plan, detail)
     paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
+    if not written and any(plan.files for plan in plans):
+        paper.wrapped("Nothing was written; --write does that.")
     ending(paper, report)
-    if not written and any(plan.files for plan in plans) and ExitCode(report.exit_code) is not ExitCode.INTERNAL:
-        paper.wrapped("Nothing was written; --write does it.")
     return paper.text()
 
 
@@ -40,7 +40,7 @@ def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
     if not plan.mended:
         return
     paper.line((f"{'mended' if written else 'would be mended'}: {len(plan.mended)}", "bold green"))
-    for result in plan.mended:
+    for result in _worst_first(plan.mended):
         _name(paper, result)
         if detail is Detail.VERBOSE and result.fix is not None:
             paper.wrapped(paper.clean(result.fix.title), "    ")
@@ -56,7 +56,7 @@ def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
 def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
     """What is left, by the reason; commands and records stand ready to be copied."""
     for why in dict.fromkeys(why for _, why in plan.left):
-        results = [result for result, each in plan.left if each == why]
+        results = _worst_first(result for result, each in plan.left if each == why)
         paper.wrapped(f"{paper.clean(why)}: {len(results)}", style="bold")
         for result in results:
             _name(paper, result)
@@ -64,9 +64,13 @@ def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
                 continue
             paper.wrapped(paper.clean(result.message), "    ")
             if result.fix is not None:
-                paper.wrapped(paper.clean(result.fix.title), "    -> ", "       ")
+                paper.wrapped(f"-> {paper.clean(result.fix.title)}", "    ", "       ")
                 _copied(paper, result.fix, "       ")
         paper.blank()
+
+
+def _worst_first(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda each: (-each.severity, order(each)))
 
 
 def _copied(paper: Paper, fix: Fix, indent: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -59,6 +59,7 @@ class _Told:
     detail: Detail
     show_passed: bool
     rules: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
 
 
 def write(
@@ -69,6 +70,7 @@ def write(
     told = _Told(pages, detail, show_passed)
     for host in report.hosts:
         paper.mask = Mask(host.secrets)
+        told.notes.clear()
         _host(paper, host, told)
     paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
     if len(report.hosts) > 1:
@@ -142,6 +144,9 @@ def _finding(paper: Paper, result: Result, told: _Told) -> None:
     paper.blank()
     _places(paper, result.places)
     _explained(paper, result, told)
+    if result.note and result.note not in told.notes:
+        told.notes.add(result.note)
+        _labelled(paper, "note", paper.clean(result.note.strip("()")))
     for assumed in result.assumed:
         _labelled(paper, "assumed", paper.clean(assumed))
     _fix(paper, result.fix)
@@ -196,7 +201,7 @@ def _fix(paper: Paper, fix: Fix | None) -> None:
         Safety.UNSAFE: "`mailaudit fix --unsafe` does this: look at it first.",
         Safety.MANUAL: "By hand.",
     }[fix.safety if fix.edits else Safety.MANUAL]
-    _labelled(paper, "fix", f"{paper.clean(fix.title)} {how}")
+    _labelled(paper, "fix", f"{paper.clean(fix.title).rstrip('.')}. {how}")
     for copied in (*fix.commands, *fix.records):
         paper.line(_hanging(paper), (paper.clean(copied), "bold"))
 
@@ -266,22 +271,18 @@ def _counts(paper: Paper, host: HostReport, findings: list[Result]) -> None:
     words = {"pass": "passed", "unknown": "not evaluated", "waived": "waived", "not-applicable": "not applicable"}
     parts += [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
     paper.wrapped(", ".join(parts), hanging="  ", style="bold")
-    fixes = list(_fixable(findings))
-    if fixes:
-        paper.wrapped(", ".join(fixes), hanging="  ")
-        if any("fix" in each for each in fixes):
-            target = shlex.quote(paper.clean(host.target))
-            paper.wrapped(f"See the corrections: mailaudit fix {target}", hanging="  ")
+    if findings:
+        _mendable(paper, host, findings)
 
 
-def _fixable(findings: list[Result]) -> Iterator[str]:
+def _mendable(paper: Paper, host: HostReport, findings: list[Result]) -> None:
+    """How many of the findings `fix` mends, and how to call it."""
     kinds = Counter(r.fix.safety if r.fix is not None and r.fix.edits else Safety.MANUAL for r in findings)
-    if kinds[Safety.SAFE]:
-        yield f"{kinds[Safety.SAFE]} mended by `mailaudit fix`"
-    if kinds[Safety.UNSAFE]:
-        yield f"{kinds[Safety.UNSAFE]} by `mailaudit fix --unsafe`"
-    if kinds[Safety.MANUAL]:
-        yield f"{kinds[Safety.MANUAL]} by hand"
+    told = {Safety.SAFE: "mended by `mailaudit fix`", Safety.UNSAFE: "by `mailaudit fix --unsafe`", Safety.MANUAL: "by hand"}
+    parts = [f"{kinds[safety]} {words}" for safety, words in told.items() if kinds[safety]]
+    paper.wrapped(", ".join(parts), hanging="  ")
+    if kinds[Safety.SAFE] or kinds[Safety.UNSAFE]:
+        paper.wrapped(f"See what would be changed: mailaudit fix {shlex.quote(paper.clean(host.target))}", hanging="  ")
 
 
 def _totals(paper: Paper, report: Report) -> None:
@@ -296,9 +297,9 @@ def _totals(paper: Paper, report: Report) -> None:
 def ending(paper: Paper, report: Report) -> None:
     """The last line: the exit code, and what it means."""
     code = ExitCode(report.exit_code)
-    reason = f" - {paper.clean(report.exit_reason)}" if report.exit_reason else ""
+    reason = paper.clean(report.exit_reason) or code.short
     style = "green" if code is ExitCode.OK else "bold"
-    paper.wrapped(f"exit code {int(code)}: {code.short}{reason}", hanging="  ", style=style)
+    paper.wrapped(f"exit code {int(code)} ({code.word}): {reason}", hanging="  ", style=style)
 
 
 def _plural(number: int, noun: str) -> str:
