@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mailaudit.questions import LIVE, Answer, Failed, Found, Question, ReadFile, Reason
+from mailaudit.questions import LIVE, Absent, Answer, Failed, Found, Question, ReadFile, Reason, Stat, StatFile
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,12 @@ class Snapshot:
         return Snapshot(self.host, self.target, {**self.answers, **more}, self.recorded, self.online, self.taken)
 
     def with_files(self, files: Mapping[str, bytes]) -> Snapshot:
-        """The same host after files were written."""
-        return self.with_answers({ReadFile(path): Found(data) for path, data in files.items()})
+        """The same host after files were written; what was not there is then a file, of a mode that is not known yet."""
+        more: dict[Question, Answer] = {ReadFile(path): Found(data) for path, data in files.items()}
+        for path, data in files.items():
+            if isinstance(self.answer(StatFile(path)), Absent):
+                more[StatFile(path)] = Found(Stat("file", size=len(data)))
+        return self.with_answers(more)
 
 
 def unanswered(question: Question, online: bool) -> Failed:

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from mailaudit.checks import acme, agreement, credentials, httpd, virtuals
+from mailaudit.checks import (
+    acme,
+    agreement,
+    agreement_ports,
+    credentials,
+    dovecot,
+    dovecot_listeners,
+    dovecot_users,
+    httpd,
+    smtpd,
+    smtpd_actions,
+    smtpd_listeners,
+    smtpd_routing,
+    virtuals,
+)
 from mailaudit.checks.registry import REGISTRY, Declared
 
-_MODULES = (acme, agreement, credentials, httpd, virtuals)  # importing them declares their rules
+_MODULES = (
+    acme,
+    agreement,
+    agreement_ports,
+    credentials,
+    dovecot,
+    dovecot_listeners,
+    dovecot_users,
+    httpd,
+    smtpd,
+    smtpd_actions,
+    smtpd_listeners,
+    smtpd_routing,
+    virtuals,
+)  # importing them declares their rules
 
 CHECKS: dict[str, Declared] = REGISTRY

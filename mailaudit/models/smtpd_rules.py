@@ -38,7 +38,8 @@ def read_action(draft: Draft, statement: Statement) -> None:
     values: dict[str, Token] = {}
     for option in options:
         if option.kind in _KINDS:
-            found = draft.table(option, option.kind, *_KINDS[option.kind])
+            use = "relay auth" if option.kind == "auth" else option.kind
+            found = draft.table(option, use, *_KINDS[option.kind])
             if found is not None:
                 tables.setdefault(option.kind, found[0])
         elif option.kind == "filter":
@@ -99,7 +100,7 @@ def read_listen(draft: Draft, statement: Statement) -> None:
         draft.refuse(f'"{extra.first.value}" contradicts what stands before it', extra.first)
     mode, login = modes[0] if modes else None, logins[0] if logins else None
     port, port_at = _port(draft, options.get("port"), mode)
-    auth_table = draft.table(login, "auth", "list", "hash") if login is not None else None
+    auth_table = draft.table(login, "listen auth", "list", "hash") if login is not None else None
     senders = options.get("senders")
     sender_table = draft.table(senders, "senders", "hash") if senders is not None else None
     if "hostnames" in options:

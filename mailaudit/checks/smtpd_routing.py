@@ -1,0 +1,193 @@
+"""Rules about who may send what where: the match rules, judged by what becomes of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.checks.registry import rule
+from mailaudit.checks.smtpd_actions import submission_sessions
+from mailaudit.checks.smtpd_edits import add_line, before, local_action, relay_action, virtual_action, without, without_line
+from mailaudit.edits import Edit, Fix, Safety, insert
+from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.models.site import Site
+from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth
+from mailaudit.models.smtpd_parts import Action, Rule
+from mailaudit.models.smtpd_route import Relay, Route, open_relays, route
+from mailaudit.parsers.tree import Statement
+from mailaudit.questions import Reason
+
+FOREIGN = "somebody@foreign.example.org"
+
+
+def _goes(smtpd: SmtpdConfig, session: Session, recipient: str, *, relayed: bool) -> Route | None:
+    """The way of a message if it is not the wanted one: delivered here, or relayed. A 451 is SMTPD045's to report."""
+    way = route(smtpd, session, Envelope(recipient))
+    decided = way.rule.action if way.rule is not None else None
+    if way.answer == "tempfail" or (way.answer == "accept" and decided is not None and decided.is_relay is relayed):
+        return None
+    for rule_, truth in way.maybe:  # a rule for some senders only is a policy, not a lack
+        if truth is Truth.CHOICE and rule_.action is not None and rule_.action.is_relay is relayed:
+            return None
+    return way
+
+
+def _doubt(way: Route, what: str) -> Doubt | None:
+    if not way.doubts:
+        return None
+    first = way.doubts[0]
+    return Doubt(Reason.IN_DOUBT, f"Whether this rule applies to {what} is not known.", (Place.at(first.span),))
+
+
+def _place(smtpd: SmtpdConfig, way: Route) -> Place:
+    return Place.at(way.rule.span, "this rule decides") if way.rule is not None else Place.whole(smtpd.path)
+
+
+def _add_rule(smtpd: SmtpdConfig, way: Route, line: str, action: Action) -> Edit:
+    """A rule above the one that decides now, if its action is defined by then; else below the last rule."""
+    decides = way.rule.statement if way.rule is not None else None
+    if decides is not None and _stands_below(decides, action.statement):
+        return before(decides, line)
+    return add_line(smtpd, "match", line)
+
+
+def _stands_below(lower: Statement, upper: Statement) -> bool:
+    return lower.span.text is upper.span.text and upper.span.start < lower.span.start
+
+
+@rule("SMTPD040")
+def own_domains_are_accepted(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
+    """Mail from anywhere for each domain of the site is delivered."""
+    for domain in site.domains:
+        way = _goes(smtpd, Session(), f"somebody@{domain}", relayed=False)
+        if way is None:
+            continue
+        doubt = _doubt(way, f"mail for {domain}")
+        if doubt is not None:
+            yield doubt
+            continue
+        edits = _accept(smtpd, way, domain)
+        fix = Fix(f"Accept mail for {domain}", Safety.UNSAFE, edits) if edits else None
+        done = "relayed, not delivered" if way.answer == "accept" else "refused"
+        message = f"Mail from other servers for {domain} is {done}."
+        yield Finding(message, (_place(smtpd, way),), fix, "domain", domain, absence=way.rule is None)
+
+
+def _accept(smtpd: SmtpdConfig, way: Route, domain: str) -> tuple[Edit, ...]:
+    for each in smtpd.rules:
+        table = each.destination.table
+        is_for = each.destination.kind == "domain" and table is not None and domain in (smtpd.keys(table) or ())
+        is_implied = each.source.kind == "local" and each.source.at is each.statement.tokens[0]
+        if is_for and is_implied and each.action is not None and not each.action.is_relay and each.auth is None:
+            first = each.statement.tokens[0]
+            return (insert(first.text, first.end, " from any"),)
+    action = virtual_action(smtpd)
+    if action is None:
+        return ()
+    line = f'match from any for domain "{domain}" action {action.name.span.chars}'
+    first_rule = smtpd.rules[0].statement if smtpd.rules else None
+    if first_rule is not None and way.rule is None and _stands_below(first_rule, action.statement):
+        return (before(first_rule, line),)
+    return (_add_rule(smtpd, way, line, action),)
+
+
+@rule("SMTPD041")
+def own_names_are_delivered(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
+    """Mail of this host for its own names is delivered to its own accounts."""
+    names = ["localhost"]
+    if smtpd.server_name is not None and smtpd.server_name not in site.domains:
+        names.append(smtpd.server_name)
+    for name in names:
+        way = _goes(smtpd, Session(LOCAL), f"root@{name}", relayed=False)
+        if way is None:
+            continue
+        doubt = _doubt(way, f"mail for root@{name}")
+        if doubt is not None:
+            yield doubt
+            return
+        action = local_action(smtpd)
+        edits: tuple[Edit, ...] = ()
+        if action is not None:
+            line = f"match from local for local action {action.name.span.chars}"
+            edits = (_add_rule(smtpd, way, line, action),)
+        fix = Fix("Deliver the host's own mail", Safety.UNSAFE, edits) if edits else None
+        done = "leaves the host" if way.answer == "accept" else "is refused"
+        message = f"What cron and daemons write to root@{name} {done}."
+        yield Finding(message, (_place(smtpd, way),), fix, "local", done, absence=way.rule is None)
+        return
+
+
+@rule("SMTPD042")
+def users_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+    """Users who log in may send anywhere, on every port that takes logins."""
+    for session, listener in submission_sessions(smtpd):
+        way = _goes(smtpd, session, FOREIGN, relayed=True)
+        if way is None:
+            continue
+        doubt = _doubt(way, "users who are logged in")
+        port = f" on port {listener.port}" if listener is not None else ""
+        message = f"Users who log in{port} can not send to other domains."
+        yield doubt or _relays(smtpd, way, "match from auth for any action", message, "auth")
+        return
+
+
+@rule("SMTPD043")
+def this_host_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+    """What runs on this host may send anywhere."""
+    way = _goes(smtpd, Session(LOCAL), FOREIGN, relayed=True)
+    if way is not None:
+        doubt = _doubt(way, "mail of this host")
+        message = "Mail of this host's own programs to other domains is refused."
+        yield doubt or _relays(smtpd, way, "match from local for any action", message, "local")
+
+
+def _relays(smtpd: SmtpdConfig, way: Route, line: str, message: str, about: str) -> Finding:
+    action = relay_action(smtpd)
+    edits: tuple[Edit, ...] = ()
+    if action is not None:
+        edits = (_add_rule(smtpd, way, f"{line} {action.name.span.chars}", action),)
+    fix = Fix("Let it out", Safety.UNSAFE, edits) if edits else None
+    return Finding(message, (_place(smtpd, way),), fix, about, "refused", absence=way.rule is None)
+
+
+@rule("SMTPD044")
+def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
+    """No stranger can send to other domains through this host."""
+    seen: set[int] = set()
+    for witness in open_relays(smtpd, site.domains):
+        doubtful = witness.doubtful
+        if doubtful is not None:
+            message = "Whether strangers may relay depends on this rule, whose table is not known."
+            yield Doubt(Reason.IN_DOUBT, message, (Place.at(doubtful.span),))
+        elif witness.rule.span.start not in seen:
+            seen.add(witness.rule.span.start)
+            yield _open(witness)
+
+
+def _open(witness: Relay) -> Finding:
+    rule_, listener = witness.rule, witness.listener
+    who = f"Anybody in {witness.sources}" if witness.sources else "Anybody"
+    message = f"{who} may send mail to other domains through this host: {witness.envelope.recipient}, for one."
+    places = (Place.at(rule_.span, "this rule lets it through"), Place.at(listener.span, "it comes in here"))
+    return Finding(message, places, _close(rule_), "open relay", f"port {listener.port}")
+
+
+def _close(rule_: Rule) -> Fix:
+    """A rule that asks for a login; one that asks for none on purpose goes."""
+    if rule_.auth is not None:
+        return Fix("Remove the rule", Safety.UNSAFE, (without_line(rule_.statement),))
+    first = rule_.statement.tokens[0]
+    return Fix("Ask for a login", Safety.UNSAFE, (insert(first.text, first.end, " auth"),))
+
+
+@rule("SMTPD045")
+def no_tls_criterion(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+    """No rule has the criterion `tls`, which smtpd does not implement."""
+    for each in smtpd.rules:
+        if each.tls is None:
+            continue
+        criterion = next(node for node in each.statement.node.nodes("tls"))
+        edits = without(each.statement, criterion.leaves())
+        fix = Fix("Remove the criterion", Safety.UNSAFE, edits) if edits else None
+        message = 'Every message that reaches this rule is put off with a 451: smtpd does not implement "tls" here.'
+        yield Finding(message, (Place.at(each.tls.at.span),), fix, "tls criterion", "tls")

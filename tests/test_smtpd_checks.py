@@ -1,0 +1,156 @@
+"""The checks of smtpd.conf: never crash, keep to their evidence, report one mistake once, and edit nothing they should not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailaudit.checks import CHECKS
+from mailaudit.checks.runner import Judged, judge
+from mailaudit.edits import apply
+from mailaudit.findings import Verdict
+from mailaudit.models.credentials import Credentials
+from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.reference import Reference
+from mailaudit.models.services import read_services
+from mailaudit.models.site import Site
+from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.sources import Known, NotHere, Slot, Sources
+from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.snapshot import Snapshot
+
+RULES = sorted(each for each in CHECKS if each.startswith("SMTPD"))
+FILTER = "/usr/local/libexec/smtpd/filter-rspamd"
+WHOLE = """\
+# a comment
+net = "all"
+pki mail.example.com cert "/etc/ssl/mail.example.com.pem"
+pki mail.example.com key "/etc/ssl/private/mail.example.com.key"
+table aliases file:/etc/mail/aliases
+table credentials passwd:/etc/mail/credentials
+table virtuals { "example_user@example.com" = vmail }
+filter "rspamd" proc-exec "filter-rspamd"
+queue encryption "0123456789abcdef0123456789abcdef"
+action "inbound" maildir "/var/vmail/example.com/%{dest.user:lowercase|strip}" junk virtual <virtuals>
+action "local_inbound" mbox alias <aliases>
+action "outbound" relay
+listen on socket filter "rspamd"
+listen on $net tls pki mail.example.com filter "rspamd"
+listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"
+listen on all smtps pki mail.example.com auth <credentials> filter "rspamd"
+match from any for domain "example.com" action "inbound"
+match from local for local action "local_inbound"
+match from auth for any action "outbound"
+match from local for any action "outbound"
+"""
+
+
+def slots(chars: str, answers: dict[Question, Answer] | None = None) -> dict[type, Slot[object]]:
+    known: dict[Question, Answer] = {ReadFile(PATH): Found(chars.encode("utf-8", "surrogateescape")), **(answers or {})}
+    sources = Sources(Snapshot("host", "target", known))
+    return {
+        SmtpdConfig: read_smtpd(sources, read_services(sources)),
+        Site: Known(Site(domains=("example.com",), mail_host="mail.example.com")),
+        Reference: Known(Reference()),
+        DovecotConfig: NotHere("no Dovecot"),
+        Credentials: NotHere("no credentials"),
+    }
+
+
+def judged(identity: str, chars: str, answers: dict[Question, Answer] | None = None) -> Judged:
+    result = judge(CHECKS[identity], slots(chars, answers))
+    if result.crash is not None:
+        raise result.crash
+    return result
+
+
+def failing(chars: str) -> set[str]:
+    return {identity for identity in RULES if judged(identity, chars).verdict is Verdict.FAIL}
+
+
+def test_a_right_file_has_no_findings() -> None:
+    assert failing(WHOLE) == set()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(WHOLE)), st.integers(0, 30), st.text(alphabet="\\\"'{}<>=!#,$ \t\nab1é\x00-", max_size=8))
+def test_no_check_crashes_on_anything_and_each_edit_fits(at: int, cut: int, new: str) -> None:
+    chars = WHOLE[:at] + new + WHOLE[at + cut :]
+    for identity in RULES:
+        for finding in judged(identity, chars).findings:
+            if finding.fix is not None:
+                apply(chars, [edit for edit in finding.fix.edits if edit.path == PATH])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(WHOLE.splitlines()), max_size=12))
+def test_no_check_crashes_on_any_choice_of_lines(lines: list[str]) -> None:
+    chars = "\n".join(lines)
+    for identity in RULES:
+        judged(identity, chars)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        ("0123456789abcdef0123456789abcdef", "0123", {"SMTPD031"}),
+        ("table aliases file:/etc/mail/aliases\n", "", {"SMTPD012"}),
+        ("table credentials passwd:/etc/mail/credentials\n", "", {"SMTPD013"}),
+        ('filter "rspamd" proc-exec "filter-rspamd"\n', "", {"SMTPD015"}),
+        ('pki mail.example.com key "/etc/ssl/private/mail.example.com.key"\n', "", {"SMTPD010"}),
+        ("tls-require pki mail.example.com auth", "auth", {"SMTPD023"}),
+        ("port submission tls-require", "port submission tls", {"SMTPD023"}),
+        ("listen on all smtps", "listen on all port 465 tls", {"SMTPD024"}),
+        ("junk ", "", {"SMTPD019"}),
+        ("|strip", "", {"SMTPD018"}),
+        ("tls pki mail.example.com filter", "tls pki mail.example.com auth <credentials> filter", {"SMTPD026"}),
+        ("match from auth for any", "match from any for any", {"SMTPD044"}),
+        ("match from auth", "match tls from auth", {"SMTPD045"}),
+        ('match from any for domain "example.com" action "inbound"\n', "", {"SMTPD040"}),
+        ("mbox alias <aliases>\n", "mbox alias <aliases> alias <aliases>\n", {"SMTPD001"}),
+    ],
+)
+def test_one_mistake_is_one_rule_s_finding(old: str, new: str, rules: set[str]) -> None:
+    assert failing(WHOLE.replace(old, new, 1)) == rules
+
+
+def test_what_came_out_of_a_macro_is_not_edited() -> None:
+    chars = 'mode = "tls"\n' + WHOLE.replace("tls-require", "$mode")
+    (finding,) = judged("SMTPD023", chars).findings
+    assert finding.places[0].corners()[0] == 1  # type: ignore[union-attr]  # the word in the macro
+    assert finding.fix is None
+
+
+def test_not_recorded_is_not_missing() -> None:
+    result = judged("SMTPD015", WHOLE)
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.NOT_RECORDED)
+    assert judged("SMTPD015", WHOLE, {StatFile(FILTER): Absent()}).verdict is Verdict.FAIL
+    assert judged("SMTPD015", WHOLE, {StatFile(FILTER): Found(Stat("file", 0o755, "root", "bin"))}).verdict is Verdict.PASS
+    assert judged("SMTPD011", WHOLE).reason is Reason.NOT_RECORDED
+
+
+def test_an_include_that_is_not_known_leaves_what_seems_missing_in_doubt() -> None:
+    chars = 'include "/etc/mail/more.conf"\n' + WHOLE.replace('listen on socket filter "rspamd"\n', "")
+    result = judged("SMTPD025", chars)
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.NOT_READ)
+
+
+def test_an_included_file_counts() -> None:
+    chars = 'include "/etc/mail/more.conf"\n' + WHOLE.replace('listen on socket filter "rspamd"\n', "")
+    more: dict[Question, Answer] = {
+        ReadFile("/etc/mail/more.conf"): Found(b'filter "early" proc-exec "filter-rspamd"\nlisten on socket filter "early"\n')
+    }
+    assert judged("SMTPD025", chars, more).verdict is Verdict.PASS
+
+
+def test_a_relay_behind_an_unknown_table_is_in_doubt() -> None:
+    chars = WHOLE.replace("match from auth", "table t ldap:/x\nmatch from src <t> for any action outbound\nmatch from auth")
+    result = judged("SMTPD044", chars)
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.IN_DOUBT)
+
+
+def test_the_key_is_in_no_finding() -> None:
+    key = "0123456789abcdef0123456789abcde"
+    for finding in judged("SMTPD031", WHOLE.replace(key + "f", key)).findings:
+        assert key not in finding.message + finding.value + finding.about
