@@ -12,12 +12,15 @@ from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.dovecot import DovecotConfig, read_dovecot
 from mailaudit.models.httpd import HttpdConfig, read_httpd
+from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.pf import Ruleset, read_pf
 from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
+from mailaudit.models.sockets import read_sockets
 from mailaudit.models.sources import Known, Model, Slot, Sources
+from mailaudit.models.sshd import SshdConfig, read_sshd
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
 from mailaudit.parsers.tree import Tree, gaps
 from mailaudit.questions import Absent, Answer, Question
@@ -68,6 +71,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
     slots: dict[type, Slot[object]] = {
         Services: Known(services),
         Ruleset: read_pf(sources, services),
+        SshdConfig: Known(read_sshd(sources)),
         AcmeConfig: acme,
         HttpdConfig: httpd,
         SmtpdConfig: smtpd,
@@ -76,6 +80,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
         Virtuals: read_virtuals(sources, smtpd),
         Aliases: read_aliases(sources, smtpd),
         Accounts: accounts,
+        Listening: Known(read_listening(smtpd, dovecot, httpd, read_sockets(sources, services))),
         Site: Known(site),
         Reference: Known(read_reference(templates, site)),
     }

@@ -1,0 +1,125 @@
+"""Rules about the chain of ports: what the daemons listen on, and what pf lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mailaudit.checks.pf_lists import add_port, named_ports, without
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.models.listening import BOTH, Listening, Port, for_the_internet
+from mailaudit.models.pf import Answer3, Ruleset
+from mailaudit.models.pf_rules import Rule
+from mailaudit.models.pf_values import TCP
+from mailaudit.models.services import Services
+from mailaudit.models.site import REFERENCE_TCP, Site
+from mailaudit.parsers.tree import Statement, Token
+from mailaudit.questions import Reason
+from mailaudit.text import Span
+
+NAMES = {4: "IPv4", 6: "IPv6"}
+SSH = 22  # sshd runs on every host that is administered from afar; its configuration is not among the files
+OURS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995, 2000, 4190})  # of mail and web: these daemons', if anybody's
+
+
+@rule("CROSS020")
+def listeners_are_let_in(listening: Listening, pf: Ruleset, services: Services, site: Site) -> Iterator[Outcome]:
+    """Whatever a daemon listens on for the Internet is let in by pf, on both families."""
+    ports = list(for_the_internet(listening.ports, frozenset(interface.name for interface in pf.egress)))
+    if not ports and not listening.lacking:
+        yield Exempt("no daemon listens for other hosts")
+    for port in ports:
+        answers = {family: pf.passes_in(family, TCP, port.number) for family in port.families if _has(family, pf, site)}
+        closed = {family: answer for family, answer in answers.items() if answer.value == "no" and not answer.partly}
+        if closed:
+            over = "" if len(closed) == len(answers) else " and ".join(NAMES[family] for family in closed)
+            yield _closed(port, closed, over, _fix(port, closed, pf, services, site))
+            continue
+        for family, answer in answers.items():
+            if answer.value == "doubt":
+                message = f"Whether pf lets {NAMES[family]} in on port {port.number} cannot be told."
+                yield Doubt(Reason.IN_DOUBT, message, (*_rules(answer.doubts, "in doubt"), _place(port)))
+    yield from (Doubt(each.reason, each.detail) for each in listening.lacking)
+
+
+def _closed(port: Port, closed: Mapping[int, Answer3], over: str, fix: Fix) -> Finding:
+    name = f" ({port.name})" if port.name else ""
+    return Finding(
+        f"{port.daemon} listens on port {port.number}{name}, but pf lets nobody in there{f' over {over}' if over else ''}.",
+        (_place(port), *_rules(_blocking(closed), "blocks it")),
+        fix,
+        f"{port.daemon} {port.number}",
+        over,
+    )
+
+
+def _blocking(closed: Mapping[int, Answer3]) -> tuple[Rule, ...]:
+    return tuple(rule for answer in closed.values() for rule in answer.rules[:1])
+
+
+def _fix(port: Port, closed: Mapping[int, Answer3], pf: Ruleset, services: Services, site: Site) -> Fix:
+    """A port of the reference is opened; any other listener goes."""
+    unwanted = port.name == "sieve" and site.declared.managesieve != "public"
+    if port.number in REFERENCE_TCP | site.open_tcp and not unwanted:
+        edits = add_port(pf, services, port.number, closed, _blocking(closed))
+        return Fix(f"Let port {port.number} in", Safety.UNSAFE if edits else Safety.MANUAL, edits)
+    edits = () if port.block is None else (_lines(port.block),)
+    return Fix(f"Do not listen on port {port.number} for others", Safety.UNSAFE if edits else Safety.MANUAL, edits)
+
+
+@rule("CROSS021")
+def open_ports_have_listeners(listening: Listening, pf: Ruleset, services: Services, site: Site) -> Iterator[Outcome]:
+    """Something listens on each port that pf names to let it in."""
+    served = {port.number for port in listening.ports} | {SSH} | site.open_tcp
+    named: dict[int, list[tuple[Token, Rule]]] = {}
+    for port, token, by in named_ports(pf, services):
+        if port not in served and any(pf.passes_in(family, TCP, port).value == "yes" for family in BOTH):
+            named.setdefault(port, []).append((token, by))
+    for port, uses in named.items():
+        if listening.sockets is not None and listening.sockets.public(port):
+            continue
+        if listening.sockets is not None or (listening.complete and port in OURS):
+            yield _nobody(port, uses)
+        else:
+            message = f"Whether anything listens on port {port}, which pf lets in, was not recorded."
+            yield Doubt(Reason.NOT_RECORDED, message, (Place.at(uses[0][0].span),))
+
+
+def _nobody(port: int, uses: list[tuple[Token, Rule]]) -> Finding:
+    tokens = list({(token.text.path, token.start): token for token, _ in uses}.values())
+    edits = dict.fromkeys(edit for token, by in uses if (edit := without(token, by)) is not None)
+    whole = len(edits) == len(tokens)
+    return Finding(
+        f"pf lets port {port} in, and nothing listens there.",
+        (Place.at(tokens[0].span, f"port {port}"), *(Place.at(token.span, "here too") for token in tokens[1:])),
+        Fix(f"Do not let port {port} in", Safety.UNSAFE if whole else Safety.MANUAL, tuple(edits) if whole else ()),
+        f"port {port}",
+        str(port),
+        absence=True,
+    )
+
+
+def _place(port: Port) -> Place:
+    return Place.at(port.at) if isinstance(port.at, Span) else Place.whole(port.at, "by default")
+
+
+def _rules(rules: tuple[Rule, ...], label: str) -> Iterator[Place]:
+    return (Place.at(rule.statement.span, label) for rule in dict.fromkeys(rules))
+
+
+def _lines(block: Statement) -> Edit:
+    """The edit that removes all lines of a block."""
+    whole = block.whole
+    start, _ = whole.text.line_span(whole.start)
+    _, end = whole.text.line_span(whole.end - 1)
+    return Edit(whole.path, start, end, "")
+
+
+def _has(family: int, pf: Ruleset, site: Site) -> bool:
+    """Whether the host has addresses of a family: as its interfaces say, else as the site does; if nothing is known, both."""
+    addresses = [interface.addresses for interface in pf.egress]
+    if addresses and all(known is not None for known in addresses):
+        return any(address.family == family for known in addresses for address in known or ())
+    mine, other = (site.ipv4, site.ipv6) if family == 4 else (site.ipv6, site.ipv4)
+    return bool(mine) or not other
