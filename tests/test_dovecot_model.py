@@ -159,6 +159,18 @@ def test_lists_of_2_4() -> None:
     assert model.setting("mail_home").value == "acl quota"
 
 
+def test_a_prefix_section_of_2_4_holds_global_settings() -> None:
+    model = config(VERSIONS + "ssl_server {\n  cert_file = /c\n}\nssl_server/key_file = /k\n")
+    assert (model.certificate.value, model.key.value) == ("/c", "/k")
+
+
+def test_a_try_outside_of_etc_is_taken_for_empty_and_said_so() -> None:
+    model = config("!include_try /usr/share/dovecot/protocols.d/*.protocol\n")
+    assert model.not_read == []
+    assert any("protocols.d" in text for text in model.assumed)
+    assert config("!include /usr/share/dovecot/x.conf\n").not_read != []
+
+
 def test_slashes_in_a_key_name_sections() -> None:
     model = config("service/imap-login/inet_listener/imap/port = 0\nplugin/quota = x\n")
     assert [listener.port for listener in model.listeners if listener.service == "imap-login"] == [993]

@@ -44,7 +44,8 @@ def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference) -> Iter
         yield _absent_file(file)
     for file in files:
         if file.there is None:
-            yield Doubt(Reason.NOT_RECORDED, f"Dovecot reads {file.path} at start; whether it is there was not recorded.")
+            message = f"Dovecot reads {file.path} at start; whether it is there was not recorded."
+            yield Doubt(Reason.NOT_RECORDED, message, (Place.at(file.setting.span),))
 
 
 def _absent_file(file: StartFile) -> Finding:
@@ -127,8 +128,11 @@ def only_vmail_has_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """Users below vmail's ids have no mail, and vmail has."""
     for name in ("first_valid_uid", "first_valid_gid"):
         setting = dovecot.setting(name)
-        value = int(setting.value)
+        value = int(setting.value) if setting.value.isascii() and setting.value.isdigit() else None
         if value == VMAIL:
+            continue
+        if value is None:
+            yield Doubt(Reason.IN_DOUBT, f"{name} is {setting.value}, which could not be evaluated.", (Place.at(setting.span),))
             continue
         if value > VMAIL:
             message = f"{name} is {value}, so that Dovecot refuses the mail of vmail, whose id is {VMAIL}."
@@ -179,7 +183,8 @@ def each_mailbox_has_its_maildir(dovecot: DovecotConfig) -> Iterator[Outcome]:
 
 def _place_lines(dovecot: DovecotConfig) -> tuple[str, ...]:
     if dovecot.family == NEW:
-        return ("mail_driver = maildir", f"mail_path = {NEW_PATH}")
+        driver = () if dovecot.setting("mail_driver").value == "maildir" else ("mail_driver = maildir",)
+        return (*driver, f"mail_path = {NEW_PATH}")
     return (f"mail_location = maildir:{OLD_PATH}",)
 
 

@@ -8,7 +8,6 @@ from mailaudit.edits import Edit, create, indent_of, insert, insert_line, newlin
 from mailaudit.findings import Place
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_reading import Setting
-from mailaudit.models.dovecot_sections import Section
 from mailaudit.parsers.tree import Statement
 from mailaudit.text import Span
 
@@ -16,8 +15,8 @@ _EQUALS = re.compile(r"^[ \t]*\w+([ \t]*)=", re.MULTILINE)
 
 
 def place_of(dovecot: DovecotConfig, label: str = "") -> Place:
-    """Where a finding about something missing stands: the site's own file, or the root file where that is still to be written."""
-    if isinstance(dovecot.own, str) and dovecot.trees:
+    """Where a finding about something missing stands: the site's own file; the root file where that is still to be written."""
+    if isinstance(dovecot.own, str) and dovecot.trees and not dovecot.packaged:
         return Place.whole(dovecot.trees[0].text, label)
     return Place.whole(dovecot.own, label)
 
@@ -50,9 +49,8 @@ def append(dovecot: DovecotConfig, *lines: str) -> tuple[Edit, ...]:
     return (insert_line(text, len(text.chars), newline_of(text).join(written)),)
 
 
-def insert_below(section: Section, *lines: str) -> tuple[Edit, ...]:
-    """Lines at the top of a section that a file opens, indented below its first line."""
-    header = section.visits[-1].statement
+def insert_below(header: Statement, *lines: str) -> tuple[Edit, ...]:
+    """Lines at the top of a section, indented below its first line."""
     text = header.tokens[0].text
     indent = indent_of(text, header.tokens[0].start) + "  "
     return (insert_line(text, header.tokens[-1].start, newline_of(text).join(indent + line for line in lines)),)

@@ -33,7 +33,7 @@ def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcom
         block = dovecot.root.named("protocols", "")
         place = place_of(dovecot) if setting.is_default else Place.at(setting.span)
         if block is not None and setting.is_default:
-            place = Place.at(block.visits[-1].statement.span)
+            place = Place.at((block.opened or block.visits[-1].statement).span)
         yield Finding(
             f"Dovecot {' and '.join(said)}.",
             (place,),
@@ -48,13 +48,13 @@ def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcom
 def _protocols(
     dovecot: DovecotConfig, setting: Setting, block: Section | None, missing: list[str], extra: list[str]
 ) -> tuple[Edit, ...]:
-    if block is None:
+    if block is None or block.opened is None:
         kept = [name for name in dovecot.words("protocols") if name in TAKEN]
         return set_to(dovecot, setting, "protocols", " ".join((*kept, *missing)))
     edits = [_answer(block.settings[name], "no") for name in extra if name in block.settings]
     edits += [_answer(block.settings[name], "yes") for name in missing if name in block.settings]
     new = [f"{name} = yes" for name in missing if name not in block.settings]
-    return (*edits, *(insert_below(block, *new) if new else ()))
+    return (*edits, *(insert_below(block.opened, *new) if new else ()))
 
 
 def _answer(setting: Setting, value: str) -> Edit:
@@ -84,21 +84,20 @@ def no_port_without_tls(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]
 def _place(dovecot: DovecotConfig, listener: Listener, setting: Setting | None) -> Place:
     if setting is not None:
         return Place.at(setting.span)
-    if listener.section is not None and listener.section.visits:
-        return Place.at(listener.section.visits[-1].statement.span)
-    return place_of(dovecot)
+    header = listener.section.opened if listener.section else None
+    return place_of(dovecot) if header is None else Place.at(header.span)
 
 
 def _set_port(dovecot: DovecotConfig, listener: Listener, port: int) -> tuple[Edit, ...]:
     setting = listener.settings.get("port")
     if setting is not None and setting.statement is not None:
         return (replace_value(setting.statement, str(port)),)
-    if listener.section is not None and listener.section.visits:
-        return insert_below(listener.section, f"port = {port}")
+    if listener.section is not None and listener.section.opened is not None:
+        return insert_below(listener.section.opened, f"port = {port}")
     lines = (f"inet_listener {listener.name} {{", f"  port = {port}", "}")
     service = dovecot.root.named("service", listener.service)
-    if service is not None and service.visits:
-        return insert_below(service, *lines)
+    if service is not None and service.opened is not None:
+        return insert_below(service.opened, *lines)
     return append(dovecot, f"service {listener.service} {{", *(f"  {line}" for line in lines), "}")
 
 
@@ -111,11 +110,7 @@ def imaps_is_open(dovecot: DovecotConfig) -> Iterator[Outcome]:
         yield _closed(dovecot)
         return
     if not listener.ssl or dovecot.ssl.value == "no":
-        setting = dovecot.ssl if listener.ssl else listener.settings["ssl"]
-        place = place_of(dovecot) if setting.is_default else Place.at(setting.span)
-        edits = set_to(dovecot, setting, "ssl", "required" if listener.ssl else "yes")
-        fix = Fix("Speak TLS on it", Safety.UNSAFE, edits)
-        yield Finding("Port 993 is open, and speaks no TLS.", (place,), fix, "listener 993 ssl", "no")
+        yield _without_tls(dovecot, listener)
     lacking = sorted({"inet": "IPv4", "inet6": "IPv6"}[each] for each in {"inet", "inet6"} - listener.families)
     if lacking:
         setting = listener.settings.get("address", dovecot.setting("listen"))
@@ -126,6 +121,23 @@ def imaps_is_open(dovecot: DovecotConfig) -> Iterator[Outcome]:
             "listener 993 addresses",
             " ".join(lacking),
         )
+
+
+def _without_tls(dovecot: DovecotConfig, listener: Listener) -> Finding:
+    header = listener.section.opened if listener.section else None
+    edits: tuple[Edit, ...] = ()
+    if listener.ssl:
+        place = Place.at(dovecot.ssl.span)
+        edits = set_to(dovecot, dovecot.ssl, "ssl", "required")
+    else:
+        said = listener.settings.get("ssl")
+        place = _place(dovecot, listener, said)
+        if said is not None and said.statement is not None:
+            edits = (replace_value(said.statement, "yes"),)
+        elif header is not None:
+            edits = insert_below(header, "ssl = yes")
+    fix = Fix("Speak TLS on it", Safety.UNSAFE, edits) if edits else None
+    return Finding("Port 993 is open, and speaks no TLS.", (place,), fix, "listener 993 ssl", "no")
 
 
 def _closed(dovecot: DovecotConfig) -> Finding:

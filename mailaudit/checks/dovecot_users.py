@@ -86,11 +86,10 @@ def _wrong(dovecot: DovecotConfig, database: Database) -> Iterator[Outcome]:
 
 def _short_key(dovecot: DovecotConfig, database: Database, key: str) -> Finding:
     setting = dovecot.setting("auth_username_format")
-    token = database.format_token or setting.token
-    edits: tuple[Edit, ...] = ()
-    if token is not None:
-        whole = "%{user | lower}" if token is setting.token else "%{user}"
-        edits = (replace(token.span, whole if dovecot.family == NEW else "%Lu" if token is setting.token else "%u"),)
+    before = (dovecot.login(ADDRESS) or "").lower() != ADDRESS  # the domain is lost before the database is asked
+    token = setting.token if before else database.format_token
+    old, new = ("%Lu", "%{user | lower}") if before else ("%u", "%{user}")
+    edits: tuple[Edit, ...] = (replace(token.span, new if dovecot.family == NEW else old),) if token else ()
     return Finding(
         f"This {database.kind} looks {ADDRESS} up as {key}, and the keys of the file are full addresses.",
         (Place.at(token.span if token else database.statement.span), Place.at(database.statement.span, "the database")),

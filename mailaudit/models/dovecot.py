@@ -204,6 +204,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
     family, assumed = _family(reading.visits, installed)
     if packaged:
         assumed += ("the packaged dovecot.conf, which includes conf.d and local.conf, for none is at hand",)
+    assumed += tuple(f"nothing in {pattern}, for it was not recorded" for pattern in dict.fromkeys(reading.unrecorded))
     merging = Merging(family)
     merging.add(reading.visits)
     trees = tuple(reading.trees.values())
@@ -224,7 +225,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         family=family,
         root=merging.root,
         packaged=packaged,
-        own=_own(reading),
+        own=_own(reading, packaged=packaged),
         files=files,
     )
 
@@ -310,11 +311,11 @@ def _said_before(setting: Setting) -> Iterable[Setting]:
             yield Setting(setting.name, value.first.value, value.first, statement, from_file=statement.node.has("<"))
 
 
-def _own(reading: Reading) -> Text | str:
+def _own(reading: Reading, *, packaged: bool) -> Text | str:
     """The file for the site's own settings: local.conf where it is included, else the root file."""
     if LOCAL in reading.trees:
         return reading.trees[LOCAL].text
-    if LOCAL in reading.absent or not reading.trees:
+    if packaged or LOCAL in reading.absent or not reading.trees:
         return LOCAL
     return next(iter(reading.trees.values())).text
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.sources import Sources
 from mailaudit.parsers.tree import Node, Problem, Statement, Token, Tree
-from mailaudit.questions import Absent, Failed
+from mailaudit.questions import Absent, Failed, Reason
 from mailaudit.text import Span
 
 MAIN = "/etc/dovecot/dovecot.conf"
@@ -100,6 +100,7 @@ class Reading:
     refused: list[Problem] = field(default_factory=list)
     unknown: list[Problem] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
     inclusions: int = 0
 
     def tree(self, tree: Tree, within: tuple[Statement, ...] = (), via: tuple[Statement, ...] = ()) -> None:
@@ -135,6 +136,9 @@ class Reading:
         here = statement.tokens[0].text.path
         pattern = posixpath.normpath(posixpath.join(posixpath.dirname(here), path.value))
         found = self._matches(pattern)
+        if isinstance(found, Failed) and not must and found.reason is Reason.NOT_RECORDED and not pattern.startswith("/etc/"):
+            self.unrecorded.append(pattern)
+            return
         if isinstance(found, Failed):
             self.unknown.append(Problem(f"what {pattern} matches could not be looked at", path.span, refused=False))
             return

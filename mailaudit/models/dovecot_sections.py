@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, value_of
 from mailaudit.models.dovecot_refusals import refused_section, refused_setting, renamed
-from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS, NEW, OLD, SECTIONS_THAT_ADD_UP
+from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS, NEW, OLD, PREFIXES, SECTIONS_THAT_ADD_UP
 from mailaudit.parsers.tree import Problem, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section with all that is said in it, in however many places. `visits` are its first lines, none for the root."""
+    """A section with all that is said in it, in however many places.
+
+    `visits` are its first lines, or settings that name it by slashes; there are none for the root.
+    """
 
     type: str = ""
     name: str = ""
@@ -28,6 +31,11 @@ class Section:
     def named(self, type_: str, name: str) -> Section | None:
         """The section of a type and name directly below."""
         return next((section for section in self.of(type_) if section.name == name), None)
+
+    @property
+    def opened(self) -> Statement | None:
+        """The last first line of it, or None where only slashes name it."""
+        return next((visit.statement for visit in reversed(self.visits) if visit.statement.is_block), None)
 
     def get(self, *names: str) -> Setting | None:
         """The first of these settings that is set here."""
@@ -87,18 +95,10 @@ class Merging:
 
     def _setting(self, visit: Visit) -> None:
         statement = visit.statement
-        scope = self._open[-1][1]
-        key = key_of(statement).value
-        *path, name = key.split("/")
-        if scope.type == "plugin":
-            path, name = [], key
-        while path:
-            type_ = path.pop(0)
-            scope = self._child(scope, type_, path.pop(0) if path else "")
-        setting = Setting(
-            name, self._value(statement, scope, name), value_of(statement), statement, from_file=statement.node.has("<")
-        )
-        setting = replace(setting, within=visit.within)
+        scope, name = self._scope(visit)
+        value = self._value(statement, scope, name)
+        token, from_file = value_of(statement), statement.node.has("<")
+        setting = Setting(name, value, token, statement, from_file=from_file, within=visit.within)
         inside = "" if scope.type in ("", *FILTERS) else scope.type
         problem = refused_setting(setting, inside, visit.within, self.family)
         if problem is not None:
@@ -112,7 +112,24 @@ class Merging:
             setting = replace(setting, overridden=(before.statement, *before.overridden))
         scope.settings[setting.name] = setting
         if self.family == NEW:  # a list's string form takes the place of what its block form said before
-            scope.sections[:] = [section for section in scope.sections if (section.type, section.name) != (setting.name, "")]
+            scope.sections[:] = [each for each in scope.sections if (each.type, each.name) != (setting.name, "")]
+
+    def _scope(self, visit: Visit) -> tuple[Section, str]:
+        """The section that a setting belongs to, and its name there."""
+        *around, (_, scope) = self._open
+        key = key_of(visit.statement).value
+        if scope.type == "plugin":
+            return scope, key
+        *path, name = key.split("/")
+        while path:
+            type_ = path.pop(0)
+            around.append((None, scope))
+            scope = self._child(scope, type_, path.pop(0) if path else "")
+            scope.visits.append(visit)
+        if self.family == NEW and scope.type in PREFIXES and around:
+            name = name if name.startswith(scope.type) else f"{scope.type}_{name}"
+            scope = around[-1][1]
+        return scope, name
 
     def _value(self, statement: Statement, scope: Section, name: str) -> str:
         token = value_of(statement)

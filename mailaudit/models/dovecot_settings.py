@@ -53,6 +53,9 @@ SECTIONS_THAT_ADD_UP = frozenset(
 FILTERS = ("local", "local_name", "remote", "protocol")
 """Sections whose settings hold for some connections only, in the order in which one may stand in another."""
 
+PREFIXES = frozenset(("ssl_server",))
+"""Sections of 2.4 whose settings are global ones: `ssl_server { key_file = x }` is `ssl_server_key_file = x`."""
+
 PROTOCOLS = frozenset(("imap", "pop3", "lmtp", "submission", "sieve"))
 OLD_PROTOCOLS = {"imaps": "imap", "pop3s": "pop3", "managesieve": "sieve"}  # still taken, with a warning
 
