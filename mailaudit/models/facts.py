@@ -19,11 +19,11 @@ from mailaudit.models.services import Services, read_services
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
 from mailaudit.models.sockets import read_sockets
-from mailaudit.models.sources import Known, Model, Slot, Sources
+from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
 from mailaudit.parsers.tree import Tree, gaps
-from mailaudit.questions import Absent, Answer, Question
+from mailaudit.questions import Absent, Answer, Failed, Question, Reason
 from mailaudit.text import Span, Text
 
 
@@ -107,7 +107,17 @@ def _coverage(sources: Sources, slots: Mapping[type, Slot[object]]) -> tuple[Cov
         if isinstance(slot, Known) and isinstance(slot.value, Model)
         for problem in slot.value.refusals
     }
-    return tuple(_covered(path, language, found, path in refused) for path, (language, found) in sorted(sources.read.items()))
+    missing = {slot.path for slot in slots.values() if isinstance(slot, Missing)}
+    return tuple(
+        _covered(path, language, found, path in refused)
+        for path, (language, found) in sorted(sources.read.items())
+        if not _not_asked(found) and (not isinstance(found, Absent) or path in missing)
+    )
+
+
+def _not_asked(found: Tree | Answer) -> bool:
+    """True for a file that nobody looked for: it is no gap of this audit."""
+    return isinstance(found, Failed) and found.reason in (Reason.NOT_RECORDED, Reason.OFFLINE)
 
 
 def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> Coverage:
