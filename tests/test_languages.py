@@ -135,7 +135,7 @@ def test_reading_goes_on_after_a_broken_statement(name: str) -> None:
         broken = language.parse(Text("/f", b"]] what is this? [[\n" + path.read_bytes()), nothing)
         kinds = [s.kind for s in whole.walk()]
         after = [s.kind for s in broken.walk()]
-        assert after[-len(kinds) :] == kinds, path
+        assert after[len(after) - len(kinds) :] == kinds, path
 
 
 @pytest.mark.parametrize("name", NAMES)
