@@ -74,9 +74,11 @@ def open_ports_have_listeners(listening: Listening, pf: Ruleset, services: Servi
     served = {port.number for port in listening.ports} | {SSH} | site.open_tcp
     named: dict[int, list[tuple[Token, Rule]]] = {}
     for port, token, by in named_ports(pf, services):
-        if port not in served and any(pf.passes_in(family, TCP, port).value == "yes" for family in BOTH):
+        if port not in served:
             named.setdefault(port, []).append((token, by))
     for port, uses in named.items():
+        if not any(pf.passes_in(family, TCP, port).value == "yes" for family in BOTH):
+            continue
         if listening.sockets is not None and listening.sockets.public(port):
             continue
         if listening.sockets is not None or (listening.complete and port in OURS):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS, NESTING
 from mailaudit.parsers.pf_messages import bad_token, mismatch
-from mailaudit.parsers.tokens import TRIVIA, Lexicon, Macro, Undefined, expand, tokenise, too_deep
+from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Lexicon, Macro, Undefined, expand, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
@@ -83,7 +83,10 @@ class _File:
         """Read the statement that begins at a token; the number of the token after it."""
         end, opens = self._extent(at)
         statement = self._read(tuple(self.tokens[at:end]))
-        if opens:
+        if opens and len(self.blocks) > MAX_DEPTH:
+            message = f"anchors are nested more than {MAX_DEPTH} deep here"
+            self.blocks[-1].body.append(_unread(statement.tokens, Problem(message, statement.span, refused=False)))
+        elif opens:
             self.blocks.append(_Block(replace(statement, is_block=True)))
         else:
             self.blocks[-1].body.append(statement)
