@@ -162,7 +162,7 @@ def _entry(statement: Statement, accounts: Accounts | None) -> Entry:
 
 
 def _owner(uid: str, accounts: Accounts | None) -> str | None:
-    if not uid.isdigit():
+    if not (uid.isascii() and uid.isdigit()):
         return uid or None
     user = accounts.user_by_id(int(uid)) if accounts is not None and len(uid) < 20 else None
     return None if user is None else user.name.value

@@ -6,6 +6,7 @@ Source: the actions of httpd's parse.y of 2025-09; server_match() and server_tls
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from mailaudit.models.httpd_parts import HttpdConfig, Listener, Server
@@ -19,6 +20,7 @@ PROTOCOLS = frozenset(  # tls_config_parse_protocols(3)
 )
 SHARED_TLS = ("ciphers", "dhe", "ecdhe", "client", "ticket")
 MOST_PROCESSES = 32
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 def refusals(tree: Tree, model: HttpdConfig) -> Iterator[Problem]:
@@ -78,7 +80,7 @@ def _in_location(location: Statement, file: Tree) -> Iterator[Problem]:
 
 def _port(option: Statement, known: int | None) -> Iterator[Problem]:
     port = option.node.leaves()[-1]
-    if port.value.lstrip("-").isdigit():
+    if _NUMBER.fullmatch(port.value):
         if not 0 < int(port.value) < 65536:
             yield Problem(f"invalid port: {port.value}", port.span)
     elif known is None:
