@@ -95,7 +95,7 @@ def test_includes_are_relative_sorted_and_may_stand_in_sections() -> None:
         "local.conf",
     ]
     assert model.ssl.value == "required"
-    assert [statement.tokens[-1].value for statement in model.ssl.overridden] == ["yes", "no"]
+    assert [setting.value for setting in model.ssl.overridden] == ["yes", "no"]
     service = model.root.named("service", "auth")
     assert service is not None
     assert service.settings["user"].value == "root"
@@ -120,6 +120,22 @@ def test_includes_that_multiply_are_bounded() -> None:
 def test_braces_in_an_include() -> None:
     model = config("!include {b,a}.conf\n", a_conf="mail_home = /a\n", b_conf="mail_home = /b\n")
     assert model.setting("mail_home").value == "/a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssl = yes\n" * 9_000,
+        "".join(f"service s{n} {{\n  user = x\n}}\nssl = yes\n" for n in range(5_000)),
+        "passdb {\n  driver = pam\n}\n" * 5_000,
+        "mail_plugins {\n  a = yes\n}\nmail_plugins = b\n" * 4_000,
+        "a/b/c/d/e = f\n" * 5_000,
+    ],
+    ids=["settings", "sections", "databases", "lists", "slashes"],
+)
+@pytest.mark.parametrize("versions", ["", "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"])
+def test_long_files_are_prompt(text: str, versions: str) -> None:
+    assert config(versions + text).listeners is not None
 
 
 # Values

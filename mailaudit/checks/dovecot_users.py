@@ -102,37 +102,50 @@ def _short_key(dovecot: DovecotConfig, database: Database, key: str) -> Finding:
 @rule("DOVECOT024")
 def nobody_else_is_let_in(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """No passdb or userdb is active but those on the file."""
-    databases = (*dovecot.passdbs, *dovecot.userdbs)
-    other = [database for database in databases if not database.denies and _is_other(database, databases)]
-    by_include: dict[int, list[Database]] = {}
+    other = [*_others(dovecot.passdbs), *_others(dovecot.userdbs)]
+    by_file: dict[str, list[Database]] = {}
     for database in other:
-        if _file_holds_only(database, other):
-            by_include.setdefault(id(database.via[-1]), []).append(database)
-        else:
+        by_file.setdefault(database.statement.tokens[0].text.path, []).append(database)
+    for group in by_file.values():
+        include = _include_of(group)
+        if include is not None:
+            yield _other(group[0], Place.at(include.span), include, tuple(group))
+            continue
+        for database in group:
             yield _other(database, Place.at(database.statement.span), database.statement, (database,))
-    for group in by_include.values():
-        include = group[0].via[-1]
-        yield _other(group[0], Place.at(include.span), include, tuple(group))
     if dovecot.packaged and PACKAGED_AUTH not in {tree.text.path for tree in dovecot.trees}:
         message = f"{PACKAGED_AUTH} is not at hand; as the package has it, it lets the accounts of the system in."
         yield Doubt(Reason.NOT_RECORDED, message)
 
 
-def _is_other(database: Database, databases: tuple[Database, ...]) -> bool:
-    if database.driver != FILE or database.path is None:
-        return database.driver != FILE
-    paths = [each.path.value for each in databases if each.kind == database.kind and each.driver == FILE and each.path]
-    return database.path.value != (CREDENTIALS if CREDENTIALS in paths else paths[0])
+def _others(databases: tuple[Database, ...]) -> list[Database]:
+    """The databases of a kind that let in whom the file of the mail users does not name."""
+    paths = [each.path.value for each in databases if each.driver == FILE and each.path and not each.denies]
+    users = CREDENTIALS if CREDENTIALS in paths else next(iter(paths), "")
+    return [
+        each
+        for each in databases
+        if not each.denies and (each.driver != FILE or (each.path is not None and each.path.value != users))
+    ]
 
 
-def _file_holds_only(database: Database, other: list[Database]) -> bool:
-    """True if the file it stands in was included by name, and holds such databases only: then the include may go."""
-    if not database.via or any(mark in database.via[-1].tokens[-1].value for mark in "*?[{"):
-        return False
-    path = database.statement.tokens[0].text.path
-    of_file = [each for each in other if each.statement.tokens[0].text.path == path]
-    first = database.section.visits[0]
-    return not first.within and all(each.via and each.via[-1] is database.via[-1] for each in of_file)
+def _include_of(group: list[Database]) -> Statement | None:
+    """The statement that includes their file by its name, if nothing else stands in that file: it may be commented out."""
+    via = group[0].via
+    if not via or any(mark in via[-1].tokens[-1].value for mark in "*?[{"):
+        return None
+    alike = all(each.via and each.via[-1] is via[-1] and not each.section.visits[0].within for each in group)
+    return via[-1] if alike and _only_databases(group) else None
+
+
+def _only_databases(group: list[Database]) -> bool:
+    """True if their file holds no statement but theirs."""
+    text = group[0].statement.tokens[0].text
+    rest = list(text.chars)
+    for each in group:
+        whole = each.statement.whole
+        rest[whole.start : whole.end] = " " * (whole.end - whole.start)
+    return all(not line.strip() or line.lstrip().startswith("#") for line in "".join(rest).split("\n"))
 
 
 def _other(database: Database, place: Place, statement: Statement, group: tuple[Database, ...]) -> Finding:

@@ -290,7 +290,7 @@ def _files(root: Section, sources: Sources, family: str) -> tuple[StartFile, ...
     found: dict[int, StartFile] = {}
     for section in root.walk():
         for setting in section.settings.values() if section.type != "plugin" else ():
-            for each in (setting, *_said_before(setting)):
+            for each in (setting, *setting.overridden):
                 names_file = each.from_file or (family == NEW and each.name in FILE_SETTINGS)
                 if names_file and each.statement and each.value and not _VARIABLE.search(each.value):
                     path = posixpath.normpath(posixpath.join(posixpath.dirname(each.span.path), each.value))
@@ -302,13 +302,6 @@ def _files(root: Section, sources: Sources, family: str) -> tuple[StartFile, ...
 def _is_there(sources: Sources, path: str) -> bool | None:
     stat = sources.stat(path)
     return True if isinstance(stat, Stat) else False if isinstance(stat, Absent) else None
-
-
-def _said_before(setting: Setting) -> Iterable[Setting]:
-    for statement in setting.overridden:
-        value = statement.node.node("value")
-        if value is not None:
-            yield Setting(setting.name, value.first.value, value.first, statement, from_file=statement.node.has("<"))
 
 
 def _own(reading: Reading, *, packaged: bool) -> Text | str:

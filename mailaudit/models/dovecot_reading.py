@@ -41,18 +41,26 @@ class Visit:
 class Setting:
     """A setting's value as the daemon takes it, and the statement that decided it.
 
-    `statement` is None for a default; `token` is the written value, None where nothing is written. `overridden` are the
-    statements that said otherwise before. `from_file` is true for `<path`: the value is then the path. `within` are the
-    first lines of the sections it stands in.
+    `statement` is None for a default; `token` is the written value, None where nothing is written. `before` is what was said
+    before and is overridden. `from_file` is true for `<path`: the value is then the path. `within` are the first lines of the
+    sections it stands in.
     """
 
     name: str
     value: str
     token: Token | None = None
     statement: Statement | None = None
-    overridden: tuple[Statement, ...] = ()
     from_file: bool = False
     within: tuple[Statement, ...] = ()
+    before: Setting | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def overridden(self) -> Iterator[Setting]:
+        """What it overrides, the last first."""
+        at = self.before
+        while at is not None:
+            yield at
+            at = at.before
 
     @property
     def is_default(self) -> bool:

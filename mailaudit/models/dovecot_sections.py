@@ -23,6 +23,7 @@ class Section:
     settings: dict[str, Setting] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
+    index: dict[tuple[str, str], Section] = field(default_factory=dict, repr=False)
 
     def of(self, type_: str) -> list[Section]:
         """The sections of a type directly below, in the order they were opened."""
@@ -30,7 +31,7 @@ class Section:
 
     def named(self, type_: str, name: str) -> Section | None:
         """The section of a type and name directly below."""
-        return next((section for section in self.of(type_) if section.name == name), None)
+        return self.index.get((type_, name))
 
     @property
     def opened(self) -> Statement | None:
@@ -91,6 +92,7 @@ class Merging:
         if known is None:
             known = Section(type_, name)
             parent.sections.append(known)
+            parent.index.setdefault((type_, name), known)
         return known
 
     def _setting(self, visit: Visit) -> None:
@@ -107,12 +109,11 @@ class Merging:
             if mended is None:
                 return
             setting = mended
-        before = scope.settings.get(setting.name)
-        if before is not None and before.statement is not None:
-            setting = replace(setting, overridden=(before.statement, *before.overridden))
-        scope.settings[setting.name] = setting
+        scope.settings[setting.name] = replace(setting, before=scope.settings.get(setting.name))
         if self.family == NEW:  # a list's string form takes the place of what its block form said before
-            scope.sections[:] = [each for each in scope.sections if (each.type, each.name) != (setting.name, "")]
+            block = scope.index.pop((setting.name, ""), None)
+            if block is not None:
+                scope.sections[:] = [each for each in scope.sections if each is not block]
 
     def _scope(self, visit: Visit) -> tuple[Section, str]:
         """The section that a setting belongs to, and its name there."""
