@@ -7,26 +7,27 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from mailaudit.models.interfaces import LOOPBACK, Interface, Interfaces, driver_of, read_interfaces
-from mailaudit.models.interfaces import NEVER_EGRESS as TUNNELS
+from mailaudit.models.interfaces import LOOPBACK, Interface, Interfaces, read_interfaces
 from mailaudit.models.pf_addresses import AddressBook
+from mailaudit.models.pf_egress import egress_of
 from mailaudit.models.pf_eval import DEFAULT, Filter
 from mailaudit.models.pf_items import Fault
 from mailaudit.models.pf_packet import Packet
 from mailaudit.models.pf_reach import OpenPorts, admits, open_ports, own_address
 from mailaudit.models.pf_reader import Found, RulesReader, Skip, filled
-from mailaudit.models.pf_rules import Anchor, Entry, Rule, Table
+from mailaudit.models.pf_rules import Anchor, Entry, Rule, Table, all_rules
 from mailaudit.models.pf_tables import TableFiles
-from mailaudit.models.pf_traffic import ALL_PORTS, Traffic
+from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, Traffic
+from mailaudit.models.pf_values import Range
 from mailaudit.models.services import Services
 from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
-from mailaudit.parsers.tree import Problem, Statement, Tree
+from mailaudit.parsers.pf import parse
+from mailaudit.parsers.tree import Problem, Statement, Tree, nothing
 from mailaudit.questions import Absent
 from mailaudit.text import Text
 
 PATH = "/etc/pf.conf"
 
-_GROUP_EXISTS = "the group egress exists, with addresses of both families"
 Value = Literal["yes", "no", "doubt"]
 
 
@@ -74,6 +75,7 @@ class Ruleset(Model):
     egress: tuple[Interface, ...] = ()
     book: AddressBook = field(default_factory=lambda: AddressBook((), lambda _table: ([], True)), repr=False)
     not_there: tuple[Problem, ...] = ()
+    services: Services = field(default_factory=Services, repr=False)
 
     @property
     def not_read(self) -> list[Problem]:
@@ -83,7 +85,7 @@ class Ruleset(Model):
     @cached_property
     def rules(self) -> list[Rule]:
         """All rules in order, those of anchors in place."""
-        return list(_rules(self.entries))
+        return list(all_rules(self.entries))
 
     def skipped(self, interface: Interface) -> Skip | None:
         """The `set skip on` that an interface falls under."""
@@ -91,6 +93,21 @@ class Ruleset(Model):
             if interface.called(skip.name):
                 return skip
         return None
+
+    def with_line(self, line: str, after: Statement | None = None) -> Ruleset:
+        """The ruleset as it would be with one more rule below a statement, or above all others."""
+        read = RulesReader(self.services, self.interfaces).read(parse(Text.of(PATH, line + "\n"), nothing))
+        entries: list[Entry] = list(self.entries)
+        at = 0
+        for number, entry in enumerate(entries, 1):
+            statement = entry.rule.statement if isinstance(entry, Anchor) else entry.statement
+            if statement is after:
+                at = number
+        return replace(self, entries=(*entries[:at], *read.entries, *entries[at:]))
+
+    def with_rule(self, rule: Rule, instead_of: Rule) -> Ruleset:
+        """The ruleset as it would be with one top-level rule changed."""
+        return replace(self, entries=tuple(rule if entry is instead_of else entry for entry in self.entries))
 
     @cached_property
     def filter(self) -> Filter:
@@ -106,8 +123,9 @@ class Ruleset(Model):
         *,
         icmp: tuple[int, int] | None = None,
         user: str | None = None,
+        network: Range | None = None,
     ) -> Answer3:
-        """Whether a connection to a port, or an ICMP message, passes between this host and all of the Internet."""
+        """Whether a connection to a port, or an ICMP message, passes between this host and all of the Internet or a network."""
         answers = [
             self._admits(
                 Traffic(
@@ -120,7 +138,8 @@ class Ruleset(Model):
                     target_ports=((port, port),),
                     icmp=icmp,
                     user=user,
-                )
+                ),
+                network,
             )
             for interface in self.egress
         ]
@@ -130,11 +149,32 @@ class Ruleset(Model):
         """Whether anybody on the Internet can connect to a port; the answer's first rule is the one that says so."""
         return self.admits(family, protocol, port)
 
-    def _admits(self, traffic: Traffic) -> Answer3:
+    def admits_answers(self, family: int, protocol: int, port: int, icmp: tuple[int, int] | None, flags: int) -> Answer3:
+        """Whether answers from a port pass in by themselves, where no state lets them."""
+        answers = []
+        for interface in self.egress:
+            own = own_address(interface, family)
+            traffic = Traffic("in", interface, family, protocol, own, own, ((port, port),), CLIENT_PORTS, icmp, flags)
+            answers.append(self._admits(traffic, None))
+        return _one_of(answers)
+
+    def answer(self, traffic: Traffic) -> Answer3:
+        """Whether traffic passes, as it is."""
         skip = self.skipped(traffic.interface)
         if skip is not None:
             return Answer3("yes", skip=skip)
-        found = admits(self.filter, traffic)
+        outcome = self.filter.run(traffic)
+        rule, doubts = outcome.deciding(1)
+        rules = (rule,) if rule is not None else ()
+        if outcome.in_doubt:
+            return Answer3("doubt", rules, tuple(doubts))
+        return Answer3("yes" if outcome.passed else "no", rules)
+
+    def _admits(self, traffic: Traffic, network: Range | None) -> Answer3:
+        skip = self.skipped(traffic.interface)
+        if skip is not None:
+            return Answer3("yes", skip=skip)
+        found = admits(self.filter, traffic, network)
         if found.value == "yes":
             return Answer3("yes", (found.passing,) if found.passing else ())
         if found.value == "doubt":
@@ -186,14 +226,6 @@ def _in_all(ports: OpenPorts, found: list[list[OpenPorts]]) -> bool:
     return all(any(each.rule is ports.rule and each.ranges == ports.ranges and each.sure for each in one) for one in found)
 
 
-def _rules(entries: tuple[Entry, ...]) -> Iterator[Rule]:
-    for entry in entries:
-        if isinstance(entry, Anchor):
-            yield from _rules(entry.body or ())
-        else:
-            yield entry
-
-
 def read_pf(sources: Sources, services: Services) -> Slot[Ruleset]:
     """The ruleset of /etc/pf.conf."""
     slot = sources.slot(PATH, sources.tree(PATH, "pf"), ("/etc/pf.*", "/etc/pf/*"))
@@ -205,7 +237,7 @@ def read_pf(sources: Sources, services: Services) -> Slot[Ruleset]:
 def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interfaces) -> Ruleset:
     """The ruleset of a tree on a host with these interfaces."""
     found = RulesReader(services, interfaces).read(tree)
-    egress, assumed = _egress(found, interfaces, sources)
+    egress, assumed = egress_of(found, interfaces, sources)
     faults, unknown = _missing(found, sources)
     known = interfaces.known or (*egress, LOOPBACK)
     return Ruleset(
@@ -222,6 +254,7 @@ def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interf
         egress=egress,
         book=AddressBook(known, TableFiles(sources).read),
         not_there=unknown,
+        services=services,
     )
 
 
@@ -245,56 +278,3 @@ def _missing(found: Found, sources: Sources) -> tuple[list[Fault], tuple[Problem
         else:
             unknown.append(Problem(f"the file {path} was not recorded", span, refused=False))
     return faults, tuple(unknown)
-
-
-def _egress(found: Found, interfaces: Interfaces, sources: Sources) -> tuple[tuple[Interface, ...], tuple[str, ...]]:
-    """The interfaces that may lead to the Internet, and what was assumed to find them."""
-    if interfaces.egress:
-        return tuple(interfaces.egress), ()
-    group = frozenset(["egress"])
-    configured = [path.removeprefix("/etc/hostname.") for path in _listed(sources)]
-    configured = [name for name in configured if _may_be_egress(name)]
-    if len(configured) == 1:
-        name = configured[0]
-        return (Interface(name, group),), (f"{name} is the interface to the Internet, for it is the only one configured",)
-    names, uses_group = _named(found)
-    names = [name for name in names if not configured or name in configured or not driver_of(name)]
-    if not names:
-        return (Interface("", group),), (_GROUP_EXISTS,)
-    if len(names) == 1:
-        text = f"{names[0]} is the interface to the Internet, for the ruleset names no other"
-        return (_called(names[0]),), (text,)
-    unnamed = [Interface("", group)] if uses_group else []
-    return (*unnamed, *(_called(name) for name in names)), (_GROUP_EXISTS,)
-
-
-def _called(name: str) -> Interface:
-    """The interface to the Internet, if a name or group is it."""
-    if driver_of(name):
-        return Interface(name, frozenset(["egress"]))
-    return Interface("", frozenset(["egress", name]))
-
-
-def _listed(sources: Sources) -> tuple[str, ...]:
-    listed = sources.list("/etc/hostname.*")
-    return listed if isinstance(listed, tuple) else ()
-
-
-def _may_be_egress(name: str) -> bool:
-    return bool(driver_of(name)) and driver_of(name) not in TUNNELS
-
-
-def _named(found: Found) -> tuple[list[str], bool]:
-    """The names that may be that of the interface to the Internet, and whether rules use the group egress."""
-    names: dict[str, None] = {}
-    for rule in _rules(tuple(found.entries)):
-        for item in rule.interfaces:
-            names[item.name] = None
-        for peer in (*rule.sources, *rule.targets):
-            if peer.kind == "interface" and (peer.modifiers or peer.dynamic or driver_of(peer.name)):
-                names[peer.name] = None
-    for skip in found.skips:
-        names[skip.name] = None
-    uses_group = "egress" in names
-    odd = {"", "any", "egress", "self", "all", "none"}
-    return [name for name in names if name not in odd and name not in TUNNELS and driver_of(name) not in TUNNELS], uses_group

@@ -61,10 +61,13 @@ def own_address(interface: Interface, family: int) -> Addresses:
     return Addresses(tuple((value, value) for value in known)) if known else Addresses(own=True)
 
 
-def admits(filter_: Filter, traffic: Traffic) -> Admission:
-    """What becomes of traffic whose other end (source of what comes in, target of what goes out) is all of the Internet."""
+def admits(filter_: Filter, traffic: Traffic, network: Range | None = None) -> Admission:
+    """What becomes of traffic whose other end (source of what comes in, target of what goes out) is all of the Internet.
+
+    With a `network`, the other end is that instead.
+    """
     end = "sources" if traffic.direction == "in" else "targets"
-    internet = Addresses(public(traffic.family), stranger=True)
+    internet = Addresses((network,)) if network is not None else Addresses(public(traffic.family), stranger=True)
     whole = replace(traffic, **{end: internet})  # type: ignore[arg-type]  # the name of a field
     outcome = filter_.run(whole)
     if not outcome.in_doubt:
@@ -169,9 +172,9 @@ def _witnesses(outcome: Outcome, wanted: int) -> Iterable[Rule]:
 def _sources_of(rule: Rule, filter_: Filter, traffic: Traffic) -> Iterator[Addresses]:
     """Sources that a rule lets in, one of each kind."""
     for peer in rule.sources[:8]:
-        if peer.negated:
-            continue
-        if peer.kind == "net" and peer.family == traffic.family:
+        if peer.negated or peer.kind == "any":
+            yield _somebody(filter_, traffic)
+        elif peer.kind == "net" and peer.family == traffic.family:
             yield Addresses(((peer.low, peer.low),))
         elif peer.kind == "interface":
             yield Addresses(neighbour=True)

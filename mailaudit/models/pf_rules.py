@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.pf_items import OnInterface
@@ -107,6 +107,15 @@ class Anchor:
 
 
 Entry = Rule | Anchor
+
+
+def all_rules(entries: Iterable[Entry]) -> Iterator[Rule]:
+    """All rules in order, those of anchors in place."""
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            yield from all_rules(entry.body or ())
+        else:
+            yield entry
 
 
 @dataclass(frozen=True, slots=True)

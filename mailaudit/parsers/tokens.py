@@ -89,10 +89,7 @@ def tokenise(text: Text, lexicon: Lexicon, start: int = 0, end: int | None = Non
     Nothing is dropped: a character that begins no token is a `bad` one. A quote that is never closed is bad to its line's end.
     """
     chars = text.chars if end is None else text.chars[:end]
-    return [
-        Token(kind, value, text, at, to)
-        for kind, value, at, to in _scan(chars, lexicon, start)
-    ]
+    return [Token(kind, value, text, at, to) for kind, value, at, to in _scan(chars, lexicon, start)]
 
 
 def _scan(chars: str, lexicon: Lexicon, at: int) -> list[tuple[str, str, int, int]]:
@@ -233,7 +230,7 @@ def _placed(
     for kind, value, start, end in _scan(chars, lexicon, 0):
         first = bisect_right(starts, start) - 1
         last = bisect_right(starts, end - 1) - 1
-        begin, origin, macro, use = runs[first]
+        begin, _origin, macro, use = runs[first]
         if macro is not None and use is not None and first == last:
             span = macro.written(start - begin, end - begin)
             token = Token("bad" if kind == "macro" else kind, value, span.text, span.start, span.end, (use.span,))

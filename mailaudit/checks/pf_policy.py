@@ -1,0 +1,202 @@
+"""Rules about what the packet filter does with what no rule names, with what the host sends, and with IPv6 neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mailaudit.checks.pf_edits import rule_line, top_rules
+from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Fix, Safety
+from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.models.interfaces import LOOPBACK
+from mailaudit.models.pf import Answer3, Ruleset
+from mailaudit.models.pf_reach import own_address
+from mailaudit.models.pf_rules import ACK, SYN, Anchor, Entry, Rule
+from mailaudit.models.pf_traffic import Addresses, Traffic
+from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
+
+FAMILIES = (4, 6)
+NEEDED = (22, 25, 80, 587, 993)
+OUTBOUND = ((TCP, 25), (TCP, 53), (TCP, 80), (TCP, 443), (UDP, 53), (UDP, 123), (UDP, 443))
+PROBES = ((TCP, 1), (UDP, 1), (47, 0), (50, 0))
+NEIGHBOURS_IN = "pass in quick inet6 proto icmp6 icmp6-type { neighbrsol neighbradv }"
+_NEIGHBOURS = {135: "neighbrsol", 136: "neighbradv"}
+
+
+@rule("PF020")
+def default_deny(pf: Ruleset) -> Iterator[Outcome]:
+    """What no rule lets through is blocked, both ways."""
+    blocks = replace(pf, entries=_only_blocks(pf.entries))
+    open_ways: dict[str, set[int]] = {}
+    for direction in ("in", "out"):
+        for family in FAMILIES:
+            for protocol, port in PROBES:
+                answer = blocks.admits(family, protocol, port, direction, user="other")
+                if answer.skip is not None:
+                    yield _skipped(answer)
+                    return
+                if answer.value == "doubt":
+                    yield doubt(answer.doubts, f"what no rule names is blocked on the way {direction}")
+                    return
+                if answer.value == "yes" or answer.partly:
+                    open_ways.setdefault(direction, set()).add(family)
+    if open_ways:
+        yield _no_default(pf, open_ways)
+
+
+def _only_blocks(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    kept: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            kept.append(replace(entry, body=_only_blocks(entry.body or ())))
+        elif entry.action != "pass":
+            kept.append(entry)
+    return tuple(kept)
+
+
+def _skipped(answer: Answer3) -> Finding:
+    assert answer.skip is not None
+    message = f"pf looks at no packet on {answer.skip.name}, the way to the Internet, so nothing is blocked there."
+    return Finding(message, (Place.at(answer.skip.at.span, "skipped here"),), None, "default", "skipped")
+
+
+def _no_default(pf: Ruleset, ways: dict[str, set[int]]) -> Finding:
+    text = " and ".join(f"{way}{families_text(frozenset(families))}" for way, families in ways.items())
+    message = f"Nothing blocks by default what comes or goes: on the way {text}, packets that no rule names pass."
+    fix = Fix("Block by default", Safety.UNSAFE, (rule_line(pf, "\n".join(_default_lines(pf)), None),))
+    value = ",".join(f"{way}{family}" for way, families in ways.items() for family in sorted(families))
+    return Finding(message, (Place.whole(pf.text),), fix, "default", value, absence=True)
+
+
+def _default_lines(pf: Ruleset) -> list[str]:
+    """`block all`, and with it rules for what this host needs and what would be cut off."""
+    lines = ["block all"]
+    blocked = pf.with_line("block all")
+    if pf.skipped(LOOPBACK) is None:
+        lines.insert(0, "set skip on lo")
+    if _blocked_out(blocked):
+        lines.append("pass out")
+    if not _blocked_neighbours(pf) and _blocked_neighbours(blocked):
+        lines.append(NEIGHBOURS_IN)
+    closed = [port for port in NEEDED if _is_open(pf, port) and not _is_open(blocked, port)]
+    if closed:
+        names = " ".join(pf.services.name(port) or str(port) for port in closed)
+        lines.append(f"pass in on egress proto tcp to port {{ {names} }}")
+    return lines
+
+
+def _is_open(pf: Ruleset, port: int) -> bool:
+    return all(pf.admits(family, TCP, port).value == "yes" for family in FAMILIES)
+
+
+@rule("PF021")
+def everything_goes_out(pf: Ruleset) -> Iterator[Outcome]:
+    """The host can reach DNS, time, mail and web servers, and gets their answers."""
+    blocked = _blocked_out(pf)
+    if blocked:
+        yield _cannot_go_out(pf, blocked)
+        return
+    for family, protocol, port in _outbound():
+        answer = _goes_out(pf, family, protocol, port)
+        if answer.value == "doubt":
+            yield doubt(answer.doubts, f"{NAMES[protocol]}/{port} goes out over IPv{family}")
+            return
+
+
+def _outbound() -> Iterator[tuple[int, int, int]]:
+    for family in FAMILIES:
+        for protocol, port in OUTBOUND:
+            yield family, protocol, port
+        yield family, ICMP if family == 4 else ICMP6, 0
+
+
+def _goes_out(pf: Ruleset, family: int, protocol: int, port: int) -> Answer3:
+    user = "_smtpd" if port == 25 else "other"
+    icmp = {ICMP: (8, 0), ICMP6: (128, 0)}.get(protocol)
+    answer = pf.admits(family, protocol, port, "out", icmp=icmp, user=user)
+    if answer.value != "yes" or answer.skip is not None or (answer.rules and answer.rules[0].stateful):
+        return answer
+    return _answers_come_in(pf, family, protocol, port)
+
+
+def _answers_come_in(pf: Ruleset, family: int, protocol: int, port: int) -> Answer3:
+    """Whether the answers to packets that made no state pass by themselves."""
+    icmp = {ICMP: (0, 0), ICMP6: (129, 0)}.get(protocol)
+    return pf.admits_answers(family, protocol, port, icmp, SYN | ACK)
+
+
+def _blocked_out(pf: Ruleset) -> list[tuple[str, int, Answer3]]:
+    found = []
+    for family, protocol, port in _outbound():
+        answer = _goes_out(pf, family, protocol, port)
+        if answer.value == "no":
+            name = NAMES[protocol] if protocol in (ICMP, ICMP6) else f"{NAMES[protocol]}/{port}"
+            found.append((name, family, answer))
+    return found
+
+
+def _cannot_go_out(pf: Ruleset, blocked: list[tuple[str, int, Answer3]]) -> Finding:
+    names = list(dict.fromkeys(name for name, _, _ in blocked))
+    families = frozenset(family for _, family, _ in blocked)
+    message = f"The host cannot reach others by {', '.join(names)}{families_text(families)}: a rule blocks it on the way out."
+    rules = blocked[0][2].rules
+    fix = None
+    last = top_rules(pf)[-1:]
+    after = last[0] if last else None
+    if not _blocked_out(pf.with_line("pass out", after.statement if after else None)):
+        fix = Fix("Let out what the host sends", Safety.UNSAFE, (rule_line(pf, "pass out", after),))
+    places = (place_of(pf, rules[0] if rules else None, "this rule decides"),)
+    return Finding(message, places, fix, "out", ",".join(names), absence=True)
+
+
+@rule("PF033")
+def neighbour_discovery_passes(pf: Ruleset) -> Iterator[Outcome]:
+    """IPv6 neighbours find this host: neighbour solicitations and advertisements come in."""
+    blocked = _blocked_neighbours(pf)
+    if blocked:
+        yield _not_found(pf, blocked)
+        return
+    for kind, answer in _neighbours(pf):
+        if answer.value == "doubt":
+            yield doubt(answer.doubts, f"ICMPv6 {_NEIGHBOURS[kind]} comes in")
+            return
+
+
+def _neighbours(pf: Ruleset) -> Iterator[tuple[int, Answer3]]:
+    link_local = Addresses((((0xFE80 << 112) + 0x99,) * 2,))
+    solicited = Addresses((((0xFF02 << 112) + (1 << 32) + 0xFF000009,) * 2,))
+    for interface in pf.egress:
+        own = own_address(interface, 6)
+        for kind in _NEIGHBOURS:
+            for source in (link_local, Addresses(neighbour=True)):
+                for target in (solicited, own) if kind == 135 else (own,):
+                    traffic = Traffic("in", interface, 6, ICMP6, source, target, icmp=(kind, 0))
+                    yield kind, pf.answer(traffic)
+
+
+def _blocked_neighbours(pf: Ruleset) -> dict[int, Rule | None]:
+    found: dict[int, Rule | None] = {}
+    for kind, answer in _neighbours(pf):
+        if answer.value == "no":
+            found.setdefault(kind, answer.rules[0] if answer.rules else None)
+    return found
+
+
+def _not_found(pf: Ruleset, blocked: dict[int, Rule | None]) -> Finding:
+    names = " and ".join(_NEIGHBOURS[kind] for kind in sorted(blocked))
+    message = f"ICMPv6 {names} is blocked on the way in, so the neighbours lose this host's IPv6 address."
+    deciding = next(iter(blocked.values()))
+    places = (place_of(pf, deciding, "this rule blocks it"),)
+    return Finding(message, places, _let_neighbours_in(pf, blocked), "icmp6 in", names, absence=True)
+
+
+def _let_neighbours_in(pf: Ruleset, blocked: dict[int, Rule | None]) -> Fix | None:
+    title = "Let neighbour discovery in"
+    own = top_rules(pf)
+    deciding = next((each for each in blocked.values() if each in own), None)
+    for after in dict.fromkeys([deciding, *own[-1:], None]):
+        if not _blocked_neighbours(pf.with_line(NEIGHBOURS_IN, after.statement if after else None)):
+            return Fix(title, Safety.UNSAFE, (rule_line(pf, NEIGHBOURS_IN, after),))
+    return None

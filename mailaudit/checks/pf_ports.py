@@ -1,0 +1,212 @@
+"""Rules about the ports that the packet filter opens to the Internet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from mailaudit.checks.pf_edits import (
+    add_port,
+    admitting_rule,
+    port_tokens,
+    remove_item,
+    remove_statement,
+    rule_line,
+    top_rules,
+    with_port,
+)
+from mailaudit.checks.pf_words import doubt, families_text, place_of, ports_text
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.models.pf import Answer3, Ruleset
+from mailaudit.models.pf_reach import OpenPorts
+from mailaudit.models.pf_rules import Rule
+from mailaudit.models.pf_values import TCP, Range, merged
+from mailaudit.models.site import REFERENCE_TCP, Site
+from mailaudit.models.sshd import SshdConfig
+from mailaudit.parsers.tree import Token
+
+FAMILIES = (4, 6)
+
+
+@rule("PF040")
+def smtp_is_open(pf: Ruleset) -> Iterator[Outcome]:
+    """Other servers can connect to port 25."""
+    yield from _open(pf, 25, "other mail servers cannot deliver")
+
+
+@rule("PF041")
+def submission_is_open(pf: Ruleset) -> Iterator[Outcome]:
+    """Users can connect to port 587."""
+    yield from _open(pf, 587, "users cannot send mail")
+
+
+@rule("PF042")
+def imaps_is_open(pf: Ruleset) -> Iterator[Outcome]:
+    """Users can connect to port 993."""
+    yield from _open(pf, 993, "users cannot read their mail")
+
+
+@rule("PF043")
+def http_is_open(pf: Ruleset) -> Iterator[Outcome]:
+    """The certificate authority can connect to port 80."""
+    yield from _open(pf, 80, "the certificate cannot be renewed")
+
+
+@rule("PF044")
+def ssh_is_open(pf: Ruleset, sshd: SshdConfig, site: Site) -> Iterator[Outcome]:
+    """The administrator can connect to sshd, on one of its ports."""
+    networks = _networks(site.declared.admin_networks)
+    outcomes = [list(_open(pf, port, "the administrator cannot log in", networks)) for port in sshd.ports]
+    if all(outcomes):
+        yield from outcomes[0]
+
+
+def _networks(declared: tuple[str, ...]) -> dict[int, list[Range]]:
+    found: dict[int, list[Range]] = {}
+    for text in declared:
+        network = ip_network(text, strict=False)
+        span = int(network.network_address), int(network.broadcast_address)
+        found.setdefault(network.version, []).append(span)
+    return found
+
+
+def _open(pf: Ruleset, port: int, harm: str, networks: dict[int, list[Range]] | None = None) -> Iterator[Outcome]:
+    """A finding unless a port is open over each family, to all of the Internet or to the networks that are named."""
+    answers = [
+        (family, pf.admits(family, TCP, port, network=network))
+        for family in FAMILIES
+        for network in (networks.get(family, []) if networks else [None])
+    ]
+    closed = [(family, answer) for family, answer in answers if answer.value == "no"]
+    if closed:
+        yield _closed(pf, port, closed, harm)
+        return
+    for family, answer in answers:
+        if answer.value == "doubt":
+            yield doubt(answer.doubts, f"tcp/{port} is open over IPv{family}")
+            return
+
+
+def _closed(pf: Ruleset, port: int, closed: list[tuple[int, Answer3]], harm: str) -> Finding:
+    families = frozenset(family for family, _ in closed)
+    over = families_text(families)
+    partly = all(answer.partly for _, answer in closed)
+    blocking = closed[0][1].rules[0] if closed[0][1].rules else None
+    if partly:
+        message = f"The packet filter lets only some networks connect to tcp/{port}{over}, so {harm} from the others."
+    else:
+        message = f"The packet filter lets nobody connect to tcp/{port}{over}, so {harm}."
+    places = [place_of(pf, blocking, "this rule decides")]
+    listing = admitting_rule(pf, families)
+    if listing is not None and listing is not blocking and not partly:
+        places.append(Place.at(listing.statement.span, "this rule opens other ports"))
+    fix = _fix(pf, port, families, listing)
+    return Finding(message, tuple(places), fix, f"tcp {port} in", "partly" if partly else "closed", absence=True)
+
+
+def _fix(pf: Ruleset, port: int, families: frozenset[int], listing: Rule | None) -> Fix | None:
+    """Another port in the rule that opens the others, or a rule of its own; None if neither would help."""
+    title = f"Let connections to tcp/{port} in"
+    if listing is not None and _mended(pf.with_rule(with_port(listing, port), listing), port, families):
+        return Fix(title, Safety.UNSAFE, (add_port(pf, listing, port),))
+    line = f"pass in on egress proto tcp to port {pf.services.name(port) or port}"
+    last = _last_about_tcp(pf)
+    for after in dict.fromkeys([last, *reversed(top_rules(pf)[-1:])]):
+        if _mended(pf.with_line(line, after.statement if after else None), port, families):
+            return Fix(title, Safety.UNSAFE, (rule_line(pf, line, after),))
+    return None
+
+
+def _last_about_tcp(pf: Ruleset) -> Rule | None:
+    """The last rule that lets TCP in or blocks by default: below it another one takes effect."""
+    rules = [each for each in top_rules(pf) if each.direction != "out" and (TCP in each.protocols or each.action == "block")]
+    return rules[-1] if rules else None
+
+
+def _mended(pf: Ruleset, port: int, families: frozenset[int]) -> bool:
+    return all(pf.admits(family, TCP, port).value == "yes" for family in families)
+
+
+@rule("PF048")
+def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
+    """No other TCP port can be reached."""
+    allowed = REFERENCE_TCP | site.open_tcp
+    sure: dict[int, tuple[Rule | None, list[Range], set[int]]] = {}
+    unsure: list[OpenPorts] = []
+    for family in FAMILIES:
+        for each in pf.open_ports(family, TCP):
+            other = _without(each.ranges, allowed)
+            if not other:
+                continue
+            if not each.sure:
+                unsure.append(each)
+                continue
+            _, ranges, families = sure.setdefault(id(each.rule), (each.rule, [], set()))
+            ranges += other
+            families.add(family)
+    for found, ranges, families in sure.values():
+        yield _exposed(pf, found, merged(ranges), frozenset(families), allowed)
+    if unsure and not sure:
+        rules = tuple(each.rule for each in unsure if each.rule is not None)
+        yield doubt(rules, f"tcp ports {ports_text(_without(unsure[0].ranges, allowed))} are closed to the Internet")
+
+
+def _without(ranges: tuple[Range, ...], allowed: frozenset[int]) -> list[Range]:
+    """Ranges without single ports; port 0 is no port that a connection can go to."""
+    left: list[Range] = []
+    for low, high in ranges:
+        at = max(low, 1)
+        for port in sorted(port for port in allowed if at <= port <= high):
+            if at < port:
+                left.append((at, port - 1))
+            at = port + 1
+        if at <= high:
+            left.append((at, high))
+    return left
+
+
+def _exposed(
+    pf: Ruleset, found: Rule | None, ranges: tuple[Range, ...], families: frozenset[int], allowed: frozenset[int]
+) -> Finding:
+    over = families_text(families)
+    listed = ports_text(ranges)
+    value = ",".join(f"{low}-{high}" for low, high in ranges)
+    if found is None:
+        message = f"No rule blocks connections to tcp {listed}{over}: what no rule names passes."
+        skip = next((each for each in map(pf.skipped, pf.egress) if each is not None), None)
+        place = Place.at(skip.at.span, "pf looks at nothing there") if skip is not None else Place.whole(pf.text)
+        return Finding(message, (place,), None, "tcp in", value)
+    message = f"This rule lets the Internet connect to tcp {listed}{over}, which this host has no use for."
+    places = (Place.at(found.statement.span, "opens them"),)
+    return Finding(message, places, _tighten(pf, found, ranges, allowed), "tcp in", value)
+
+
+def _tighten(pf: Ruleset, found: Rule, ranges: tuple[Range, ...], allowed: frozenset[int]) -> Fix | None:
+    """Take the ports out of the rule's list, or the rule out; None where the list holds more than plain ports."""
+    items = port_tokens(found)
+    if found not in top_rules(pf) or not items:
+        return None
+    doomed: list[Token] = []
+    for item in items:
+        ports = _ports_of(pf, item)
+        if ports is None:
+            return None
+        if ports not in allowed and any(low <= ports <= high for low, high in ranges):
+            doomed.append(item[0])
+    title = f"Close tcp {ports_text(ranges)}"
+    if not doomed:
+        return None
+    edits: tuple[Edit, ...] = tuple(remove_item(token) for token in doomed)
+    if len(doomed) == len(items):
+        edits = (remove_statement(found.statement),)
+    return Fix(title, Safety.UNSAFE, edits)
+
+
+def _ports_of(pf: Ruleset, item: tuple[Token, ...]) -> int | None:
+    """The port of an item that is one port."""
+    if len(item) != 1:
+        return None
+    text = item[0].value
+    return int(text) if text.isdigit() else pf.services.port(pf.services.meant(text) or text)

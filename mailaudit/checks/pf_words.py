@@ -1,0 +1,56 @@
+"""How findings about the packet filter are worded: ports, families, the lines that are in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailaudit.findings import Doubt, Place
+from mailaudit.models.pf import Ruleset
+from mailaudit.models.pf_rules import Rule
+from mailaudit.models.pf_values import ICMP, ICMP6, MAX_PORT, TCP, UDP, Range
+from mailaudit.questions import Reason
+
+MOST_PORTS = 8
+NAMES = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp6", 47: "gre", 50: "esp"}
+
+
+def families_text(families: frozenset[int]) -> str:
+    """` over IPv6`, or nothing for both."""
+    return f" over IPv{next(iter(families))}" if len(families) == 1 else ""
+
+
+def ports_text(ranges: Sequence[Range]) -> str:
+    """Ports for people: `3306, 8000-8010`, the first few of many."""
+    if len(ranges) > MOST_PORTS:
+        return f"{ports_text(ranges[:MOST_PORTS])} and others"
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges) or f"0-{MAX_PORT}"
+
+
+def place_of(pf: Ruleset, rule: Rule | None, label: str) -> Place:
+    """The place of a rule, or the file where no rule decides."""
+    return Place.at(rule.statement.span, label) if rule is not None else Place.whole(pf.text)
+
+
+def doubt(rules: Sequence[Rule], whether: str) -> Doubt:
+    """It could not be told whether something is so, for these rules are in doubt."""
+    places = tuple(Place.at(rule.statement.span, why(rule)) for rule in rules[:3])
+    where = f"line {rules[0].statement.span.line}: {why(rules[0])}" if rules else "it cannot be told which interface is meant"
+    return Doubt(Reason.IN_DOUBT, f"It could not be told whether {whether}; {where}.", places)
+
+
+def why(rule: Rule) -> str:
+    """What is not known about a rule."""
+    options = rule.options
+    peers = (*rule.sources, *rule.targets)
+    kinds = {peer.kind for peer in peers}
+    reasons = (
+        (rule.action == "anchor", "the rules of this anchor are filled in by another program"),
+        ("table" in kinds, "what its table holds is not known"),
+        (bool(options.users or options.groups), "it depends on who owns the socket"),
+        (bool(options.systems), "it depends on the sender's operating system"),
+        (bool(options.probability), "it matches by chance"),
+        (bool(kinds & {"urpf-failed", "no-route", "label"}), "it depends on the routing table"),
+        ("name" in kinds, "it depends on what a name resolves to"),
+        (bool(rule.interfaces), "it depends on which interface leads to the Internet"),
+    )
+    return next((text for holds, text in reasons if holds), "it depends on what is not recorded")
