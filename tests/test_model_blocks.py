@@ -158,6 +158,14 @@ def test_includes_that_are_not_there_or_not_known() -> None:
     assert ReadFile("/etc/b.conf") in sources.wanted
 
 
+def test_a_stock_file_is_assumed() -> None:
+    source = 'types {\n\tinclude "/usr/share/misc/mime.types"\n}\n' + HTTPD
+    slot = read_httpd(files({"/etc/httpd.conf": source}))
+    assert isinstance(slot, Known)
+    assert not slot.value.not_read
+    assert len(slot.value.assumed) == 1
+
+
 def test_a_file_that_is_not_there() -> None:
     assert isinstance(read_acme(files({"/etc/acme-client.conf": None})), NotHere)
     assert isinstance(read_acme(files({"/etc/acme-client.conf": None}, recorded=True)), Missing)

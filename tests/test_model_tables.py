@@ -148,7 +148,6 @@ user@example.com: mailbox
 other+tag: plain-tagged
 other: plain
 @example.com: domain
-@: anywhere
 """
 
 
@@ -161,11 +160,24 @@ other: plain
         ("other+tag@example.com", "plain-tagged"),
         ("other+x@example.com", "plain"),
         ("nobody@example.com", "domain"),
-        ("nobody@example.net", "anywhere"),
     ],
 )
 def test_the_order_of_looking_up(address: str, end: str) -> None:
     assert [leaf.target.value for leaf in virtuals(MAP).expand(address)] == [end]
+
+
+def test_a_user_is_looked_up_too() -> None:
+    model = virtuals("abuse: postmaster\npostmaster: user@b.c\nuser@b.c: vmail\nroot: root, abuse\n@: other\n")
+    assert [(leaf.target.value, leaf.address) for leaf in model.expand("abuse@b.c")] == [("other", "user@b.c")]
+    assert [leaf.target.value for leaf in model.expand("root@b.c")] == ["other", "root"]
+    assert not model.loops
+
+
+def test_a_catch_all_for_everything_takes_users_too() -> None:
+    model = virtuals(MAP + "@: anywhere\n")
+    for address in ("nobody@example.net", "user@example.com"):
+        assert [leaf.target.value for leaf in model.expand(address)] == ["anywhere"]
+    assert not model.loops
 
 
 def test_the_last_of_equal_keys_counts() -> None:

@@ -51,6 +51,7 @@ def _closed(port: Port, closed: Mapping[int, Answer3], over: str, fix: Fix) -> F
         fix,
         f"{port.daemon} {port.number}",
         over,
+        absence=not isinstance(port.at, Span),  # a default, which a file that was not read might change
     )
 
 

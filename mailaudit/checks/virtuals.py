@@ -66,17 +66,13 @@ def chains_end(virtuals: Virtuals) -> Iterator[Outcome]:
         places = (Place.at(loop.target.token.span, "leads back"), *related)
         yield Finding(message, places, _unknotted(loop), "loop", " ".join(sorted(names)))
     deep = {name for name, steps in virtuals.depths.items() if steps >= DEEPEST}
-    inner = {found.name for name in deep for found in _next(virtuals, virtuals.by_name[name])}
+    inner = {found for name in deep for target in virtuals.by_name[name].targets if (found := virtuals.follow(name, target))}
     for name in sorted(deep - inner):
         message = (
             f"Mail for {name} is handed on {virtuals.depths[name]} times; smtpd gives up after {DEEPEST - 1} and refuses it."
         )
         fix = Fix("Let it lead to the mailbox itself", Safety.MANUAL)
         yield Finding(message, (Place.at(virtuals.by_name[name].key.span),), fix, "depth", name)
-
-
-def _next(virtuals: Virtuals, entry: Entry) -> Iterator[Entry]:
-    return (found for target in entry.targets if (found := virtuals.follow(target)) is not None)
 
 
 def _whole(virtuals: Virtuals) -> Place:

@@ -16,6 +16,7 @@ from mailaudit.parsers.tree import Node, Statement, Token, Tree
 __all__ = ["HttpdConfig", "Listener", "Location", "Server", "read_httpd", "understood"]
 
 PATH = "/etc/httpd.conf"
+STOCK = frozenset({"/usr/share/misc/mime.types"})
 
 
 def _listener(option: Statement, services: Services) -> Listener:
@@ -106,4 +107,4 @@ def read_httpd(sources: Sources) -> Slot[HttpdConfig]:
     slot = sources.slot(PATH, sources.tree(PATH, "httpd"), (PATH,))
     if not isinstance(slot, Known):
         return slot
-    return Known(missing_includes(understood(slot.value, read_services(sources)), sources))
+    return Known(missing_includes(understood(slot.value, read_services(sources)), sources, STOCK))

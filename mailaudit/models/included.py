@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mailaudit.models.sources import Model, Sources
 from mailaudit.parsers.tree import Problem, Tree
-from mailaudit.questions import Absent
+from mailaudit.questions import Absent, Failed, Reason
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,27 @@ class WithIncludes(Model):
 Including = TypeVar("Including", bound=WithIncludes)
 
 
-def missing_includes(model: Including, sources: Sources) -> Including:
-    """The model, with a refusal for each include of a file that is not there, as the daemon has it."""
+def missing_includes(model: Including, sources: Sources, stock: frozenset[str] = frozenset()) -> Including:
+    """The model, with a refusal for each include of a file that is not there, as the daemon has it.
+
+    `stock` are files that the system brings along: where nothing is known of one, it is assumed to be as it was shipped.
+    """
     refused: list[Problem] = []
     unknown: list[Problem] = []
+    assumed: list[str] = []
     for tree in model.trees:
         for included in tree.included:
             if included.tree is not None:
                 continue
-            if isinstance(sources.file(included.path), Absent):
+            found = sources.file(included.path)
+            if isinstance(found, Failed) and found.reason is Reason.NOT_RECORDED and included.path in stock:
+                assumed.append(f"{included.path} as the system brings it")
+            elif isinstance(found, Absent):
                 refused.append(Problem(f"{included.path} is not there", included.at))
             else:
                 unknown.append(Problem(f"{included.path} could not be read", included.at, refused=False))
     refusals = in_reading_order(model.trees, (*model.refusals, *refused))
-    return replace(model, refusals=refusals, unknown=(*model.unknown, *unknown))
+    return replace(model, refusals=refusals, unknown=(*model.unknown, *unknown), assumed=(*model.assumed, *assumed))
 
 
 def in_reading_order(trees: Iterable[Tree], problems: Iterable[Problem]) -> tuple[Problem, ...]:

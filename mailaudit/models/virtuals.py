@@ -92,36 +92,47 @@ class Virtuals(_Map):
 
     domains: frozenset[str] = frozenset()
 
-    def lookup(self, address: str) -> Entry | None:
-        """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @."""
-        user, _, domain = address.lower().partition("@")
+    def lookup(self, name: str) -> Entry | None:
+        """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @.
+
+        A user is looked up in the same way, as one of an empty domain.
+        """
+        user, _, domain = name.lower().partition("@")
         plain = user.split(self.delimiter, 1)[0] if self.delimiter else user
         names = (f"{user}@{domain}", f"{plain}@{domain}", user, plain, f"@{domain}", CATCH_ALL)
-        return next((found for name in names if (found := self.by_name.get(name)) is not None), None)
+        return next((found for key in names if (found := self.by_name.get(key)) is not None), None)
+
+    def follow(self, name: str, target: Target) -> str | None:
+        """The name that is looked up next when the entry for a name has this target; None if the chain ends with it.
+
+        A user that leads to itself is delivered to.
+        """
+        found = target.value.lower()
+        if target.kind == "user":
+            return found if found != name and self.lookup(found) is not None else None
+        if target.kind != "address" or found.rpartition("@")[2] not in self.domains:
+            return None
+        return found if self.lookup(found) is not None else None
 
     def expand(self, address: str) -> tuple[Leaf, ...]:
-        """All ends of an address. An address that leads to itself has no end; each address is followed once."""
+        """All ends of an address. What leads to itself has no end; each name is followed once."""
         leaves: list[Leaf] = []
         seen: set[str] = set()
-        waiting = [address.lower()]
+        waiting = [(address.lower(), address.lower())]
         while waiting:
-            at = waiting.pop()
-            entry = self.lookup(at)
-            if at in seen or entry is None:
+            name, within = waiting.pop()
+            entry = self.lookup(name)
+            if name in seen or entry is None:
                 continue
-            seen.add(at)
+            seen.add(name)
+            within = name if "@" in name else within
             for target in entry.targets:
-                if self.follow(target) is not None:
-                    waiting.append(target.value)
+                following = self.follow(name, target)
+                if following is not None:
+                    waiting.append((following, within))
                 else:
-                    leaves.append(Leaf(target, entry, at))
+                    leaves.append(Leaf(target, entry, within))
         return tuple(leaves)
-
-    def follow(self, target: Target) -> Entry | None:
-        """The entry that a target leads to, None if it ends the chain."""
-        if target.kind != "address" or target.value.rpartition("@")[2] not in self.domains:
-            return None
-        return self.lookup(target.value)
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
@@ -130,46 +141,49 @@ class Virtuals(_Map):
 
     @cached_property
     def depths(self) -> dict[str, int]:
-        """For each name the number of steps to its farthest end, loops left out."""
-        return {name: self._walked[1][id(entry)] for name, entry in self.by_name.items()}
+        """For each key the number of steps to its farthest end, loops left out."""
+        return {name: self._walked[1][name] for name in self.by_name}
 
     @cached_property
-    def _walked(self) -> tuple[tuple[Loop, ...], dict[int, int]]:
+    def _walked(self) -> tuple[tuple[Loop, ...], dict[str, int]]:
         loops: list[Loop] = []
-        depths: dict[int, int] = {}
-        for start in self.by_name.values():
-            if id(start) not in depths:
+        depths: dict[str, int] = {}
+        for start in self.by_name:
+            if start not in depths:
                 self._walk(start, loops, depths)
-        return tuple(loops), depths
+        return tuple({id(loop.target.token): loop for loop in reversed(loops)}.values())[::-1], depths
 
-    def _walk(self, start: Entry, loops: list[Loop], depths: dict[int, int]) -> None:
-        """Follow all chains from an entry, depth first; `depths` gains those of all entries on the way."""
-        path = [start]
-        ways = [iter(start.targets)]
-        on_path = {id(start): 0}
-        depths[id(start)] = 1
+    def _walk(self, start: str, loops: list[Loop], depths: dict[str, int]) -> None:
+        """Follow all chains from a name, depth first; `depths` gains those of all names on the way."""
+        path = [self._begun(start, depths)]
+        on_path = {start: 0}
         while path:
-            here = path[-1]
-            target = next(ways[-1], None)
+            name, entry, targets = path[-1]
+            target = next(targets, None)
             if target is None:
                 path.pop()
-                ways.pop()
-                del on_path[id(here)]
+                del on_path[name]
                 if path:
-                    depths[id(path[-1])] = max(depths[id(path[-1])], depths[id(here)] + 1)
+                    depths[path[-1][0]] = max(depths[path[-1][0]], depths[name] + 1)
                 continue
-            entry = self.follow(target)
-            if entry is None:
+            following = self.follow(name, target)
+            if following is None:
                 continue
-            if id(entry) in on_path:
-                loops.append(Loop(tuple(path[on_path[id(entry)] :][:DEEPEST]), here, target))
-            elif id(entry) in depths:
-                depths[id(here)] = max(depths[id(here)], depths[id(entry)] + 1)
+            if following in on_path:
+                round_ = path[on_path[following] :][:DEEPEST]
+                loops.append(Loop(tuple(each for _, each, _ in round_), entry, target))
+            elif following in depths:
+                depths[name] = max(depths[name], depths[following] + 1)
             else:
-                depths[id(entry)] = 1
-                on_path[id(entry)] = len(path)
-                path.append(entry)
-                ways.append(iter(entry.targets))
+                on_path[following] = len(path)
+                path.append(self._begun(following, depths))
+
+    def _begun(self, name: str, depths: dict[str, int]) -> tuple[str, Entry, Iterator[Target]]:
+        entry = self.lookup(name)
+        if entry is None:
+            raise LookupError(name)
+        depths[name] = 1
+        return name, entry, iter(entry.targets)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def _refuse(template: Template, tokens: tuple[Token, ...]) -> Problem | None:
     if template.kind != "agreement":
         return None
     if tokens[0].value == "agreement" and tokens[0].kind == "word":
-        return Problem('"agreement url" is no longer an option: the account agrees by itself', tokens[0].span)
+        whole = tokens[0].span.to(tokens[-1].span)
+        return Problem('"agreement url" is no longer an option: the account agrees by itself', whole, mend="")
     return Problem(f'expected an option of an authority, found "{tokens[0].value}"', tokens[0].span)
 
 
