@@ -130,6 +130,7 @@ def test_the_files_that_smtpd_names() -> None:
     assert users.value.path == "/etc/mail/users"
     assert people.value.tables == ("people", "inline")
     assert [leaf.target.value for leaf in people.value.expand("any@example.net")] == ["vmail"]
+    assert [leaf.target.value for leaf in local.value.expand("Root+x")] == ["user@example.com"]
     assert [(entry.name, [t.kind for t in entry.targets]) for entry in local.value.entries] == [
         ("root", ["address"]),
         ("abuse", ["command"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,8 @@ from mailaudit.parsers import accounts, aliases, credentials
 from mailaudit.parsers.tree import Language, Tree, gaps, nothing, render
 from mailaudit.text import Text
 
+CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
+needs_corpora = pytest.mark.skipif(not CORPORA.exists(), reason="the shared corpora are not beside this checkout")
 LANGUAGES = [
     credentials.LANGUAGE,
     aliases.LANGUAGE,
@@ -132,3 +135,20 @@ def test_large_files_are_read_promptly(language: Language, data: bytes) -> None:
     start = time.perf_counter()
     parse(language, data)
     assert time.perf_counter() - start < 20
+
+
+@needs_corpora
+@pytest.mark.parametrize(
+    ("folder", "language"),
+    [
+        ("aliases", aliases.LANGUAGE),
+        ("virtuals", aliases.VIRTUALS),
+        ("domains", aliases.TABLE),
+        ("maps", aliases.TABLE),
+        ("credentials", credentials.LANGUAGE),
+    ],
+)
+def test_real_tables_come_back(folder: str, language: Language) -> None:
+    files = sorted((CORPORA / "tables" / folder).iterdir())
+    assert files
+    assert any(parse(language, file.read_bytes()).statements for file in files)

@@ -50,7 +50,7 @@ def duties_are_answered(virtuals: Virtuals, credentials: Credentials, site: Site
         if entry is None:
             message = f"Mail for {address} is refused: the virtual map has no entry."
             yield Finding(message, (_whole(virtuals),), fix, "duty", address, absence=True)
-        elif not any(_is_read(leaf, mailboxes, site) for leaf in virtuals.expand(address)):
+        elif not any(_is_read(virtuals, leaf, mailboxes, site) for leaf in virtuals.expand(address)):
             message = f"Mail for {address} reaches no mailbox that anybody reads."
             places = (Place.at(entry.key.span, "leads nowhere"), *_ends(virtuals.expand(address)))
             yield Finding(message, places, None, "duty", address)
@@ -83,20 +83,15 @@ def _ends(leaves: Iterable[Leaf]) -> Iterator[Place]:
     return (Place.at(leaf.target.token.span, f"{leaf.address} ends here") for leaf in leaves)
 
 
-def _is_read(leaf: Leaf, mailboxes: list[str], site: Site) -> bool:
+def _is_read(virtuals: Virtuals, leaf: Leaf, mailboxes: list[str], site: Site) -> bool:
     """True if somebody finds the mail there: a mail user's mailbox, a program, a list, or another site."""
     kind = leaf.target.kind
     if kind == "user":
-        return _bare(leaf.address) in mailboxes
+        user, _, domain = leaf.address.partition("@")
+        return f"{virtuals.bare(user)}@{domain}" in mailboxes
     if kind == "address":
         return leaf.target.value.partition("@")[2] not in site.domains
     return kind in ("command", "include") or (kind == "file" and leaf.target.value != "/dev/null")
-
-
-def _bare(address: str) -> str:
-    """An address without its tag."""
-    user, _, domain = address.partition("@")
-    return f"{user.split('+', 1)[0]}@{domain}"
 
 
 def _reader(address: str, mailboxes: list[str]) -> str:

@@ -85,22 +85,14 @@ class _Map(Model):
         """The entry of exactly this name."""
         return self.by_name.get(name.lower())
 
-
-@dataclass(frozen=True)
-class Virtuals(_Map):
-    """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up."""
-
-    domains: frozenset[str] = frozenset()
-
     def lookup(self, name: str) -> Entry | None:
-        """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @.
+        """The entry for a user: user+tag, user."""
+        user = name.lower()
+        return self.by_name.get(user) or self.by_name.get(self.bare(user))
 
-        A user is looked up in the same way, as one of an empty domain.
-        """
-        user, _, domain = name.lower().partition("@")
-        plain = user.split(self.delimiter, 1)[0] if self.delimiter else user
-        names = (f"{user}@{domain}", f"{plain}@{domain}", user, plain, f"@{domain}", CATCH_ALL)
-        return next((found for key in names if (found := self.by_name.get(key)) is not None), None)
+    def bare(self, user: str) -> str:
+        """A user's name without its tag."""
+        return user.split(self.delimiter, 1)[0] if self.delimiter else user
 
     def follow(self, name: str, target: Target) -> str | None:
         """The name that is looked up next when the entry for a name has this target; None if the chain ends with it.
@@ -108,26 +100,22 @@ class Virtuals(_Map):
         A user that leads to itself is delivered to.
         """
         found = target.value.lower()
-        if target.kind == "user":
-            return found if found != name and self.lookup(found) is not None else None
-        if target.kind != "address" or found.rpartition("@")[2] not in self.domains:
-            return None
-        return found if self.lookup(found) is not None else None
+        return found if target.kind == "user" and found != name and self.lookup(found) is not None else None
 
-    def expand(self, address: str) -> tuple[Leaf, ...]:
-        """All ends of an address. What leads to itself has no end; each name is followed once."""
+    def expand(self, name: str) -> tuple[Leaf, ...]:
+        """All ends of an address or a user. What leads to itself has no end; each name is followed once."""
         leaves: list[Leaf] = []
         seen: set[str] = set()
-        waiting = [(address.lower(), address.lower())]
+        waiting = [(name.lower(), name.lower())]
         while waiting:
-            name, within = waiting.pop()
-            entry = self.lookup(name)
-            if name in seen or entry is None:
+            at, within = waiting.pop()
+            entry = self.lookup(at)
+            if at in seen or entry is None:
                 continue
-            seen.add(name)
-            within = name if "@" in name else within
+            seen.add(at)
+            within = at if "@" in at else within
             for target in entry.targets:
-                following = self.follow(name, target)
+                following = self.follow(at, target)
                 if following is not None:
                     waiting.append((following, within))
                 else:
@@ -187,8 +175,32 @@ class Virtuals(_Map):
 
 
 @dataclass(frozen=True)
+class Virtuals(_Map):
+    """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up."""
+
+    domains: frozenset[str] = frozenset()
+
+    def lookup(self, name: str) -> Entry | None:
+        """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @.
+
+        A user is looked up in the same way, as one of an empty domain.
+        """
+        user, _, domain = name.lower().partition("@")
+        plain = self.bare(user)
+        names = (f"{user}@{domain}", f"{plain}@{domain}", user, plain, f"@{domain}", CATCH_ALL)
+        return next((found for key in names if (found := self.by_name.get(key)) is not None), None)
+
+    def follow(self, name: str, target: Target) -> str | None:
+        """As for users; an address in one of the domains of the map is followed too."""
+        found = target.value
+        if target.kind == "address" and found.rpartition("@")[2] in self.domains and self.lookup(found) is not None:
+            return found
+        return super().follow(name, target)
+
+
+@dataclass(frozen=True)
 class Aliases(_Map):
-    """The aliases of the host's own users."""
+    """The aliases of the host's own users; an address ends a chain here and begins another in smtpd's rules."""
 
 
 def target_of(token: Token) -> Target:
