@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mailaudit import __version__
@@ -29,7 +29,7 @@ def dump(data: object) -> str:
 
 def as_data(report: Report) -> dict[str, Any]:
     """The report as JSON's own types, keys in the contract's order."""
-    every = Mask(secret for host in report.hosts for secret in host.secrets)
+    every = mask_of(report.hosts)
     return {
         "schema": SCHEMA,
         "tool": {"name": "mailaudit", "version": __version__},
@@ -43,8 +43,14 @@ def as_data(report: Report) -> dict[str, Any]:
     }
 
 
+def mask_of(hosts: Iterable[HostReport]) -> Mask:
+    """What masks all secrets of these hosts."""
+    every = list(hosts)
+    return Mask.of((s for host in every for s in host.secrets), (text for host in every for text in host.texts.values()))
+
+
 def _host(host: HostReport) -> dict[str, Any]:
-    mask = Mask(host.secrets)
+    mask = mask_of([host])
     return {
         "name": visible(host.name),
         "target": visible(host.target),

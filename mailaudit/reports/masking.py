@@ -15,6 +15,8 @@ _NAMED = re.compile(  # a second net, for statements that no model could read: w
     r"\b(queue\s+encryption|srs\s+key|(?:enable_|bind_)?password|secret)\b(?:\s+(?:key|backup)\b)*\s*=?\s*"
     r"(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#][^\s\";]*))"
 )
+_WORDS = ("encryption", "srs", "password", "secret")  # each match of _NAMED holds one
+_TELLING = 16  # characters from which on it is no word of prose that stands behind "password", and masked everywhere
 _SHORT = 6  # a shorter secret is masked only where it stands alone: "root" must not blot out half a report
 
 
@@ -30,14 +32,18 @@ class Mask:
         self._files: dict[Text, list[tuple[int, int, str]]] = {}
         self._values = sorted(values.items(), key=lambda each: (-len(each[0]), each))
 
+    @classmethod
+    def of(cls, secrets: Iterable[tuple[str, str]], texts: Iterable[Text]) -> Mask:
+        """A mask of secrets, and of what statements of these texts set that no model could read."""
+        found = [(text.chars[start:end], kind) for text in texts for start, end, kind in _nets(text.chars)]
+        return cls([*((kind, value) for value, kind in found if len(value) >= _TELLING), *secrets])
+
     def spans(self, chars: str, *, written: bool = False) -> list[tuple[int, int, str]]:
         """Where secrets stand: start, end and mask, in order, never overlapping.
 
         In a file's own characters (`written`) what follows a word such as `password` is taken for a secret as well.
         """
-        found = [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars or "}" in chars else []
-        if written:
-            found += [_named(match) for match in _NAMED.finditer(chars)]
+        found = _nets(chars) if written else _hashes(chars)
         if not self._values:
             return _merged(found)
         flat, gaps = _flatten(chars)
@@ -73,8 +79,17 @@ class Mask:
         return "".join((*out, chars[at:])) if out else chars
 
 
-def _named(match: re.Match[str]) -> tuple[int, int, str]:
-    return *match.span("quoted" if match["quoted"] else "bare"), re.sub(r"\W+", "-", match[1])
+def _hashes(chars: str) -> list[tuple[int, int, str]]:
+    return [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars or "}" in chars else []
+
+
+def _nets(chars: str) -> list[tuple[int, int, str]]:
+    """What looks like a secret in a file's own characters."""
+    found = _hashes(chars)
+    for match in _NAMED.finditer(chars) if any(word in chars for word in _WORDS) else ():
+        start, end = match.span("quoted" if match["quoted"] else "bare")
+        found.append((start, end, re.sub(r"\W+", "-", match[1])))
+    return found
 
 
 class _Gaps:

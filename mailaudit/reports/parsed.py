@@ -38,6 +38,11 @@ class ParsedFile:
         return [] if self.tree is None else list(self.tree.walk())
 
     @property
+    def mask(self) -> Mask:
+        """What masks what looks like a secret in it."""
+        return Mask.of((), () if self.tree is None else (self.tree.text,))
+
+    @property
     def problems(self) -> list[tuple[Statement, Problem]]:
         """The statements that were not read, each with the reason."""
         return [(statement, statement.problem) for statement in self.statements if statement.problem is not None]
@@ -57,7 +62,7 @@ def write(files: Sequence[ParsedFile]) -> str:
 
 
 def _file(file: ParsedFile) -> dict[str, Any]:
-    mask = Mask()
+    mask = file.mask
     return {
         "path": visible(file.path),
         "language": file.language,

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from mailaudit.edits import Fix
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
-from mailaudit.reports.json import order
-from mailaudit.reports.masking import Mask
+from mailaudit.reports.json import mask_of, order
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
@@ -20,7 +19,7 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
     """All plans. `diff` says whether the differences are shown, `written` whether they were written."""
     paper = Paper(screen)
     for plan in plans:
-        paper.mask = Mask((*plan.before.secrets, *plan.report.secrets))
+        paper.mask = mask_of([plan.before, plan.report])
         if len(plans) > 1:
             paper.wrapped(paper.clean(f"{plan.before.name} ({plan.before.target})"), hanging="  ", style="bold")
             paper.blank()
@@ -29,7 +28,7 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
             paper.blank()
         _mended(paper, plan, written=written, detail=detail)
         _left(paper, plan, detail)
-    paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
+    paper.mask = mask_of(report.hosts)
     if not written and any(plan.files for plan in plans):
         paper.wrapped("Nothing was written; --write does that.")
     ending(paper, report)

@@ -19,6 +19,7 @@ def write(files: Sequence[ParsedFile], screen: Screen, *, annotate: bool = False
     """One line for each file and what was not read of it; with `annotate` all of its statements."""
     paper = Paper(screen)
     for file in files:
+        paper.mask = file.mask
         told = Coverage(
             file.path,
             file.language,

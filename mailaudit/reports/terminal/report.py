@@ -12,8 +12,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import Reason
-from mailaudit.reports.json import order
-from mailaudit.reports.masking import Mask
+from mailaudit.reports.json import mask_of, order
 from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
@@ -69,10 +68,10 @@ def write(
     paper = Paper(screen)
     told = _Told(pages, detail, show_passed)
     for host in report.hosts:
-        paper.mask = Mask(host.secrets)
+        paper.mask = mask_of([host])
         told.notes.clear()
         _host(paper, host, told)
-    paper.mask = Mask(secret for host in report.hosts for secret in host.secrets)
+    paper.mask = mask_of(report.hosts)
     if len(report.hosts) > 1:
         _totals(paper, report)
     noted = {f"{host.name}: {note}" for host in report.hosts for note in host.notes}

@@ -1,0 +1,222 @@
+"""The command line on whole hosts: the examples, corrections written, hostile files, secrets that must not show."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from mailaudit import cli
+from mailaudit.apply import ApplyError
+from mailaudit.commands import fix
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT / "examples" / "as-published"
+CORRECTED = ROOT / "examples" / "corrected"
+SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/report.schema.json").read_text())
+KEY = "feedfacefeedfacefeedfacefeedface"
+HASHED = "$2b$10$canarycanarycanarycanuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = cli.run([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A copy of the published set-up that may be written to."""
+    return Path(shutil.copytree(PUBLISHED, tmp_path / "host"))
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def report(out: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(data)
+    return data
+
+
+@pytest.mark.parametrize(("example", "code"), [(PUBLISHED, 1), (CORRECTED, 0)])
+def test_the_examples_are_reported(run: Run, example: Path, code: int) -> None:
+    found, out, err = run("scan", example)
+    assert (found, err) == (code, "")
+    assert out.rstrip().splitlines()[-1].startswith(f"exit code {code} (")
+    found, out, err = run("scan", example, "--format", "json")
+    assert (found, err) == (code, "")
+    assert report(out)["exit_code"] == code
+    assert run("scan", example, "--format", "json")[1].replace(report(out)["started"], "") == out.replace(
+        report(out)["started"], ""
+    )
+
+
+def test_a_fix_shows_a_diff_and_writes_nothing(run: Run, published: Path) -> None:
+    before = tree(published)
+    code, out, err = run("fix", published)
+    assert (code, err) == (1, "")
+    assert out.startswith("--- a/etc/")
+    assert "Nothing was written; --write does that." in out
+    assert tree(published) == before
+    code, checked, _ = run("fix", published, "--check")
+    assert code == 1
+    assert "--- a/" not in checked
+    code, out, _ = run("fix", published, "--format", "json")
+    assert code == report(out)["exit_code"] == 1
+    assert tree(published) == before
+
+
+def test_a_fix_is_written_and_a_second_one_proposes_nothing(run: Run, published: Path) -> None:
+    safe = run("fix", published, "--check")[1].count("\n  ")
+    code, out, err = run("fix", published, "--write")
+    assert err == ""
+    assert "\nmended: " in out
+    _, again, _ = run("fix", published)
+    assert "would be mended" not in again
+    assert "--- a/" not in again
+    assert safe
+    code, out, _ = run("fix", published, "--write", "--unsafe")
+    assert code in (0, 1)  # 1 while something is left to be done by hand
+    assert "would be mended" not in run("fix", published, "--unsafe")[1]
+
+
+def test_the_corrected_tree_is_written_elsewhere(run: Run, published: Path, tmp_path: Path) -> None:
+    before = tree(published)
+    run("fix", published, "--out", tmp_path / "out")
+    assert tree(published) == before
+    changed = tree(tmp_path / "out")
+    assert set(changed) >= set(before)
+    assert changed != before
+    assert run("fix", published, "--out", tmp_path / "out")[0] == 5  # it is not empty any more
+
+
+def test_the_corrected_example_has_nothing_to_fix(run: Run) -> None:
+    code, out, _ = run("fix", CORRECTED)
+    assert code == 0
+    assert out.startswith("exit code 0 (ok): ")
+
+
+def test_an_archive_is_not_written_to(run: Run, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "host.tar", "w") as archive:
+        archive.add(PUBLISHED / "etc", "etc")
+    code, out, err = run("fix", tmp_path / "host.tar", "--write")
+    assert (code, out) == (2, "")
+    assert "is an archive, which is not written to" in err
+    assert run("fix", tmp_path / "host.tar")[0] in (1, 4)
+
+
+def test_a_fix_that_fails_has_its_code(run: Run, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_folder(*_: object) -> None:
+        raise ApplyError("/etc/pf.conf was changed since it was read; nothing was changed")
+
+    monkeypatch.setattr(fix, "write_folder", write_folder)
+    code, out, err = run("fix", published, "--write", "--format", "json")
+    assert code == report(out)["exit_code"] == 5
+    assert err == "mailaudit: /etc/pf.conf was changed since it was read; nothing was changed\n"
+
+
+@pytest.mark.parametrize("statement", ['queue encryption "{}"', "queue encryption {}", "queue encryption {} x y"])
+def test_secrets_show_nowhere(run: Run, published: Path, tmp_path: Path, statement: str) -> None:
+    smtpd = published / "etc/mail/smtpd.conf"
+    lines = [line for line in smtpd.read_text().splitlines() if not line.startswith("queue encryption")]
+    smtpd.write_text("\n".join((*lines, statement.format(KEY[:-1]), f"# {KEY[:-1]}", "")))
+    (published / "etc/mail/credentials").write_text(f"a@example.com:{HASHED}:vmail:2000:2000:/x\nb:{HASHED}\n")
+    told = ""
+    for arguments in (
+        ("scan", published, "-v", "--show-passed"),
+        ("scan", published, "-q"),
+        ("scan", published, "--format", "json", "--output", f"terminal:{tmp_path / 'file'}"),
+        ("fix", published, "--unsafe", "-v"),
+        ("fix", published, "--unsafe", "--format", "json"),
+        ("parse", smtpd, published / "etc/mail/credentials"),
+        ("parse", "--annotate", smtpd, published / "etc/mail/credentials"),
+        ("parse", "--json", smtpd, published / "etc/mail/credentials"),
+    ):
+        _, out, err = run(*arguments)
+        told += out + err
+    told += (tmp_path / "file").read_text()
+    assert KEY[:-1] not in told
+    assert HASHED not in told
+    assert "canary" not in told
+
+
+HOSTILE: dict[str, bytes] = {
+    "empty": b"",
+    "nul": b"\0\0\0",
+    "latin-1": b"# caf\xe9\nblock log \xe9\n",
+    "bom": b"\xef\xbb\xbfblock\n",
+    "crlf": b"block\r\npass \x1b[2J\r\n",
+    "unclosed": b'tcp = "{ 22\npass in {{{ (\n',
+    "mebibyte": b"pass in proto tcp to port" + b" " * 2**20 + b"sshd\n",
+    "line of words": b"frobnicate " + b"x " * 2**15 + b"\n",
+    "escapes": b"# \x1b]0;x\x07 [bold]x[/bold] \xe2\x80\xae\npass \x1b[31m [red] \xc2\x9b2J\n",
+    "deep": b"anchor a {\n" * 3000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_told_and_never_fine(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "etc/mail").mkdir(parents=True)
+    (tmp_path / "etc/pf.conf").write_bytes(HOSTILE[name])
+    (tmp_path / "etc/mail/smtpd.conf").write_bytes(HOSTILE[name])
+    for form in ("json", "terminal"):
+        code, out, err = run("scan", tmp_path, "--format", form)
+        assert code in (1, 4), (out, err)
+        assert all(char.isprintable() or char == "\n" for char in out)
+        if form == "json":
+            assert len(report(out)["hosts"][0]["files"]) >= 2
+    code, out, _ = run("fix", tmp_path, "--unsafe")
+    assert code in (1, 4)
+    assert "\x1b" not in out
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 * 2**20)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, make_fifo, make_large, lambda path: path.symlink_to("../../../passwd")])
+def test_what_is_no_file_is_told_and_the_rest_is_audited(run: Run, published: Path, make: Callable[[Path], Any]) -> None:
+    (published / "etc/pf.conf").unlink()
+    make(published / "etc/pf.conf")
+    code, out, _ = run("scan", published)
+    assert code == 4
+    assert "unreadable: " in out
+    assert "SMTPD" in out
+    assert "/etc/pf.conf" in out.rstrip().rpartition("exit code")[2]
+
+
+def test_a_rule_that_is_not_known_names_the_nearest(run: Run) -> None:
+    code, out, err = run("scan", CORRECTED, "--select", "queue-key-has-32-character")
+    assert (code, out) == (2, "")
+    assert "did you mean" in err
+
+
+def test_an_empty_selection_has_its_code(run: Run) -> None:
+    code, out, _ = run("scan", CORRECTED, "--select", "CRED", "--ignore", "CRED", "--format", "json")
+    assert code == report(out)["exit_code"] == 3
+
+
+def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("scan", tmp_path, "--format", "json")
+    assert code == report(out)["exit_code"] == 3
+    assert "nothing to audit" in err
