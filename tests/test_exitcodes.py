@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,9 @@ def test_help_and_documentation_name_every_code() -> None:
     for code in ExitCode:
         assert f"| {int(code)} | {code.meaning} |\n" in table()
         assert f" {int(code)}  {code.short}" in epilog()
+
+
+def test_the_documentation_is_as_the_code() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "exit-codes.md").read_text()
+    assert table() in page
+    assert ", ".join(map(str, WORST_FIRST)) in page

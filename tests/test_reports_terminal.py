@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Severity, Verdict
 from mailaudit.reports.masking import Mask
 from mailaudit.reports.terminal import diff, excerpt, pages
-from mailaudit.reports.terminal.paper import Paper, Screen
+from mailaudit.reports.terminal.paper import Paper, Screen, folded
 from mailaudit.reports.terminal.prose import first_words
 from mailaudit.reports.terminal.report import Detail, write
 from mailaudit.rulebook import Page, read_page
@@ -211,6 +211,18 @@ def test_any_text_can_be_excerpted(data: st.DataObject) -> None:
     mask = Mask([("k", data.draw(st.text(alphabet="a\n日", max_size=3)))])
     lines = drawn(text, Place.at(Span(text, start, end), "label"), Place.at(Span(text, 0, start)), width=width, mask=mask)
     assert any("^" in line for line in lines)
+
+
+@given(st.text(alphabet="ab 日\u0301", max_size=100), st.integers(2, 30))
+def test_lines_are_folded_without_loss(chars: str, room: int) -> None:
+    lines = list(folded(chars, room))
+    assert "".join(lines).replace(" ", "") == chars.replace(" ", "")
+    assert all(line.strip() and cell_len(line) <= room for line in lines)
+
+
+def test_words_are_kept_whole() -> None:
+    assert list(folded("  one two  three", 9)) == ["  one two", "three"]
+    assert list(folded("abcdefghij klm", 4)) == ["abcd", "efgh", "ij", "klm"]
 
 
 def test_a_diff_is_masked_and_shown() -> None:

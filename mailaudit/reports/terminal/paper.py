@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.color import ColorSystem
-from rich.console import Console
-from rich.style import Style
-from rich.text import Text as Styled
 
 from mailaudit.reports.masking import Mask, visible
 
 NARROWEST = 24
 WIDEST_PROSE = 100  # longer lines of prose are hard to read, however wide the terminal is
-_WRAPPER = Console(width=NARROWEST)  # wraps, never writes
+_WORD = re.compile(r"\s*\S+")
 _TYPOGRAPHIC = str.maketrans(
     {
         "–": "-", "—": "-", "‐": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "→": "->", "←": "<-",
@@ -61,8 +59,7 @@ class Paper:
         """One line, as long as it is. The parts must be clean."""
         for part in parts:
             chars, style = (part, "") if isinstance(part, str) else part
-            colored = style and self.screen.color
-            self._out.append(Style.parse(style).render(chars, color_system=ColorSystem.STANDARD) if colored else chars)
+            self._out.append(_colored(chars, style) if style and self.screen.color else chars)
         self._out.append(ending)
 
     def wrapped(self, chars: str, indent: str = "", hanging: str | None = None, style: str = "") -> None:
@@ -70,11 +67,9 @@ class Paper:
         hanging = indent if hanging is None else hanging
         room = max(min(self.width, WIDEST_PROSE) - max(len(indent), len(hanging)), NARROWEST // 2)
         before = indent
-        for line in Styled(chars).wrap(_WRAPPER, room) if cell_len(chars) > room else [Styled(chars)]:
-            words = line.plain.rstrip()
-            if words:
-                self.line(before, (words, style))
-                before = hanging
+        for line in folded(chars, room):
+            self.line(before, (line, style))
+            before = hanging
 
     def verbatim(self, text: str) -> None:
         """Lines of another paper."""
@@ -87,3 +82,38 @@ class Paper:
     def text(self) -> str:
         """All that was written."""
         return "".join(self._out)
+
+
+def _colored(chars: str, style: str) -> str:
+    from rich.color import ColorSystem  # noqa: PLC0415  most reports are read by programs, which pay for no colour
+    from rich.style import Style  # noqa: PLC0415
+
+    return Style.parse(style).render(chars, color_system=ColorSystem.STANDARD)
+
+
+def folded(chars: str, room: int) -> Iterator[str]:
+    """Lines of at most `room` cells, broken at blanks, and within a word only where it fills a line; no line is empty."""
+    line = ""
+    for word in _WORD.findall(chars):
+        if cell_len(line) + cell_len(word) <= room:
+            line += word
+            continue
+        if line:
+            yield line
+        line = word.lstrip()
+        while cell_len(line) > room:
+            end = _fitting(line, room)
+            yield line[:end]
+            line = line[end:]
+    if line:
+        yield line
+
+
+def _fitting(chars: str, room: int) -> int:
+    """How many characters fit into so many cells, at least one."""
+    taken = 0
+    for number, char in enumerate(chars):
+        taken += cell_len(char)
+        if taken > room:
+            return max(number, 1)
+    return len(chars)
