@@ -1,0 +1,124 @@
+"""Fixing the published set-up: minimal, convergent, without harm, and written whole or not at all (contract, section 8)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailaudit import rulebook
+from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.checks import CHECKS
+from mailaudit.checks.registry import Declared
+from mailaudit.collect.roots import find_worlds
+from mailaudit.edits import Fix, Safety, replace
+from mailaudit.findings import FileStatus, Finding, Outcome, Place, Verdict
+from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.repair import Plan, plan
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SAFE = frozenset({Safety.SAFE})
+ALL = frozenset({Safety.SAFE, Safety.UNSAFE})
+
+
+def auditor(root: Path) -> Auditor:
+    (world,) = find_worlds(str(root))
+    return auditor_for(world, rulebook.load(), Options())
+
+
+def planned(root: Path, allowed: frozenset[Safety]) -> Plan:
+    return plan(auditor(root), allowed)
+
+
+def written(root: Path, done: Plan) -> None:
+    for path, chars in done.files.items():
+        (root / path.lstrip("/")).write_bytes(chars.encode("utf-8", "surrogateescape"))
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    shutil.copytree(EXAMPLES / "as-published", tmp_path / "host")
+    return tmp_path / "host"
+
+
+def test_what_is_left_after_all_fixes_is_for_hands(published: Path) -> None:
+    done = planned(published, ALL)
+    assert done.converged
+    assert [(result.rule, why) for result, why in done.left] == [("CRED002", "by hand")]
+    assert {file.status for file in done.report.files} == {FileStatus.READ}
+    assert len(done.mended) == 10
+
+
+def test_fixing_again_proposes_nothing(published: Path) -> None:
+    for allowed in (SAFE, ALL):
+        written(published, planned(published, allowed))
+        assert not planned(published, allowed).files
+
+
+def test_safe_fixes_are_fewer_and_name_what_needs_more(published: Path) -> None:
+    safe, everything = planned(published, SAFE), planned(published, ALL)
+    assert set(safe.files) <= set(everything.files)
+    assert {why for _, why in safe.left} == {"by hand", "needs --unsafe"}
+    assert {result.rule for result in safe.mended} == {"SMTPD019", "SMTPD025"}
+
+
+def test_no_byte_more_than_needed_is_touched(published: Path) -> None:
+    """Every comment stays, and every line that no finding is about."""
+    done = planned(published, ALL)
+    about = {
+        (path, line)
+        for result in done.mended
+        for path, line in ((p.path, p.corners()[0]) for p in result.places if isinstance(p, Place))
+    }
+    for path, chars in done.files.items():
+        old = (done.read[path] or b"").decode().splitlines()
+        new = chars.splitlines()
+        for tag, start, end, _, _ in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            for number in range(start + 1, end + 1) if tag in ("replace", "delete") else ():
+                near = any((path, line) in about for line in range(number - 2, number + 2))
+                assert near, (path, number, old[number - 1])
+        comments = [line for line in old if re.match(r"\s*#", line)]
+        assert not [line for line in comments if line not in new]
+
+
+def test_the_corrected_example_has_nothing_to_fix(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "corrected", tmp_path / "host")
+    done = planned(tmp_path / "host", ALL)
+    assert not done.files
+    assert not done.left
+
+
+def test_missing_files_are_written_from_the_reference(tmp_path: Path) -> None:
+    """A record that says a file is not there: it is written with the site's own names, and the host is then clean."""
+    root = tmp_path / "host"
+    shutil.copytree(EXAMPLES / "corrected", root)
+    answers = root / "answers.json"
+    for path in ("/etc/pf.conf", "/etc/acme-client.conf", "/etc/httpd.conf", "/etc/mail/virtuals"):
+        (root / path.lstrip("/")).unlink()
+        answers.write_text(re.sub(rf'("{re.escape(path)}": )\{{[^}}]*\}}', r"\1null", answers.read_text()))
+    done = planned(root, ALL)
+    assert set(done.files) == {"/etc/pf.conf", "/etc/acme-client.conf", "/etc/httpd.conf", "/etc/mail/virtuals"}
+    assert all(done.read[path] is None for path in done.files)
+    assert "mail.example.com" in done.files["/etc/acme-client.conf"]
+    assert "{{" not in "".join(done.files.values())
+    assert not [result for result in done.report.results if result.verdict is Verdict.FAIL]
+
+
+def breaks_a_listener(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+    """A rule with a bad fix."""
+    first = smtpd.listeners[0].statement.span
+    yield Finding("Wrong.", (Place.at(first),), Fix("Break it", Safety.SAFE, (replace(first, "this is no statement"),)))
+
+
+def test_a_fix_that_would_do_harm_is_taken_back(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHECKS, "SMTPD025", Declared("SMTPD025", breaks_a_listener))
+    done = planned(published, SAFE)
+    assert {result.rule for result in done.mended} == {"SMTPD019"}
+    assert "this is no statement" not in "".join(done.files.values())
+    assert [why for result, why in done.left if result.rule == "SMTPD025"] == [
+        "its fix was taken back: /etc/mail/smtpd.conf would no longer be read whole"
+    ]
