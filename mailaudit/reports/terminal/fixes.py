@@ -28,6 +28,11 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
             paper.blank()
         _mended(paper, plan, written=written, detail=detail)
         _left(paper, plan, detail)
+        if not plan.converged:
+            paper.wrapped(
+                "The corrections brought up others time and again and were stopped; look at the result.", style="yellow"
+            )
+            paper.blank()
     paper.mask = mask_of(report.hosts)
     if not written and any(plan.files for plan in plans):
         paper.wrapped("Nothing was written; --write does that.")

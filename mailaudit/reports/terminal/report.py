@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from mailaudit.edits import Fix, Safety
@@ -141,15 +141,21 @@ def _finding(paper: Paper, result: Result, told: _Told) -> None:
     paper.wrapped(f"{result.severity}  {result.rule} {result.name}", hanging="  ", style=style)
     paper.wrapped(paper.clean(result.message), "  ")
     paper.blank()
-    _places(paper, result.places)
+    _places(paper, [_unsaid(place, result.message) for place in result.places])
     _explained(paper, result, told)
-    if result.note and result.note not in told.notes:
-        told.notes.add(result.note)
-        _labelled(paper, "note", paper.clean(result.note.strip("()")))
+    for note in filter(None, result.note.removeprefix("(").removesuffix(")").split(") (")):
+        if note not in told.notes:
+            told.notes.add(note)
+            _labelled(paper, "note", paper.clean(note))
     for assumed in result.assumed:
         _labelled(paper, "assumed", paper.clean(assumed))
     _fix(paper, result.fix)
     paper.blank()
+
+
+def _unsaid(place: Place | Evidence, message: str) -> Place | Evidence:
+    """The place without a label that the message has said already."""
+    return replace(place, label="") if isinstance(place, Place) and place.label in message else place
 
 
 def _places(paper: Paper, places: Sequence[Place | Evidence]) -> None:
