@@ -51,6 +51,16 @@ class Envelope:
     sender: str | None = None
 
 
+def may_apply(smtpd: SmtpdConfig, rule: Rule, session: Session) -> bool:
+    """False if a rule applies to nothing that this session sends, whatever the envelope says."""
+    truths = (
+        _negated(rule.tag, lambda c: _text(smtpd, c, session.tag)),
+        _source(smtpd, rule.source, session),
+        _negated(rule.auth, lambda c: _login(smtpd, c, session)),
+    )
+    return Truth.NO not in truths
+
+
 def applies(smtpd: SmtpdConfig, rule: Rule, session: Session, envelope: Envelope) -> Truth:
     """Whether a rule applies; criteria are looked at in the order of ruleset_match()."""
     sender = envelope.sender

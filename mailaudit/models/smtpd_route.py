@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_match import Envelope, Session, Truth, applies, network_of
+from mailaudit.models.smtpd_match import Envelope, Session, Truth, applies, may_apply, network_of
 from mailaudit.models.smtpd_parts import Listener, Rule
 
+MOST_ALIKE = 50  # domains of the site that look-alikes are made of
 _WIDE = {4: 23, 6: 47}  # a network with a prefix no longer than this holds more hosts than one site owns
 
 
@@ -49,19 +51,58 @@ class Relay:
     sources: str = ""
 
 
+class Router:
+    """The ways of many messages of one session: rules that can not apply to it are left out, the others found by domain."""
+
+    def __init__(self, smtpd: SmtpdConfig, session: Session, keep: Callable[[Rule], bool] = lambda _: False) -> None:
+        self._smtpd = smtpd
+        self._session = session
+        self._by_domain: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for number, rule in enumerate(smtpd.rules):
+            if not may_apply(smtpd, rule, session) and not keep(rule):
+                continue
+            names = _literal_domains(smtpd, rule)
+            if names is None:
+                self._others.append(number)
+            for name in names or ():
+                self._by_domain.setdefault(name, []).append(number)
+
+    def rules(self, domain: str) -> Iterator[Rule]:
+        """The rules that may apply to mail for a domain, in order."""
+        for number in merge(self._by_domain.get(domain.lower(), ()), self._others):
+            yield self._smtpd.rules[number]
+
+    def route(self, recipient: str, sender: str | None = None) -> Route:
+        """The way of one message through the match rules."""
+        maybe: list[tuple[Rule, Truth]] = []
+        envelope = Envelope(recipient, sender)
+        for rule in self.rules(recipient.rpartition("@")[2]):
+            truth = applies(self._smtpd, rule, self._session, envelope)
+            if truth is Truth.NO:
+                continue
+            if truth is Truth.TEMPFAIL:
+                return Route("tempfail", rule, tuple(maybe))
+            if truth is Truth.YES:
+                return Route("accept" if rule.action is not None else "reject", rule, tuple(maybe))
+            maybe.append((rule, truth))
+        return Route("reject", None, tuple(maybe))
+
+
 def route(smtpd: SmtpdConfig, session: Session, envelope: Envelope) -> Route:
     """The way of one message through the match rules."""
-    maybe: list[tuple[Rule, Truth]] = []
-    for rule in smtpd.rules:
-        truth = applies(smtpd, rule, session, envelope)
-        if truth is Truth.NO:
-            continue
-        if truth is Truth.TEMPFAIL:
-            return Route("tempfail", rule, tuple(maybe))
-        if truth is Truth.YES:
-            return Route("accept" if rule.action is not None else "reject", rule, tuple(maybe))
-        maybe.append((rule, truth))
-    return Route("reject", None, tuple(maybe))
+    return Router(smtpd, session).route(envelope.recipient, envelope.sender)
+
+
+def _literal_domains(smtpd: SmtpdConfig, rule: Rule) -> tuple[str, ...] | None:
+    """The domains that alone a rule is for, or None if it is for others too, or they are not known."""
+    criterion = rule.destination
+    if criterion.kind != "domain" or criterion.negated or criterion.regex or criterion.table is None:
+        return None
+    keys = smtpd.keys(criterion.table)
+    if keys is None or any("*" in key for key in keys):
+        return None
+    return tuple(dict.fromkeys(key.lower() for key in keys))
 
 
 def open_relays(smtpd: SmtpdConfig, own: tuple[str, ...] = ()) -> Iterator[Relay]:
@@ -72,17 +113,20 @@ def open_relays(smtpd: SmtpdConfig, own: tuple[str, ...] = ()) -> Iterator[Relay
     for listener in smtpd.listeners:
         if is_loopback(listener) or listener.requires_auth:
             continue
-        for domain in _foreign(own):
-            witness = _witness(smtpd, listener, domain)
+        session = Session(tag=listener.tag.value if listener.tag else "", listener=listener)
+        router = Router(smtpd, session, lambda rule: bool(_wide_networks(smtpd, rule)))
+        for domain in _foreign(own[:MOST_ALIKE]):
+            witness = _witness(smtpd, router, session, domain)
             if witness is not None:
                 yield witness
                 break
 
 
-def _witness(smtpd: SmtpdConfig, listener: Listener, domain: str) -> Relay | None:
-    session = Session(tag=listener.tag.value if listener.tag else "", listener=listener)
+def _witness(smtpd: SmtpdConfig, router: Router, session: Session, domain: str) -> Relay | None:
+    listener = session.listener
+    assert listener is not None
     doubtful: Rule | None = None
-    for rule in smtpd.rules:
+    for rule in router.rules(domain):
         envelope = _to_named_user(smtpd, rule, domain)
         truth = applies(smtpd, rule, session, envelope)
         sources = ""

@@ -187,9 +187,9 @@ def read_match(draft: Draft, statement: Statement) -> None:
         if child.kind in ("from", "for"):
             _way(draft, child, parts)
         elif child.kind in parts:
-            draft.refuse(f'"{child.kind}" is given twice', _keyword(child))
+            draft.refuse(f'"{child.kind}" is given twice', _split(child)[0][-1])
         else:
-            parts[child.kind] = _criterion(draft, child, child.kind, child)
+            parts[child.kind] = _criterion(draft, child, child.kind, is_negated=child.first.kind == "!")
     first = statement.tokens[0]
     named = node.node("action")
     action: Action | None = None
@@ -218,31 +218,40 @@ def read_match(draft: Draft, statement: Statement) -> None:
     )
 
 
-def _keyword(node: Node) -> Token:
-    return next(token for token in node.leaves() if token.kind != "!")
-
-
 def _way(draft: Draft, node: Node, parts: dict[str, Criterion]) -> None:
     """A `from` or a `for`; `from auth`, `from mail-from` and `for rcpt-to` are any, and a criterion beside it."""
-    at = _keyword(node)
+    words, inner = _split(node)
+    at = words[-1]
     if node.kind in parts:
         draft.refuse(f'"{node.kind}" is given twice', at)
         return
-    inner = next(part for part in node if isinstance(part, Node))
+    assert inner is not None
+    criterion = _criterion(draft, inner, f"{node.kind} {inner.kind}", is_negated=len(words) > 1)
     if inner.kind in ("auth", "mail-from", "rcpt-to"):
         parts[node.kind] = Criterion("any", at)
-        parts[inner.kind] = _criterion(draft, inner, f"{node.kind} {inner.kind}", node)
+        parts[inner.kind] = criterion
     else:
-        criterion = _criterion(draft, inner, f"{node.kind} {inner.kind}", node)
         parts[node.kind] = criterion
 
 
-def _criterion(draft: Draft, node: Node, use: str, outer: Node) -> Criterion:
+def _split(node: Node) -> tuple[list[Token], Node | None]:
+    """The tokens before a criterion's first child, `!` among them, and that child."""
+    words: list[Token] = []
+    for child in node:
+        if isinstance(child, Node):
+            return words, child
+        words.append(child)
+    return words, None
+
+
+def _criterion(draft: Draft, node: Node, use: str, *, is_negated: bool) -> Criterion:
+    words, inner = _split(node)
+    if inner is None:
+        return Criterion(node.kind, words[-1], is_negated)
     kinds = ("list", "hash") if node.kind in ("auth", "mail-from") else ("list",)
     found = draft.table(node, use, *kinds)
-    at = _keyword(node)
     table, regex = found if found is not None else (None, False)
-    return Criterion(node.kind, at, leaf(outer, "!") is not None, table, regex)
+    return Criterion(node.kind, words[-1], is_negated, table, regex)
 
 
 READERS: Mapping[str, Callable[[Draft, Statement], None]] = {
