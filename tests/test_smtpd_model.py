@@ -190,6 +190,13 @@ def test_ports_and_secrets() -> None:
     assert smtpd.secrets == (("queue-key", "0123456789abcdef0123456789abcdef"), ("srs-key", "abc"))
 
 
+def test_passwords_written_in_place_are_secrets() -> None:
+    rest = "tls-require pki mail.example.com auth { bob = hash-of-bob }\n"
+    relay = 'action out relay host "smtps://me@h" auth { me = "me:word" }\n'
+    smtpd = model(BASE + GUIDE + "listen on all port submission " + rest + relay)
+    assert smtpd.secrets == (("password", "hash-of-bob"), ("relay-credentials", "me:word"))
+
+
 def test_slots() -> None:
     sources = Sources(Snapshot("host", "target", {ReadFile(PATH): Absent()}, recorded=True))
     assert read_smtpd(sources, read_services(sources)) == Missing(PATH)

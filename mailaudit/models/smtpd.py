@@ -230,13 +230,16 @@ def _all_included(tree: Tree) -> Iterator[Included]:
 
 def _server_name(sources: Sources) -> tuple[str | None, tuple[str, ...]]:
     """What smtpd calls itself: the first line of mailname(5), else the host's name."""
+    assumed: tuple[str, ...] = ()
     for path in ("/etc/mail/mailname", "/etc/myname"):
         text = sources.file(path)
+        if isinstance(text, Failed) and path == "/etc/mail/mailname":
+            assumed = (f"no {path}",)
         if not isinstance(text, Absent | Failed):
             name = text.chars.split("\n", 1)[0].strip().lower()
             if name:
-                return name, ()
-    return None, ()
+                return name, assumed
+    return None, assumed
 
 
 def _stats(sources: Sources, draft: Draft) -> dict[str, Looked]:

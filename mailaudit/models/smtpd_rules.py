@@ -101,6 +101,9 @@ def read_listen(draft: Draft, statement: Statement) -> None:
     mode, login = modes[0] if modes else None, logins[0] if logins else None
     port, port_at = _port(draft, options.get("port"), mode)
     auth_table = draft.table(login, "listen auth", "list", "hash") if login is not None else None
+    for _, password in auth_table[0].entries if auth_table is not None else ():
+        if password is not None:
+            draft.secrets.append(("password", password.value))
     senders = options.get("senders")
     sender_table = draft.table(senders, "senders", "hash") if senders is not None else None
     if "hostnames" in options:
