@@ -164,7 +164,7 @@ class Ruleset(Model):
         if skip is not None:
             return Answer3("yes", skip=skip)
         outcome = self.filter.run(traffic)
-        rule, doubts = outcome.deciding(1)
+        rule, doubts = outcome.deciding()
         rules = (rule,) if rule is not None else ()
         if outcome.in_doubt:
             return Answer3("doubt", rules, tuple(doubts))
@@ -203,7 +203,7 @@ class Ruleset(Model):
         if packet.malformed:
             return Decision("malformed")
         outcome = self.filter.run(traffic)
-        rule, doubts = outcome.deciding(1)
+        rule, doubts = outcome.deciding()
         if outcome.in_doubt:
             return Decision("in-doubt", rule, tuple(doubts))
         if outcome.blocked:
@@ -236,7 +236,7 @@ def read_pf(sources: Sources, services: Services) -> Slot[Ruleset]:
 
 def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interfaces) -> Ruleset:
     """The ruleset of a tree on a host with these interfaces."""
-    found = RulesReader(services, interfaces).read(tree)
+    found = _read(tree, services, interfaces)
     egress, assumed = egress_of(found, interfaces, sources)
     faults, unknown = _missing(found, sources)
     known = interfaces.known or (*egress, LOOPBACK)
@@ -256,6 +256,19 @@ def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interf
         not_there=unknown,
         services=services,
     )
+
+
+_LAST: list[tuple[Tree, Services, Interfaces, Found]] = []
+
+
+def _read(tree: Tree, services: Services, interfaces: Interfaces) -> Found:
+    """The rules of a tree; the last reading is kept, for each wave of questions reads the models again."""
+    for last, named, known, found in _LAST:
+        if last is tree and named.ports == services.ports and known.known == interfaces.known:
+            return found
+    found = RulesReader(services, interfaces).read(tree)
+    _LAST[:] = [(tree, services, interfaces, found)]
+    return found
 
 
 def _unique(faults: list[Fault]) -> Iterator[Fault]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailaudit.models.interfaces import Interface
 from mailaudit.models.pf_addresses import AddressBook
 from mailaudit.models.pf_match import Matcher, concerns
 from mailaudit.models.pf_rules import Anchor, Entry, Options, Rule, Table, Translation
@@ -24,7 +23,7 @@ DEFAULT = "default"  # no rule matched: pass, without a state
 class Lane:
     """A ruleset without the rules that cannot match packets of one direction, interface, family and protocol."""
 
-    entries: tuple[Entry | LaneAnchor, ...]
+    entries: tuple[Rule | LaneAnchor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class LaneAnchor:
 
 def lane(entries: Sequence[Entry], traffic: Traffic) -> Lane:
     """The lane for some traffic."""
-    kept: list[Entry | LaneAnchor] = []
+    kept: list[Rule | LaneAnchor] = []
     key = (traffic.direction, traffic.interface, traffic.family, traffic.protocol)
     for entry in entries:
         if isinstance(entry, Rule):
@@ -48,6 +47,21 @@ def lane(entries: Sequence[Entry], traffic: Traffic) -> Lane:
     return Lane(tuple(kept))
 
 
+def to_port(path: Lane, port: int) -> Lane:
+    """A lane without the rules that are about other target ports; the same lane if ports may be translated on the way."""
+    kept: list[Rule | LaneAnchor] = []
+    for entry in path.entries:
+        if isinstance(entry, LaneAnchor):
+            kept.append(entry)
+            continue
+        if entry.options.rdr is not None and entry.action == "match":
+            return path
+        ranges = entry.target_ports
+        if not ranges or any(low <= port <= high for low, high in ranges):
+            kept.append(entry)
+    return Lane(tuple(kept))
+
+
 class Filter:
     """A ruleset ready to be asked; it remembers its lanes."""
 
@@ -55,15 +69,21 @@ class Filter:
         self.entries = entries
         self.tables = tables
         self.book = book
-        self._lanes: dict[tuple[str, Interface, int, int], Lane] = {}
+        self._lanes: dict[tuple[object, ...], Lane] = {}
 
     def lane(self, traffic: Traffic) -> Lane:
-        """The rules that may concern some traffic."""
+        """The rules that may concern some traffic; for traffic to one port, without those about others."""
         key = (traffic.direction, traffic.interface, traffic.family, traffic.protocol)
         found = self._lanes.get(key)
         if found is None:
             found = self._lanes[key] = lane(self.entries, traffic)
-        return found
+        low, high = traffic.target_ports[0][0], traffic.target_ports[-1][1]
+        if low != high or traffic.axis == "target_ports":
+            return found
+        narrow = self._lanes.get((*key, low))
+        if narrow is None:
+            narrow = self._lanes[*key, low] = to_port(found, low)
+        return narrow
 
     def run(self, traffic: Traffic) -> Outcome:
         """What becomes of some traffic."""
@@ -72,7 +92,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A rule that may have decided: the classes for which it may, those for which it surely did match, and its action."""
+    """A rule that may have decided, and whether it surely matched."""
 
     rule: Rule
     action: str
@@ -90,7 +110,10 @@ class _Translated:
 
 @dataclass
 class Outcome:
-    """What became of the classes: for each action the classes that may end so, and the rules that may have decided it."""
+    """What became of the classes: for each action the classes that may end so.
+
+    `passages` are the rules that may have decided, in order, where there was but one class.
+    """
 
     all: int
     passages: list[Passage] = field(default_factory=list)
@@ -112,14 +135,13 @@ class Outcome:
         """The classes that may end either way."""
         return self.passed & self.blocked
 
-    def deciding(self, bit: int) -> tuple[Rule | None, list[Rule]]:
-        """The rule that decides for a class if all is as it seems (None: no rule does), and the doubtful ones after it."""
+    def deciding(self) -> tuple[Rule | None, list[Rule]]:
+        """The rule that decides if all is as it seems (None: no rule does), and the doubtful ones below it; of one class only."""
         doubtful: list[Rule] = []
         for passage in reversed(self.passages):
-            if passage.maybe & bit:
-                if passage.sure & bit:
-                    return passage.rule, doubtful[::-1]
-                doubtful.append(passage.rule)
+            if passage.sure:
+                return passage.rule, doubtful[::-1]
+            doubtful.append(passage.rule)
         return None, doubtful[::-1]
 
 
@@ -131,6 +153,7 @@ class Evaluation:
         self.matcher = Matcher(traffic, book)
         self.book = book
         everything = self.matcher.all
+        self.logs = everything == 1  # for many classes at once the log would be as large as classes times rules
         self.last = {DEFAULT: everything, "pass": 0, "block": 0}
         self.done = {DEFAULT: 0, "pass": 0, "block": 0}
         self.tags = {"": everything}
@@ -155,7 +178,6 @@ class Evaluation:
             if isinstance(entry, LaneAnchor):
                 self._anchor(entry, tables, within)
                 continue
-            assert isinstance(entry, Rule)
             sure, maybe = self._match(entry, tables)
             sure, maybe = sure & within[0], maybe & within[1] & alive
             if not maybe:
@@ -177,7 +199,8 @@ class Evaluation:
                     self.done[action] |= last[action] & maybe
                     last[action] &= ~sure
             return
-        self.outcome.passages.append(Passage(rule, rule.action, maybe, sure))
+        if self.logs:
+            self.outcome.passages.append(Passage(rule, rule.action, maybe, sure))
         if rule.quick:
             self.done[rule.action] |= maybe
             for action in last:
@@ -197,7 +220,8 @@ class Evaluation:
         if rule.options.tag:
             self._tag(rule.options.tag, sure, maybe)
         if entry.body is None:  # another program fills it: what it holds may do anything to what comes through
-            self.outcome.passages.append(Passage(rule, "anchor", maybe, 0))
+            if self.logs:
+                self.outcome.passages.append(Passage(rule, "anchor", maybe, 0))
             self.done["pass"] |= maybe
             self.done["block"] |= maybe
             return

@@ -59,6 +59,10 @@ def _families_of(peers: tuple[Peer, ...], interfaces: Interfaces) -> set[int]:
 
 def _families(rule: Rule, interfaces: Interfaces) -> None:
     """At least one pair of addresses must be of one family, and of the rule's."""
+    if len(rule.sources) <= 1 and len(rule.targets) <= 1 and not interfaces.known:  # most rules
+        named = {peer.family for peer in (*rule.sources, *rule.targets)} | {rule.family}
+        if len(named - {0}) <= 1:
+            return
     for source in _families_of(rule.sources, interfaces):
         for target in _families_of(rule.targets, interfaces):
             if len({family for family in (rule.family, source, target) if family}) <= 1:

@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from mailaudit.models.interfaces import Interface
-from mailaudit.models.pf_addresses import AddressBook, public
+from mailaudit.models.pf_addresses import public
 from mailaudit.models.pf_eval import Filter, Lane, LaneAnchor, Outcome
 from mailaudit.models.pf_rules import Rule, Table
-from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, Addresses, Axis, Traffic, everyone, partition
-from mailaudit.models.pf_values import Range
+from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, ONE, Addresses, Axis, Traffic, everyone, partition
+from mailaudit.models.pf_values import Range, merged
 
 FEW = 0.01  # the share of the Internet that lists of unwelcome networks may shut out, or lists of welcome ones let in
 MOST_CLASSES = 20_000
 MOST_WITNESSES = 64
+MOST_GROUPS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +71,72 @@ def admits(filter_: Filter, traffic: Traffic, network: Range | None = None) -> A
     """
     end = "sources" if traffic.direction == "in" else "targets"
     internet = Addresses((network,)) if network is not None else Addresses(public(traffic.family), stranger=True)
-    whole = replace(traffic, **{end: internet})  # type: ignore[arg-type]  # the name of a field
+    whole = _with_end(traffic, end, internet)
     outcome = filter_.run(whole)
     if not outcome.in_doubt:
-        rule, _ = outcome.deciding(1)
-        return Admission(1.0, 0.0, passing=rule) if outcome.passed else Admission(0.0, 1.0, blocking=rule)
-    edges = set(_edges(filter_.lane(traffic), filter_.tables, filter_.book, end, traffic))
-    if not edges or len(edges) > MOST_CLASSES:
-        return Admission(0.0, 0.0, doubts=tuple(outcome.deciding(1)[1]))
-    axis = Axis(partition(edges, internet.ranges))
-    return _shares(filter_.run(replace(whole, axis=end, classes=axis)), axis)
+        return _alike(outcome)
+    edges = _edges(filter_, traffic, end)
+    named = merged(list(edges))
+    unnamed = max(_outside(named, internet.ranges), key=_size, default=None)
+    total = sum(_size(span) for span in internet.ranges)
+    if unnamed is not None and sum(map(_size, named)) <= FEW * total:  # no rule tells all the others apart
+        return _alike(filter_.run(_with_end(traffic, end, replace(internet, ranges=(unnamed,)))))
+    classes = partition(edges, internet.ranges)
+    if len(classes) > MOST_CLASSES or len(classes) == 1:
+        return Admission(0.0, 0.0, doubts=tuple(outcome.deciding()[1]))
+    return _shares(filter_, whole, end, Axis(classes))
 
 
-def _shares(outcome: Outcome, axis: Axis) -> Admission:
-    sizes = [high - low + 1 for low, high in axis.ranges]
+def _with_end(traffic: Traffic, end: str, addresses: Addresses) -> Traffic:
+    return replace(traffic, sources=addresses) if end == "sources" else replace(traffic, targets=addresses)
+
+
+def _size(span: Range) -> int:
+    return span[1] - span[0] + 1
+
+
+def _outside(named: Iterable[Range], over: Iterable[Range]) -> Iterator[Range]:
+    """What of some ranges in order lies in none of others in order."""
+    holes = [(-1, -1), *named]
+    for low, high in over:
+        at = low
+        for first, last in holes[bisect_right(holes, (low, -1)) - 1 :]:
+            if first > high:
+                break
+            if last < at:
+                continue
+            if at < first:
+                yield at, first - 1
+            at = last + 1
+        if at <= high:
+            yield at, high
+
+
+def _alike(outcome: Outcome) -> Admission:
+    rule, doubts = outcome.deciding()
+    if outcome.in_doubt:
+        return Admission(0.0, 0.0, doubts=tuple(doubts))
+    return Admission(1.0, 0.0, passing=rule) if outcome.passed else Admission(0.0, 1.0, blocking=rule)
+
+
+def _shares(filter_: Filter, traffic: Traffic, end: str, axis: Axis) -> Admission:
+    outcome = filter_.run(replace(traffic, axis=end, classes=axis))
+    sizes = [_size(span) for span in axis.ranges]
     total = sum(sizes)
-    passed = outcome.surely_passed
-    blocked = outcome.surely_blocked
-    doubtful = outcome.in_doubt
-    doubts = outcome.deciding(_largest(doubtful, sizes))[1] if doubtful else []
+
+    def largest(mask: int) -> tuple[Rule | None, list[Rule]]:
+        if not mask:
+            return None, []
+        span = axis.ranges[max(_bits(mask), key=lambda number: sizes[number])]
+        kept = traffic.sources if end == "sources" else traffic.targets
+        return filter_.run(_with_end(traffic, end, replace(kept, ranges=(span,)))).deciding()
+
     return Admission(
-        _share(passed, sizes, total),
-        _share(blocked, sizes, total),
-        outcome.deciding(_largest(passed, sizes))[0] if passed else None,
-        outcome.deciding(_largest(blocked, sizes))[0] if blocked else None,
-        tuple(doubts),
+        sum(sizes[number] for number in _bits(outcome.surely_passed)) / total,
+        sum(sizes[number] for number in _bits(outcome.surely_blocked)) / total,
+        largest(outcome.surely_passed)[0],
+        largest(outcome.surely_blocked)[0],
+        tuple(largest(outcome.in_doubt)[1]),
     )
 
 
@@ -102,78 +146,82 @@ def _bits(mask: int) -> Iterator[int]:
         mask &= mask - 1
 
 
-def _share(mask: int, sizes: Sequence[int], total: int) -> float:
-    return sum(sizes[number] for number in _bits(mask)) / total
-
-
-def _largest(mask: int, sizes: Sequence[int]) -> int:
-    return 1 << max(_bits(mask), key=lambda number: sizes[number])
-
-
-def _edges(path: Lane, tables: dict[str, Table] | object, book: AddressBook, end: str, traffic: Traffic) -> Iterator[Range]:
-    """The networks that rules of a lane name at one end, those in tables too."""
-    for rule, known in _with_tables(path, tables):
-        for peer in getattr(rule, end):
+def _edges(filter_: Filter, traffic: Traffic, end: str) -> set[Range]:
+    """The networks that the rules for some traffic name at one end, those in tables too."""
+    found: set[Range] = set()
+    book = filter_.book
+    for rule, known in _with_tables(filter_.lane(traffic), filter_.tables):
+        for peer in rule.sources if end == "sources" else rule.targets:
             if peer.kind == "net" and peer.family == traffic.family:
-                yield peer.low, peer.high
+                found.add((peer.low, peer.high))
             elif peer.kind == "table":
-                yield from book.pieces(known.get(peer.name), traffic.family)
+                found.update(book.pieces(known.get(peer.name), traffic.family))
             elif peer.kind == "interface":
-                yield from book.addresses(peer, traffic.family) or ()
+                found.update(book.addresses(peer, traffic.family) or ())
+    return found
 
 
-def _with_tables(path: Lane, tables: object) -> Iterator[tuple[Rule, dict[str, Table]]]:
-    known = dict(tables)  # type: ignore[call-overload]  # a mapping by name
+def _with_tables(path: Lane, tables: Mapping[str, Table]) -> Iterator[tuple[Rule, Mapping[str, Table]]]:
     for entry in path.entries:
         if isinstance(entry, LaneAnchor):
-            yield entry.anchor.rule, known
+            yield entry.anchor.rule, tables
             if entry.body is not None:
-                yield from _with_tables(entry.body, {**known, **entry.anchor.tables})
+                yield from _with_tables(entry.body, {**tables, **entry.anchor.tables})
         else:
-            yield entry, known  # type: ignore[misc]  # a lane holds rules and anchors
+            yield entry, tables
 
 
 def open_ports(filter_: Filter, traffic: Traffic) -> list[OpenPorts]:
     """The target ports of TCP or UDP that packets from anywhere may reach; `traffic` says over which interface, and to whom."""
-    lane = filter_.lane(traffic)
-    rules = [rule for rule, _ in _with_tables(lane, filter_.tables)]
+    rules = [rule for rule, _ in _with_tables(filter_.lane(replace(traffic, axis="target_ports")), filter_.tables)]
     axis = Axis(partition({span for rule in rules for span in rule.target_ports}, ALL_PORTS))
-    usual = replace(traffic, sources=_somebody(filter_, traffic), axis="target_ports", classes=axis)
-    outcome = filter_.run(usual)
-    found = list(_grouped(outcome, outcome.surely_passed, axis, sure=True))
+    somebody = _somebody(filter_, traffic)
+    usual = replace(traffic, sources=somebody, axis="target_ports", classes=axis)
+    reached = filter_.run(usual).surely_passed
+    found = list(_grouped(filter_, usual, reached, sure=True))
     anything = replace(usual, sources=everyone(traffic.family), source_ports=ALL_PORTS)
-    possible = filter_.run(anything)
-    left = possible.passed & ~outcome.surely_passed
-    for rule in _witnesses(possible, left):
-        if not left:
-            break
-        for sources in _sources_of(rule, filter_, traffic):
-            ports = rule.source_ports or CLIENT_PORTS
-            seen = filter_.run(replace(usual, sources=sources, source_ports=ports[:1]))
-            found += _grouped(seen, seen.surely_passed & left, axis, sure=True)
-            left &= ~seen.surely_passed
-    found += _grouped(possible, left, axis, sure=False)
+    left = filter_.run(anything).passed & ~reached
+    for rule in _witnesses(rules, axis, left):
+        for sources in _sources_of(rule, filter_, traffic, somebody):
+            if not left & _port_mask(rule, axis):
+                break
+            seen = replace(usual, sources=sources, source_ports=(rule.source_ports or CLIENT_PORTS)[:1])
+            reached = filter_.run(seen).surely_passed & left
+            found += _grouped(filter_, seen, reached, sure=True)
+            left &= ~reached
+    found += _grouped(filter_, anything, left, sure=False)
     return found
 
 
 def _somebody(filter_: Filter, traffic: Traffic) -> Addresses:
-    """The largest part of the Internet that no rule names."""
-    edges = set(_edges(filter_.lane(traffic), filter_.tables, filter_.book, "sources", traffic))
-    classes = partition(edges, public(traffic.family))
-    return Addresses((max(classes, key=lambda span: span[1] - span[0]),), stranger=True)
+    """A part of the Internet that no rule names, the largest."""
+    named = merged(list(_edges(filter_, replace(traffic, axis="target_ports"), "sources")))
+    unnamed = max(_outside(named, public(traffic.family)), key=_size, default=public(traffic.family)[0])
+    return Addresses((unnamed,), stranger=True)
 
 
-def _witnesses(outcome: Outcome, wanted: int) -> Iterable[Rule]:
+def _port_mask(rule: Rule, axis: Axis) -> int:
+    if not rule.target_ports:
+        return axis.all
+    mask = 0
+    for low, high in rule.target_ports:
+        mask |= axis.masks(low, high)[1]
+    return mask
+
+
+def _witnesses(rules: Sequence[Rule], axis: Axis, wanted: int) -> list[Rule]:
     """The last rules that may let in what is asked about, a few of them."""
-    passing = (each.rule for each in reversed(outcome.passages) if each.action == "pass" and each.maybe & wanted)
-    return [rule for rule, _ in zip(passing, range(MOST_WITNESSES), strict=False)]
+    if not wanted:
+        return []
+    passing = (rule for rule in reversed(rules) if rule.action == "pass" and _port_mask(rule, axis) & wanted)
+    return list(islice(passing, MOST_WITNESSES))
 
 
-def _sources_of(rule: Rule, filter_: Filter, traffic: Traffic) -> Iterator[Addresses]:
+def _sources_of(rule: Rule, filter_: Filter, traffic: Traffic, somebody: Addresses) -> Iterator[Addresses]:
     """Sources that a rule lets in, one of each kind."""
     for peer in rule.sources[:8]:
         if peer.negated or peer.kind == "any":
-            yield _somebody(filter_, traffic)
+            yield somebody
         elif peer.kind == "net" and peer.family == traffic.family:
             yield Addresses(((peer.low, peer.low),))
         elif peer.kind == "interface":
@@ -181,18 +229,22 @@ def _sources_of(rule: Rule, filter_: Filter, traffic: Traffic) -> Iterator[Addre
         elif peer.kind == "table":
             yield from (Addresses((span,)) for span in filter_.book.pieces(filter_.tables.get(peer.name), traffic.family)[:4])
     if not rule.sources:
-        yield _somebody(filter_, traffic)
+        yield somebody
 
 
-def _grouped(outcome: Outcome, classes: int, axis: Axis, *, sure: bool) -> Iterator[OpenPorts]:
-    """The classes by the rule that lets them in."""
-    groups: dict[int, tuple[Rule | None, int]] = {}
-    for number in _bits(classes):
-        bit = 1 << number
-        rule, doubts = outcome.deciding(bit)
+def _grouped(filter_: Filter, traffic: Traffic, classes: int, *, sure: bool) -> Iterator[OpenPorts]:
+    """The classes of ports by the rule that lets them in, for the first few rules; the rest go with the last one."""
+    axis = traffic.classes
+    for _ in range(MOST_GROUPS):
+        if not classes:
+            return
+        span = axis.ranges[next(_bits(classes))]
+        rule, doubts = filter_.run(replace(traffic, axis="", classes=ONE, target_ports=(span,))).deciding()
         if not sure and doubts:
             rule = next((each for each in doubts if each.action != "block"), rule)
-        before = groups.get(id(rule), (rule, 0))[1]
-        groups[id(rule)] = (rule, before | bit)
-    for rule, mask in groups.values():
-        yield OpenPorts(tuple(axis.chosen(mask)), rule, sure)
+        mine = classes & (_port_mask(rule, axis) if rule is not None else axis.all)
+        mine = mine or classes & -classes
+        yield OpenPorts(tuple(axis.chosen(mine)), rule, sure)
+        classes &= ~mine
+    if classes:
+        yield OpenPorts(tuple(axis.chosen(classes)), None, sure)

@@ -92,6 +92,9 @@ def partition(edges: Iterable[Range], over: Sequence[Range]) -> list[Range]:
     return pieces
 
 
+ONE = Axis([(0, 0)])  # a single class, where no field runs over more
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """Packets of one kind.
@@ -116,4 +119,4 @@ class Traffic:
     ip_options: bool = False
     prio: int | None = None
     axis: str = ""
-    classes: Axis = field(default=Axis([(0, 0)]), compare=False, hash=False)
+    classes: Axis = field(default=ONE, compare=False, hash=False)
