@@ -16,14 +16,12 @@ from mailaudit.collect.world import TargetError, World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.facts import Facts, read
-from mailaudit.models.sources import Sources
-from mailaudit.parsers.tree import Tree
+from mailaudit.models.sources import Shelf, Sources
 from mailaudit.questions import Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey
-from mailaudit.text import Text
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
@@ -60,7 +58,7 @@ class Auditor:
     settings: Settings
     options: Options
     selected: tuple[str, ...]
-    shelf: dict[tuple[str, Text], Tree] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
     crashes: list[Exception] = field(default_factory=list)
 
     def facts(self, snapshot: Snapshot) -> Facts:

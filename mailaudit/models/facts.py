@@ -60,27 +60,27 @@ class Facts:
 
 def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> Facts:
     """Read all models. What they ask for in vain is in `wanted`; ask it, and read again."""
-    services = read_services(sources)
-    accounts = read_accounts(sources)
-    acme = read_acme(sources)
-    httpd = read_httpd(sources)
-    smtpd = read_smtpd(sources, services)
-    dovecot = read_dovecot(sources)
-    credentials = read_credentials(sources, smtpd)
+    services = sources.make(read_services)
+    accounts = sources.make(read_accounts)
+    acme = sources.make(read_acme)
+    httpd = sources.make(read_httpd)
+    smtpd = sources.make(read_smtpd, services)
+    dovecot = sources.make(read_dovecot)
+    credentials = sources.make(read_credentials, smtpd)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
         Services: Known(services),
-        Ruleset: read_pf(sources, services),
-        SshdConfig: Known(read_sshd(sources)),
+        Ruleset: sources.make(read_pf, services),
+        SshdConfig: Known(sources.make(read_sshd)),
         AcmeConfig: acme,
         HttpdConfig: httpd,
         SmtpdConfig: smtpd,
         DovecotConfig: dovecot,
         Credentials: credentials,
-        Virtuals: read_virtuals(sources, smtpd),
-        Aliases: read_aliases(sources, smtpd),
+        Virtuals: sources.make(read_virtuals, smtpd),
+        Aliases: sources.make(read_aliases, smtpd),
         Accounts: accounts,
-        Listening: Known(read_listening(smtpd, dovecot, httpd, read_sockets(sources, services))),
+        Listening: Known(read_listening(smtpd, dovecot, httpd, sources.make(read_sockets, services))),
         Site: Known(site),
         Reference: Known(read_reference(templates, site)),
     }

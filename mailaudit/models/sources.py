@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from operator import is_
+from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.tree import Problem, Tree
@@ -23,6 +24,8 @@ from mailaudit.questions import (
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text
 
+P = ParamSpec("P")
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -94,21 +97,58 @@ def all_trees(tree: Tree) -> tuple[Tree, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A model, the arguments and answers it was made from, and what its reading found out on the way."""
+
+    model: object
+    arguments: tuple[object, ...]
+    answers: Mapping[Question, Answer | None]
+    wanted: frozenset[Question]
+    read: Mapping[str, tuple[str, Tree | Answer]]
+
+    def still_holds(self, snapshot: Snapshot, arguments: tuple[object, ...]) -> bool:
+        """True if the snapshot answers all that was asked as before."""
+        return all(map(is_, self.arguments, arguments)) and all(
+            snapshot.answer(question) is answer for question, answer in self.answers.items()
+        )
+
+
+@dataclass
+class Shelf:
+    """What has been read so far: over all waves and rounds a file is parsed once, and a model made anew only for new answers."""
+
+    trees: dict[tuple[str, Text], Tree] = field(default_factory=dict)
+    models: dict[str, Remembered] = field(default_factory=dict)
+
+
 @dataclass
 class Sources:
-    """A snapshot as models read it. Whatever a model asks for and the snapshot has no answer to is noted in `wanted`.
-
-    `shelf` remembers trees by language, path and bytes, so that a file is parsed once over all waves and rounds.
-    """
+    """A snapshot as models read it. Whatever a model asks for and the snapshot has no answer to is noted in `wanted`."""
 
     snapshot: Snapshot
-    shelf: MutableMapping[tuple[str, Text], Tree] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
     wanted: set[Question] = field(default_factory=set)
     read: dict[str, tuple[str, Tree | Answer]] = field(default_factory=dict)
+    asked: dict[Question, Answer | None] = field(default_factory=dict)
+
+    def make(self, reader: Callable[Concatenate[Sources, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The model that a reader makes of the sources, or the one it made before if all answers to it are the same."""
+        arguments = (*args, *kwargs.values())
+        known = self.shelf.models.get(reader.__name__)
+        if known is None or not known.still_holds(self.snapshot, arguments):
+            inner = Sources(self.snapshot, self.shelf)
+            model: object = reader(inner, *args, **kwargs)
+            known = Remembered(model, arguments, inner.asked, frozenset(inner.wanted), inner.read)
+            self.shelf.models[reader.__name__] = known
+        self.asked.update(known.answers)
+        self.wanted.update(known.wanted)
+        self.read.update(known.read)
+        return cast("T", known.model)
 
     def ask(self, question: Question) -> Answer:
         """The answer to any question; `not-recorded` where it is still to be asked."""
-        answer = self.snapshot.answer(question)
+        answer = self.asked[question] = self.snapshot.answer(question)
         if answer is None:
             self.wanted.add(question)
             return Failed(Reason.NOT_RECORDED, f"{question} was not recorded")
@@ -129,13 +169,13 @@ class Sources:
             self.read[path] = (language, text)
             return text
         before = len(self.wanted)
-        known = self.shelf.get((language, text))
+        known = self.shelf.trees.get((language, text))
         if known is not None and not known.included:
             tree = known
         else:
             tree = LANGUAGES[language].parse(text, self.include)
             if len(self.wanted) == before:
-                self.shelf[language, text] = tree
+                self.shelf.trees[language, text] = tree
         for each in all_trees(tree):
             self.read[each.text.path] = (language, each)
         return tree

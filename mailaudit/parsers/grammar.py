@@ -16,7 +16,13 @@ import pyparsing as pp
 from mailaudit.parsers.tree import Template, Token
 
 _KIND = re.compile("«([^»]+)»")
-_FIRST = 0xE000  # Unicode's private use area: no blank for pyparsing to skip
+# Characters that stand for themselves in a regular expression and are no blank for pyparsing to skip. The first 256 code points
+# come first: a character class of those is compiled a hundred times faster than one of higher ones.
+_ALPHABET = [
+    *(chr(n) for n in range(0x30, 0x7B) if chr(n).isalnum()),
+    *(chr(n) for n in range(0xA1, 0x100)),
+    *(chr(n) for n in range(0xE000, 0xF000)),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,14 @@ class Kinds:
 
     def __init__(self) -> None:
         self._chars: dict[str, str] = {}
-        self._unknown = chr(_FIRST)
+        self._unknown = _ALPHABET[0]
 
     def char(self, kind: str) -> str:
         """The character of a kind, new if need be."""
         if kind == "word":
             kind = "string"
         if kind not in self._chars:
-            self._chars[kind] = chr(_FIRST + 1 + len(self._chars))
+            self._chars[kind] = _ALPHABET[1 + len(self._chars)]
         return self._chars[kind]
 
     def shape(self, tokens: Iterable[Token]) -> str:
