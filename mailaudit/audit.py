@@ -63,7 +63,7 @@ class Auditor:
 
     def facts(self, snapshot: Snapshot) -> Facts:
         """The models of a snapshot."""
-        return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference())
+        return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference)
 
     def learn(self, snapshot: Snapshot | None = None) -> tuple[Snapshot, Facts]:
         """Ask the world wave after wave until no new question is raised, from nothing or from what is known."""

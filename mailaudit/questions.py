@@ -50,7 +50,7 @@ class Command(StrEnum):
     SYSPATCH = "syspatch-c"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ReadFile:
     """The bytes of a file; answered by `bytes`."""
 
@@ -60,7 +60,7 @@ class ReadFile:
         return self.path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class StatFile:
     """Type, mode and owner of a path, links not followed; answered by `Stat`."""
 
@@ -70,7 +70,7 @@ class StatFile:
         return f"stat {self.path}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ListFiles:
     """The paths that match a glob; answered by a sorted `tuple[str, ...]`."""
 
@@ -80,7 +80,7 @@ class ListFiles:
         return f"ls {self.pattern}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """The output of one command of the closed list; answered by `CommandOutput`."""
 
@@ -90,7 +90,7 @@ class RunCommand:
         return str(self.command)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PublicKey:
     """The public half of a private key, computed where the key is; answered by `KeyFacts`."""
 
@@ -100,7 +100,7 @@ class PublicKey:
         return f"public half of {self.path}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """One DNS question: owner with its final dot, and type; answered by `RRset`."""
 
@@ -111,7 +111,7 @@ class LookUp:
         return f"{self.owner} {self.type}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ZoneSecurity:
     """The DNSSEC state of a zone; answered by `"secure"`, `"insecure"` or `"bogus"`."""
 
@@ -121,7 +121,7 @@ class ZoneSecurity:
         return f"{self.zone} DNSSEC"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Handshake:
     """What a listener shows from outside; answered by `Endpoint`."""
 

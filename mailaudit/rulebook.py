@@ -6,8 +6,6 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +84,7 @@ class Rulebook:
     """All pages by id, and the templates of the corrected reference by the host's own path."""
 
     pages: dict[str, Page]
-    root: Traversable = field(repr=False)
+    root: Path = field(repr=False)
 
     @cached_property
     def by_name(self) -> dict[str, Page]:
@@ -99,42 +97,29 @@ class Rulebook:
             return [self.by_name[selector].id]
         return [identity for identity in self.pages if identity.startswith(selector.upper())]
 
+    @cached_property
     def reference(self) -> dict[str, str]:
         """The templates of the corrected reference: text by the path on a host."""
-        templates: dict[str, str] = {}
-
-        def walk(folder: Traversable, path: str) -> None:
-            for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-                if entry.is_dir():
-                    walk(entry, f"{path}/{entry.name}")
-                else:
-                    templates[f"{path}/{entry.name}"] = entry.read_text("utf-8")
-
-        walk(self.root / "reference", "")
-        return templates
+        below = self.root / "reference"
+        paths = sorted(path for path in below.rglob("*") if path.is_file())
+        return {f"/{path.relative_to(below).as_posix()}": path.read_text("utf-8") for path in paths}
 
 
 def load() -> Rulebook:
     """The rulebook: that of the checkout, or the one that an installed mailaudit carries."""
     root = _root()
     pages: dict[str, Page] = {}
-    for folder in sorted(root.iterdir(), key=lambda each: each.name):
-        if not folder.is_dir() or folder.name == "reference":
-            continue
-        for entry in folder.iterdir():
-            if entry.name.endswith(".md"):
-                page = read_page(entry.name, entry.read_text("utf-8"))
-                if page.id in pages:
-                    raise PageError(f"{entry.name}: a second page for {page.id}")
-                pages[page.id] = page
+    for path in sorted(root.glob("*/*.md")):
+        page = read_page(path.name, path.read_text("utf-8"))
+        if page.id in pages:
+            raise PageError(f"{path.name}: a second page for {page.id}")
+        pages[page.id] = page
     return Rulebook(dict(sorted(pages.items())), root)
 
 
-def _root() -> Traversable:
-    packaged = files("mailaudit") / "rules"
-    if packaged.is_dir():
-        return packaged
-    return Path(__file__).resolve().parent.parent / "rules"
+def _root() -> Path:
+    packaged = Path(__file__).resolve().parent / "rules"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "rules"
 
 
 def read_page(filename: str, source: str) -> Page:

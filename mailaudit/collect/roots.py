@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from errno import ENAMETOOLONG
 from pathlib import Path
 
-from mailaudit.collect.archive import read_archive
 from mailaudit.collect.directory import Directory, RefusedError, glob, look
 from mailaudit.collect.folder import FolderDirectory, FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
@@ -127,6 +126,8 @@ def _of_folder(path: Path, target: str, online: bool) -> Roots:
 
 
 def _of_archive(path: Path, target: str) -> Roots:
+    from mailaudit.collect.archive import read_archive  # noqa: PLC0415  most targets are folders, which need no tarfile
+
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)

@@ -11,7 +11,7 @@ USERS = "/etc/passwd"
 GROUPS = "/etc/group"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class User:
     """One account."""
 
@@ -22,7 +22,7 @@ class User:
     shell: Token
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """One group; members named here, not those whose primary group it is."""
 
@@ -31,7 +31,7 @@ class Group:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Accounts(Model):
     """All users and groups; of two lines with one name the first counts, as getpwnam(3) has it."""
 

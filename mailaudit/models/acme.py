@@ -17,7 +17,7 @@ CHALLENGE_DIRECTORY = "/var/www/acme"
 _NAME = re.compile(r"[A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Authority:
     """A certificate authority; an option that is not set is None."""
 
@@ -28,7 +28,7 @@ class Authority:
     contact: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Domain:
     """One certificate: its handle, its names, the files it is written to; an option that is not set is None.
 
@@ -58,7 +58,7 @@ class Domain:
         return tuple(dict.fromkeys(token.value.lower() for token in (self.name, *self.alternative_names)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AcmeConfig(WithIncludes):
     """All authorities and domains in the order of the file."""
 

@@ -60,7 +60,7 @@ class Password:
         return f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One mail user. `owner` is the name of the account that `uid` means, None where that is not known."""
 
@@ -79,7 +79,7 @@ class Entry:
         return self.name.value.lower()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Credentials(Model):
     """The file at `path`; `stat` is that of the file itself, where `path` is a symbolic link that of what it leads to.
 

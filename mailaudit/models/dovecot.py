@@ -37,7 +37,7 @@ _SECRET = re.compile(r"(?:^|_)(?:password|passphrase|api_key|secret)$")
 _IN_ARGUMENTS = re.compile(r"(?:^| )(?:password|pass)=(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StartFile:
     """A file that a setting names and Dovecot reads at start, also if another statement overrides that one.
 
@@ -55,7 +55,7 @@ class StartFile:
         return Problem(f"{self.path} is not there, and Dovecot reads it at start", self.setting.span)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DovecotConfig(WithIncludes):
     """The effective settings.
 

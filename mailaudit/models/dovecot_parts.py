@@ -17,7 +17,7 @@ _OPTION = re.compile(r"(scheme|username_format)=(\S+)\s*")
 _LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|\[?::1\]?|localhost")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Database:
     """One passdb or userdb.
 
@@ -110,7 +110,7 @@ def part(setting: Setting, start: int, end: int) -> Token:
     return Token("word", value, token.text, token.start + at + start, token.start + at + end)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listener:
     """A port that a service listens on.
 
@@ -180,7 +180,7 @@ def _listener(service: str, default: tuple[str, int, bool], section: Section | N
         yield Listener(service, name, port, ssl, addresses, section, settings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MailPlace:
     """Where a user's mail lies: the format (`maildir`, ...), the template of its path, and the settings that say so."""
 

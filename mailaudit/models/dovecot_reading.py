@@ -20,7 +20,7 @@ MOST = 1000  # inclusions in all
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Visit:
     """A statement as the daemon comes to it.
 
@@ -37,7 +37,7 @@ class Visit:
         return self.statement.node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Setting:
     """A setting's value as the daemon takes it, and the statement that decided it.
 

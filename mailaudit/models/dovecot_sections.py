@@ -11,7 +11,7 @@ from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS, NEW, OLD, PREFI
 from mailaudit.parsers.tree import Problem, Statement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Section:
     """A section with all that is said in it, in however many places.
 

@@ -27,7 +27,7 @@ from mailaudit.questions import Absent, Answer, Failed, Question, Reason
 from mailaudit.text import Span, Text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """The models by their type, how far each file was read, and the questions that are still open."""
 

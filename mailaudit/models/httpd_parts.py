@@ -14,7 +14,7 @@ ROOT = "/htdocs"
 BOTH = ("inet", "inet6")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listener:
     """An address and a port that a server listens on; `port` is None where the port's name is not known."""
 
@@ -47,7 +47,7 @@ class Listener:
             return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """How a server or a location answers: from a directory, a FastCGI program, or with a refusal. Unset is None."""
 
@@ -60,7 +60,7 @@ class Answer:
     auto_index: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Location:
     """A location: a glob over the path, a Lua pattern if `is_pattern`; `found` restricts it to paths that (do not) exist."""
 
@@ -78,7 +78,7 @@ class Location:
         return None if hit and self.found is not None else hit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Server:
     """One server block."""
 
@@ -113,7 +113,7 @@ class Server:
         return None, True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HttpdConfig(WithIncludes):
     """All servers in the order of the file. A request that no name fits goes to the first on its port."""
 

@@ -11,7 +11,7 @@ from mailaudit.parsers.tree import Problem, Tree
 from mailaudit.questions import Absent, Failed, Reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WithIncludes(Model):
     """A model of a language with includes; `unknown` are the includes whose files could not be looked at."""
 

@@ -12,7 +12,7 @@ from mailaudit.models.sources import Model
 _NAME = re.compile(r"\{\{([a-z_0-9]+)\}\}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference(Model):
     """The templates by path, and the names that fill them."""
 

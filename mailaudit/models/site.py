@@ -32,7 +32,7 @@ class Declared:
     ca_file: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Site(Model):
     """The site as judged: lower-case names without a final dot, addresses as text, DKIM selectors by domain."""
 

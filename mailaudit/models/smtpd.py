@@ -21,7 +21,7 @@ _READERS = {**smtpd_read.READERS, **smtpd_rules.READERS}
 Looked = Stat | Absent | Failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SmtpdConfig(Model):
     """smtpd.conf(5) read.
 

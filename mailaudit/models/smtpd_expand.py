@@ -11,7 +11,7 @@ _TOKEN = re.compile(r"%\{([^{}:\[\]]+)(?:\[(-?\d*)(?::(-?\d*))?\])?(?::([^{}]*))
 _ESCAPED = re.compile(r"[!#$%&'*?`{|}~]")  # what a stranger may put into an address and must not reach a path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recipient:
     """A recipient after expansion: the address mail is for, and the system user that it is delivered as."""
 

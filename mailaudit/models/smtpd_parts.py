@@ -26,7 +26,7 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Refusal:
     """Something that smtpd refuses, and why.
 
@@ -39,7 +39,7 @@ class Refusal:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pki:
     """A certificate and its key, as all pki statements of one name give them."""
 
@@ -49,7 +49,7 @@ class Pki:
     key: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A table: declared by name, or written in place.
 
@@ -71,7 +71,7 @@ class Table:
         return self.backend != "undefined"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Filter:
     """A filter: proc-exec or proc with a program, a phase that smtpd decides itself, or a chain of others."""
 
@@ -82,7 +82,7 @@ class Filter:
     chain: tuple[Token, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """An action (parse.y: dispatcher).
 
@@ -110,7 +110,7 @@ class Action:
         return self.statement.span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listener:
     """One `listen on`.
 
@@ -159,7 +159,7 @@ class Listener:
         return self.statement.span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Criterion:
     """One thing that a rule asks for.
 
@@ -174,7 +174,7 @@ class Criterion:
     regex: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One match rule, with what is implied made plain.
 
@@ -199,7 +199,7 @@ class Rule:
         return self.statement.span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Options:
     """Global options: the queue's compression and encryption, the largest message in bytes, the delimiter of sub-addresses."""
 

@@ -62,7 +62,7 @@ class NotHere:
 Slot = Known[T_co] | Missing | Lacking | NotHere
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """What every model that is read from files has.
 
@@ -97,7 +97,7 @@ def all_trees(tree: Tree) -> tuple[Tree, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Remembered:
     """A model, the arguments and answers it was made from, and what its reading found out on the way."""
 

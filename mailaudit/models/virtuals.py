@@ -20,7 +20,7 @@ DEEPEST = 10
 CATCH_ALL = "@"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """Where an entry leads: `user` (an account), `address`, `command`, `file`, `include` or `error`."""
 
@@ -33,7 +33,7 @@ class Target:
         return self.token.value.lower() if self.kind == "address" else self.token.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One line of a map."""
 
@@ -47,7 +47,7 @@ class Entry:
         return self.key.value.lower()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
     """An end of an expansion: the target, the entry it stands in, and the address that is delivered to."""
 
@@ -56,7 +56,7 @@ class Leaf:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Loop:
     """A chain that leads back to itself: its entries, the first few of them, and the target that closes it."""
 
@@ -65,7 +65,7 @@ class Loop:
     target: Target
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Map(Model):
     """A map of names to targets, out of one file or several; of equal keys in one file the last counts.
 
@@ -174,7 +174,7 @@ class _Map(Model):
         return name, entry, iter(entry.targets)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Virtuals(_Map):
     """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up."""
 
@@ -198,7 +198,7 @@ class Virtuals(_Map):
         return super().follow(name, target)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Aliases(_Map):
     """The aliases of the host's own users; an address ends a chain here and begins another in smtpd's rules."""
 
