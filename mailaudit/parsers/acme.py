@@ -16,7 +16,7 @@ _KEYWORDS = (
 )
 _LEXICON = Lexicon(
     keywords=frozenset(_KEYWORDS.split()),
-    stop=r"(){}!=#,\x00-\x1f\x7f-\U0010ffff",
+    stop="(){}!=#,",
     operators=(),
 )
 

@@ -22,7 +22,7 @@ _KEYWORDS = (
 _LEXICON = Lexicon(
     keywords=frozenset(_KEYWORDS.split()),
     first=r"A-Za-z0-9:_*",
-    stop=r"(){}<>!=#,;/\x00-\x1f\x7f-\U0010ffff",
+    stop="(){}<>!=#,;/",
     operators=(),
 )
 _KINDS = Kinds()

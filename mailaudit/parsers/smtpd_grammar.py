@@ -21,7 +21,7 @@ STATEMENTS = (
 )  # fmt: skip
 
 # Bare words hold printable ASCII only; `{` to `,` end them (parse.y, allowed_in_string).
-LEXICON = Lexicon(KEYWORDS, stop=r"\x00-\x20\x7f-\U0010ffff(){}<>!=#,", operators=("=>",))
+LEXICON = Lexicon(KEYWORDS, stop="(){}<>!=#,", operators=("=>",))
 
 _kinds = Kinds()
 _word = _kinds.token

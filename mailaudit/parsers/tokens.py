@@ -25,21 +25,22 @@ MAX_DEPTH = 64  # braces and parentheses one in another; a real file has three
 class Lexicon:
     """The words of one language.
 
-    `keywords` are bare words with a kind of their own. `first` and `stop` are the insides of regular expression character
-    classes: what a bare word may begin with, and what ends it besides white space. `operators` are the two-character tokens,
-    `number_end` what must follow digits for them to be a number.
+    `keywords` are bare words with a kind of their own. A bare word begins with one of `first` (the inside of a regular
+    expression's character class) and goes on over printable ASCII but `stop`; bytes beyond ASCII belong in quotes and comments.
+    `operators` are the two-character tokens, `number_end` what must follow digits for them to be a number.
     """
 
     keywords: frozenset[str]
     first: str = r"A-Za-z0-9:_"
-    stop: str = r"(){}<>!=/#,"
+    stop: str = "(){}<>!=/#,"
     operators: tuple[str, ...] = ("!=", "<=", ">=", "<>", "><")
     number_end: str = r"[\s),/}=]|\Z"
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """One match a token with the blanks before it; the name of the group that matched is the kind."""
-        stop = r"\s" + self.stop
+        stop = self.stop + "\\"
+        inside = "".join(re.escape(char) for char in map(chr, range(0x21, 0x7F)) if char not in stop)
         operators = "|".join(re.escape(operator) for operator in self.operators) or r"(?!)"
         number = rf"-?[0-9]+(?={self.number_end})"
         return re.compile(
@@ -49,7 +50,7 @@ class Lexicon:
             rf'|(?P<string>"(?:[^"\\]|\\"?+)*+"|\'(?:[^\'\\]|\\\'?+)*+\')'  # only a quote is escaped from closing
             rf"|(?P<number>{number})"
             rf"|(?P<macro>\$[A-Za-z0-9_]+)"
-            rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[^{stop}\\]|\\\\)*)"
+            rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[{inside}]|\\\\)*)"
             rf"|(?P<operator>{operators})"
             rf"|(?P<bad>[\s\S])"
             rf"|(?P<end>\Z))"
