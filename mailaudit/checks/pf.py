@@ -63,7 +63,7 @@ def loopback_is_not_filtered(pf: Ruleset) -> Iterator[Outcome]:
     unsure: Doubt | None = None
     for traffic in _on_loopback():
         outcome = pf.filter.run(traffic)
-        found, doubts = outcome.deciding(1)
+        found, doubts = outcome.deciding()
         if outcome.surely_blocked:
             what = f"{NAMES[traffic.protocol]} over IPv{traffic.family}"
             message = f"The host's programs cannot talk to one another by {what}: nothing skips lo0, and a rule blocks it."

@@ -15,8 +15,9 @@ from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Lexicon, Macro, Undefine
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
-LEXICON = Lexicon(KEYWORDS, stop=r"(){}<>!=/#,\x00-\x20\x7f-\U0010ffff")  # bytes beyond ASCII belong in quotes and comments
+LEXICON = Lexicon(KEYWORDS)
 LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
+LONGEST = 1 << 19  # what macros put in one statement may hold: each one may double the one before it
 DEEPEST_INCLUDE = 32
 MOST_INCLUDES = 1000
 _BEGINNINGS = frozenset("pass block match set anchor table queue antispoof include load".split())
@@ -150,6 +151,9 @@ class _File:
         macros = self.reading.macros
         if too_deep(tokens) is not None:
             return _too_deep(tokens)
+        if sum(len(macros[token.value].value) for token in tokens if token.kind == "macro" and token.value in macros) > LONGEST:
+            problem = Problem(f"macros hold more than {LONGEST} characters here", tokens[0].span, refused=False)
+            return _unread(tokens, problem)
         if self._is_definition(tokens):  # the name is no place for a macro, the value may hold some
             value = expand(tokens[2:], macros, LEXICON)
             seen = value if isinstance(value, Undefined) else (*tokens[:2], *value)

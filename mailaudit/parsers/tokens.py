@@ -160,10 +160,10 @@ class Macro:
 
     def written(self, start: int, end: int) -> Span:
         """The written characters of a range of the value; a whole part where escapes make them differ in length."""
-        piece = self.pieces[bisect_right([piece.at for piece in self.pieces], start) - 1]
+        number = bisect_right(self.pieces, start, key=lambda piece: piece.at)
+        piece = self.pieces[number - 1]
         length = piece.span.end - piece.span.start
-        following = [p.at for p in self.pieces if p.at > piece.at]
-        size = (following[0] - 1 if following else len(self.value)) - piece.at
+        size = (self.pieces[number].at - 1 if number < len(self.pieces) else len(self.value)) - piece.at
         if length != size or end - piece.at > length:
             return piece.span
         return Span(piece.span.text, piece.span.start + start - piece.at, piece.span.start + end - piece.at)
