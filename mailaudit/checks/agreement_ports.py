@@ -77,8 +77,9 @@ def open_ports_have_listeners(listening: Listening, pf: Ruleset, services: Servi
     for port, token, by in named_ports(pf, services):
         if port not in served:
             named.setdefault(port, []).append((token, by))
+    open_ = [span for family in BOTH for span in pf.open_to_strangers(family, TCP)]
     for port, uses in named.items():
-        if not any(pf.passes_in(family, TCP, port).value == "yes" for family in BOTH):
+        if not any(low <= port <= high for low, high in open_):
             continue
         if listening.sockets is not None and listening.sockets.public(port):
             continue

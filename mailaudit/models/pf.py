@@ -13,7 +13,7 @@ from mailaudit.models.pf_egress import egress_of
 from mailaudit.models.pf_eval import DEFAULT, Filter
 from mailaudit.models.pf_items import Fault
 from mailaudit.models.pf_packet import Packet
-from mailaudit.models.pf_reach import OpenPorts, admits, open_ports, own_address
+from mailaudit.models.pf_reach import OpenPorts, admits, open_ports, open_to_strangers, own_address
 from mailaudit.models.pf_reader import Found, RulesReader, Skip, filled
 from mailaudit.models.pf_rules import Anchor, Entry, Rule, Table, all_rules
 from mailaudit.models.pf_tables import TableFiles
@@ -194,6 +194,17 @@ class Ruleset(Model):
         if len(found) == 1:
             return found[0]
         return [replace(each, sure=each.sure and _in_all(each, found)) for ports in found for each in ports]
+
+    def open_to_strangers(self, family: int, protocol: int) -> tuple[Range, ...]:
+        """The ports that surely anybody on the Internet can reach whom no rule names, over any of the host's interfaces."""
+        found: list[Range] = []
+        for interface in self.egress:
+            own = own_address(interface, family)
+            skipped = self.skipped(interface) is not None
+            found += (
+                ALL_PORTS if skipped else open_to_strangers(self.filter, Traffic("in", interface, family, protocol, own, own))
+            )
+        return tuple(found)
 
     def verdict(self, packet: Packet) -> Decision:
         """What becomes of one packet that begins a connection, or belongs to none."""

@@ -173,8 +173,7 @@ def _with_tables(path: Lane, tables: Mapping[str, Table]) -> Iterator[tuple[Rule
 
 def open_ports(filter_: Filter, traffic: Traffic) -> list[OpenPorts]:
     """The target ports of TCP or UDP that packets from anywhere may reach; `traffic` says over which interface, and to whom."""
-    rules = [rule for rule, _ in _with_tables(filter_.lane(replace(traffic, axis="target_ports")), filter_.tables)]
-    axis = Axis(partition({span for rule in rules for span in rule.target_ports}, ALL_PORTS))
+    rules, axis = _ports_told_apart(filter_, traffic)
     somebody = _somebody(filter_, traffic)
     usual = replace(traffic, sources=somebody, axis="target_ports", classes=axis)
     reached = filter_.run(usual).surely_passed
@@ -191,6 +190,18 @@ def open_ports(filter_: Filter, traffic: Traffic) -> list[OpenPorts]:
             left &= ~reached
     found += _grouped(filter_, anything, left, sure=False)
     return found
+
+
+def open_to_strangers(filter_: Filter, traffic: Traffic) -> tuple[Range, ...]:
+    """The target ports that surely anybody can reach whom no rule names."""
+    _, axis = _ports_told_apart(filter_, traffic)
+    usual = replace(traffic, sources=_somebody(filter_, traffic), axis="target_ports", classes=axis)
+    return tuple(axis.chosen(filter_.run(usual).surely_passed))
+
+
+def _ports_told_apart(filter_: Filter, traffic: Traffic) -> tuple[list[Rule], Axis]:
+    rules = [rule for rule, _ in _with_tables(filter_.lane(replace(traffic, axis="target_ports")), filter_.tables)]
+    return rules, Axis(partition({span for rule in rules for span in rule.target_ports}, ALL_PORTS))
 
 
 def _somebody(filter_: Filter, traffic: Traffic) -> Addresses:
