@@ -97,6 +97,7 @@ class Auditor:
             texts=facts.texts,
             secrets=facts.secrets,
             notes=notes,
+            crashes=tuple(self.crashes),
         )
 
     def _waived(self, results: list[Result], facts: Facts, host: str) -> tuple[list[Result], tuple[str, ...]]:
@@ -188,14 +189,14 @@ def _matching(book: Rulebook, selectors: Sequence[str], origin: str = "") -> lis
     return sorted(set(found))
 
 
-def audit(targets: Sequence[str], options: Options) -> Report:
+def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None) -> Report:
     """Audit all hosts of all targets.
 
     Raises `TargetError`, `RecordingError`, `SettingsError` or `SelectionError` before anything is audited if a target, a record,
     a setting or a selection is not as it must be. Of several targets, one in which there is nothing to audit harms no other.
     """
     started = _now()
-    book = rulebook.load()
+    book = book or rulebook.load()
     errors: list[str] = []
     codes: list[int] = []
     auditors: list[Auditor] = []

@@ -103,18 +103,30 @@ def apply(chars: str, edits: Iterable[Edit]) -> str:
 
 
 def compatible(fixes: Iterable[Fix]) -> tuple[list[Fix], list[Fix]]:
-    """Those fixes, in order, whose edits touch no earlier one's; and the rest, for the next round."""
+    """Those fixes, in order, whose edits touch neither one another nor an earlier fix's; and the rest, for the next round."""
     taken: list[Fix] = []
     left: list[Fix] = []
     placed: dict[str, list[Edit]] = {}
     for fix in fixes:
-        if any(edit.touches(other) for edit in fix.edits for other in placed.get(edit.path, ())):
+        nearby = [edit for path in {edit.path for edit in fix.edits} for edit in placed.get(path, ())]
+        if _clash([*fix.edits, *nearby]):
             left.append(fix)
             continue
         taken.append(fix)
         for edit in fix.edits:
             placed.setdefault(edit.path, []).append(edit)
     return taken, left
+
+
+def _clash(edits: Iterable[Edit]) -> bool:
+    """True if two of these edits cannot both be applied; the same edit twice can."""
+    last: dict[str, Edit] = {}
+    for edit in sorted(set(edits)):
+        before = last.get(edit.path)
+        if before is not None and (edit.start < before.end or edit.touches(before)):
+            return True
+        last[edit.path] = edit
+    return False
 
 
 def unified_diff(before: Mapping[str, str | None], after: Mapping[str, str]) -> str:

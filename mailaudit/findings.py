@@ -177,6 +177,7 @@ class HostReport:
     texts: Mapping[str, Text] = field(default_factory=dict, repr=False)
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    crashes: tuple[BaseException, ...] = field(default=(), repr=False)
 
     def counts(self) -> dict[str, int]:
         """The number of results of each verdict, all verdicts named."""

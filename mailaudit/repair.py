@@ -67,14 +67,16 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
     todo = [(r, r.fix) for r in _failing(state.report) if _wanted(r, allowed, state)]
     fixes = [fix for _, fix in todo if fix is not None]
     taken, _ = compatible(fixes)
-    if not taken:
-        return False
-    together = _applied(auditor, state.snapshot, taken)
-    if _harm(state.report, together.report) is None:
-        state.snapshot, state.report = together.snapshot, together.report
-        return True
+    if taken:
+        together = _applied(auditor, state.snapshot, taken)
+        if _harm(state.report, together.report) is None:
+            state.snapshot, state.report = together.snapshot, together.report
+            return True
     for result, fix in todo:
         if fix is None:
+            continue
+        if not compatible([fix])[0]:
+            state.refused[result.fingerprint] = "its edits overlap"
             continue
         alone = _applied(auditor, state.snapshot, [fix])
         harm = _harm(state.report, alone.report)

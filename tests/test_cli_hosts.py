@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,11 @@ import pytest
 
 from mailaudit import cli
 from mailaudit.apply import ApplyError
+from mailaudit.checks import CHECKS
+from mailaudit.checks.registry import Declared
 from mailaudit.commands import fix
+from mailaudit.findings import Outcome
+from mailaudit.models.pf import Ruleset
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "examples" / "as-published"
@@ -220,3 +224,23 @@ def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:
     code, out, err = run("scan", tmp_path, "--format", "json")
     assert code == report(out)["exit_code"] == 3
     assert "nothing to audit" in err
+
+
+def crashes(pf: Ruleset) -> Iterator[Outcome]:
+    """A rule with a defect."""
+    raise ZeroDivisionError(pf.trees[0].text.path)
+    yield
+
+
+def test_a_crashed_rule_is_unknown_and_debug_shows_where(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHECKS, "PF050", Declared("PF050", crashes))
+    code, out, err = run("scan", CORRECTED, "--profile", "strict", "--format", "json")
+    data = report(out)
+    assert (code, err) == (4, "")
+    assert "PF050" in data["exit_reason"]
+    verdicts = {result["rule"]: (result["verdict"], result["reason"]) for result in data["hosts"][0]["results"]}
+    assert verdicts.pop("PF050") == ("unknown", "crashed")
+    assert {verdict for verdict, _ in verdicts.values()} <= {"pass", "not-applicable"}
+    code, _, err = run("scan", CORRECTED, "--profile", "strict", "--debug")
+    assert code == 4
+    assert "ZeroDivisionError: /etc/pf.conf" in err

@@ -55,6 +55,11 @@ def test_edits_that_touch_are_left_for_the_next_round() -> None:
         apply("0123456789", [*first.edits, *second.edits])
 
 
+def test_a_fix_whose_own_edits_overlap_is_never_applied() -> None:
+    torn = Fix("a", Safety.SAFE, (Edit("/f", 0, 4, "x"), Edit("/f", 2, 6, "y")))
+    assert compatible([torn]) == ([], [torn])
+
+
 def test_the_same_edit_twice_is_done_once() -> None:
     edit = Edit("/f", 0, 0, "x\n")
     assert apply("y\n", [edit, edit]) == "x\ny\n"

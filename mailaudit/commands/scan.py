@@ -18,8 +18,9 @@ def scan(common: Common, targets: Sequence[str], targets_file: str | None) -> in
     """Audit all targets and tell."""
 
     def make() -> tuple[Report, Telling]:
-        report = audit(chosen_targets(targets, targets_file), options(common))
-        told, pages = detail(common), rulebook.load().pages
-        return report, lambda screen: terminal.write(report, screen, pages, told, show_passed=common.show_passed)
+        book = rulebook.load()
+        report = audit(chosen_targets(targets, targets_file), options(common), book)
+        told = detail(common)
+        return report, lambda screen: terminal.write(report, screen, book.pages, told, show_passed=common.show_passed)
 
     return reported(common, make)

@@ -32,6 +32,9 @@ def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
     try:
         outlets = tuple(map(output.outlet, common.output or ()))
         report, tell = make()
+        if common.debug:
+            for crash in (each for host in report.hosts for each in host.crashes):
+                sys.stderr.writelines(traceback.format_exception(crash))
     except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
         failed = True
         code, message = explained(error, debug=common.debug)

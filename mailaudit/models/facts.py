@@ -125,7 +125,7 @@ def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> C
         return Coverage(path, language, FileStatus.MISSING)
     if not isinstance(found, Tree):
         return Coverage(path, language, FileStatus.UNREADABLE, detail=getattr(found, "detail", ""))
-    problems = [(s.problem.span, s.problem.message, s.problem.refused) for s in found.unread() if s.problem is not None]
+    problems = [(s.span, s.problem.message, s.problem.refused) for s in found.unread() if s.problem is not None]
     status = FileStatus.READ
     if refused or problems:
         status = FileStatus.REFUSED
