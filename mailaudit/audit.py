@@ -17,6 +17,7 @@ from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.sources import Shelf, Sources
+from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
@@ -115,7 +116,6 @@ class Auditor:
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
         severity = self.settings.severity.get(page.id, page.severity)
-        note = " ".join(f"({path} does not load as it stands; this is judged as if that were mended.)" for path in judged.refused)
         for finding in judged.findings or (None,):
             yield Result(
                 rule=page.id,
@@ -125,13 +125,20 @@ class Auditor:
                 basis=page.basis,
                 title=page.title,
                 message=finding.message if finding else judged.message,
-                note=note,
+                note=_note(judged.refused, finding),
                 reason=judged.reason,
                 assumed=judged.assumed,
                 places=finding.places if finding else judged.places,
                 fix=finding.fix if finding else None,
                 fingerprint=_fingerprint(page.id, finding) if finding else "",
             )
+
+
+def _note(refused: Sequence[Problem], finding: Finding | None) -> str:
+    """That files do not load as they stand, unless the finding is about that very mistake (contract, section 3)."""
+    here = [place.span for place in finding.places if isinstance(place, Place)] if finding else []
+    paths = dict.fromkeys(problem.span.path for problem in refused if problem.span not in here)
+    return " ".join(f"({path} does not load as it stands; this is judged as if that were mended.)" for path in paths)
 
 
 def _fingerprint(identity: str, finding: Finding) -> str:

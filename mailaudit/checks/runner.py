@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mailaudit.checks.registry import Declared
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place, Verdict
 from mailaudit.models.sources import Known, Lacking, Missing, Model, NotHere, Slot
+from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
 
 STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
@@ -15,7 +16,7 @@ STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one rule: findings or a message, what was assumed, and the files that do not load as they stand."""
+    """What became of one rule: findings or a message, what was assumed, and what the daemons refuse of the files."""
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
@@ -23,7 +24,7 @@ class Judged:
     reason: Reason | None = None
     places: tuple[Place | Evidence, ...] = ()
     assumed: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    refused: tuple[Problem, ...] = ()
     crash: Exception | None = field(default=None, compare=False)
 
 
@@ -61,7 +62,7 @@ def _without(slot: Slot[object]) -> Judged:
 
 def _verdict(outcomes: list[Outcome], models: list[Model], *, is_loader: bool) -> Judged:
     assumed = tuple(dict.fromkeys(text for model in models for text in model.assumed))
-    refused = () if is_loader else tuple(dict.fromkeys(p.span.path for model in models for p in model.refusals))
+    refused = () if is_loader else tuple(dict.fromkeys(problem for model in models for problem in model.refusals))
     not_read = [problem for model in models for problem in model.not_read]
     findings = [each for each in outcomes if isinstance(each, Finding)]
     if not_read:  # what was not read may be what seems to be missing, so nothing is claimed of it
