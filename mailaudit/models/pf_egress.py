@@ -53,7 +53,8 @@ def _named(found: Found) -> tuple[list[str], bool]:
     for rule in all_rules(found.entries):
         for item in rule.interfaces:
             names[item.name] = None
-        for peer in (*rule.sources, *rule.targets):
+        nat = rule.options.nat.targets if rule.options.nat is not None else ()
+        for peer in (*rule.sources, *rule.targets, *nat):
             if peer.kind == "interface" and (peer.modifiers or peer.dynamic or driver_of(peer.name)):
                 names[peer.name] = None
     for skip in found.skips:

@@ -170,7 +170,10 @@ def _translation(rule: Rule, node: Node, interfaces: Interfaces) -> None:
 
 
 def _one_family(rule: Rule, targets: tuple[Peer, ...], interfaces: Interfaces) -> None:
-    family = rule.family or max(_families_of(rule.sources, interfaces) | _families_of(rule.targets, interfaces))
+    family = rule.family
+    for peers in (rule.sources, rule.targets):
+        named = _families_of(peers, interfaces)
+        family = family or (named.pop() if len(named) == 1 else 0)
     families = _families_of(targets, interfaces)
     if family and 0 not in families and family not in families:
         raise Refused("the addresses to translate to are of another family than the rule", targets[0].at)

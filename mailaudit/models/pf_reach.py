@@ -19,8 +19,8 @@ from mailaudit.models.pf_values import Range, merged
 
 FEW = 0.01  # the share of the Internet that lists of unwelcome networks may shut out, or lists of welcome ones let in
 MOST_CLASSES = 20_000
-MOST_WITNESSES = 64
-MOST_GROUPS = 32
+MOST_WITNESSES = 16
+MOST_GROUPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def admits(filter_: Filter, traffic: Traffic, network: Range | None = None) -> A
     unnamed = max(_outside(named, internet.ranges), key=_size, default=None)
     total = sum(_size(span) for span in internet.ranges)
     if unnamed is not None and sum(map(_size, named)) <= FEW * total:  # no rule tells all the others apart
-        return _alike(filter_.run(_with_end(traffic, end, replace(internet, ranges=(unnamed,)))))
+        most = _alike(filter_.run(_with_end(traffic, end, replace(internet, ranges=(unnamed,)))))
+        some = next((each for each in reversed(outcome.deciding()[1]) if each.action == "pass"), None)
+        return replace(most, passing=some) if most.blocked else most
     classes = partition(edges, internet.ranges)
     if len(classes) > MOST_CLASSES or len(classes) == 1:
         return Admission(0.0, 0.0, doubts=tuple(outcome.deciding()[1]))
@@ -182,12 +184,14 @@ def open_ports(filter_: Filter, traffic: Traffic) -> list[OpenPorts]:
     left = filter_.run(anything).passed & ~reached
     for rule in _witnesses(rules, axis, left):
         for sources in _sources_of(rule, filter_, traffic, somebody):
-            if not left & _port_mask(rule, axis):
+            numbers = list(islice(_bits(left & _port_mask(rule, axis)), MOST_CLASSES))
+            if not numbers:
                 break
-            seen = replace(usual, sources=sources, source_ports=(rule.source_ports or CLIENT_PORTS)[:1])
-            reached = filter_.run(seen).surely_passed & left
+            own = Axis([axis.ranges[number] for number in numbers])
+            seen = replace(usual, sources=sources, source_ports=(rule.source_ports or CLIENT_PORTS)[:1], classes=own)
+            reached = filter_.run(seen).surely_passed
             found += _grouped(filter_, seen, reached, sure=True)
-            left &= ~reached
+            left &= ~sum(1 << numbers[number] for number in _bits(reached))
     found += _grouped(filter_, anything, left, sure=False)
     return found
 

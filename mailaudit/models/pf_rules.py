@@ -58,7 +58,7 @@ class Options:
 NO_OPTIONS = Options()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One pass, block or match rule, or the condition of an anchor.
 
@@ -96,7 +96,7 @@ class Rule:
         return 0, 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Anchor:
     """An anchor: the packets it is about, and its rules, None if they are filled in by another program or command."""
 

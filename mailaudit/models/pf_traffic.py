@@ -66,15 +66,12 @@ class Axis:
         """The ranges of a bit set, those that touch joined."""
         joined: list[Range] = []
         while mask:
-            low_bit = mask & -mask
-            number = low_bit.bit_length() - 1
-            run = (~(mask >> number) & ((mask >> number) + 1)).bit_length() - 1
-            low, high = self._lows[number], self._highs[number + run - 1]
+            low, high = self.ranges[(mask & -mask).bit_length() - 1]
             if joined and joined[-1][1] + 1 == low:
                 joined[-1] = (joined[-1][0], high)
             else:
                 joined.append((low, high))
-            mask &= ~(((1 << run) - 1) << number)
+            mask &= mask - 1
         return joined
 
 

@@ -20,11 +20,10 @@ LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
 LONGEST = 1 << 19  # what macros put in one statement may hold: each one may double the one before it
 DEEPEST_INCLUDE = 32
 MOST_INCLUDES = 1000
-_BEGINNINGS = frozenset("pass block match set anchor table queue antispoof include load".split())
+_BEGINNINGS = frozenset(["pass", "block", "match", "set", "anchor", "table", "queue", "antispoof", "include", "load"])
 _IN_ANCHOR = frozenset(("rule", "anchor", "table", "include"))
-_BEFORE_LIST = frozenset(
-    "on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to".split()
-)
+_WITH_LISTS = "on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to"
+_BEFORE_LIST = frozenset(_WITH_LISTS.split())
 _NO_SENSE = Template("unread", ())
 
 
@@ -112,7 +111,10 @@ class _File:
                 depth += 1
             elif kind == "}" and depth:
                 depth -= 1
-        return len(tokens), False
+        end = len(tokens)
+        while tokens[end - 1].kind == "newline":
+            end -= 1
+        return end, False
 
     def _ends_line(self, number: int) -> bool:
         return number + 1 == len(self.tokens) or self.tokens[number + 1].kind == "newline"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.tree import Problem, Token
-from mailaudit.text import Span
 
 _END = "the end of the statement"
 _ORDER = "in|out, log, quick, on, inet|inet6, proto, from, to, then the options"
-_ORDERED = frozenset("in out log quick on inet inet6 proto from os to all".split())
+_ORDERED = frozenset(["in", "out", "log", "quick", "on", "inet", "inet6", "proto", "from", "os", "to", "all"])
+_BAD = {
+    "\r": "a carriage return: pfctl reads no files with Windows line ends",
+    "\ufeff": "a byte order mark: pfctl reads plain text only",
+}
 _OLD = {
     "scrub": 'scrub rules are gone since OpenBSD 4.6; it is "match ... scrub (...)" now',
     "nat": 'nat rules are gone since OpenBSD 4.7; it is "match out ... nat-to ..." now',
@@ -29,7 +32,9 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
         return Problem(message, first.span)
     after = f' after "{_shown(seen[found.at - 1])}"' if found.at else ""
     what = "the end of the line" if token is None or token.kind == "newline" else f'"{_shown(token)}"'
-    span = token.span if token is not None else _end_of(tokens)
+    at_end = token is None or (token.kind == "newline" and found.at > 0)
+    before = seen[found.at - 1] if token is not None else tokens[-1]
+    span = before.span if at_end or token is None else token.span  # what is missing should follow what is there
     if found.expected != _END:
         return Problem(f"expected {found.expected}{after}, found {what}", span)
     if token is not None and token.kind in _ORDERED:
@@ -40,25 +45,17 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
 def bad_token(token: Token) -> Problem:
     """The problem of characters that are no token."""
     value = token.value
-    if value == "\r":
-        return Problem("a carriage return: pfctl reads no files with Windows line ends", token.span)
-    if value == "\ufeff":
-        return Problem("a byte order mark: pfctl reads plain text only", token.span)
-    if value[:1] in ("'", '"'):
-        return Problem("this quoted string is never closed", token.span)
-    if value.startswith("$"):
-        return Problem(f'the macro "{value[1:]}" stands inside the value of another, where macros are not put in', token.span)
-    if value > "\x7e" and len(value) == 1:
-        return Problem("characters beyond ASCII may stand in quotes and comments only", token.span)
     if value == "\\":
         return Problem("a backslash that joins nothing", token.span, refused=False)
-    return Problem(f"{value!r} means nothing here", token.span)
+    message = _BAD.get(value)
+    if message is None and value[:1] in ("'", '"'):
+        message = "this quoted string is never closed"
+    elif message is None and value.startswith("$"):
+        message = f'the macro "{value[1:]}" stands inside the value of another, where macros are not put in'
+    elif message is None and len(value) == 1 and value > "~":
+        message = "characters beyond ASCII may stand in quotes and comments only"
+    return Problem(message or f"{value!r} means nothing here", token.span)
 
 
 def _shown(token: Token) -> str:
     return token.value if token.kind != "newline" else "the end of the line"
-
-
-def _end_of(tokens: tuple[Token, ...]) -> Span:
-    """The last written token: what is missing should follow it."""
-    return tokens[-1].span
