@@ -98,15 +98,15 @@ def everything_goes_out(pf: Ruleset) -> Iterator[Outcome]:
     if blocked:
         yield _cannot_go_out(pf, blocked)
         return
-    for family, protocol, port in _outbound():
+    for family, protocol, port in _outbound(pf):
         answer = _goes_out(pf, family, protocol, port)
         if answer.value == "doubt":
             yield doubt(answer.doubts, f"{NAMES[protocol]}/{port} goes out over IPv{family}")
             return
 
 
-def _outbound() -> Iterator[tuple[int, int, int]]:
-    for family in FAMILIES:
+def _outbound(pf: Ruleset) -> Iterator[tuple[int, int, int]]:
+    for family in pf.families:
         for protocol, port in OUTBOUND:
             yield family, protocol, port
         yield family, ICMP if family == 4 else ICMP6, 0
@@ -129,7 +129,7 @@ def _answers_come_in(pf: Ruleset, family: int, protocol: int, port: int) -> Answ
 
 def _blocked_out(pf: Ruleset) -> list[tuple[str, int, Answer3]]:
     found = []
-    for family, protocol, port in _outbound():
+    for family, protocol, port in _outbound(pf):
         answer = _goes_out(pf, family, protocol, port)
         if answer.value == "no":
             name = NAMES[protocol] if protocol in (ICMP, ICMP6) else f"{NAMES[protocol]}/{port}"
@@ -165,6 +165,8 @@ def neighbour_discovery_passes(pf: Ruleset) -> Iterator[Outcome]:
 
 
 def _neighbours(pf: Ruleset) -> Iterator[tuple[int, Answer3]]:
+    if 6 not in pf.families:
+        return
     link_local = Addresses((((0xFE80 << 112) + 0x99,) * 2,))
     solicited = Addresses((((0xFF02 << 112) + (1 << 32) + 0xFF000009,) * 2,))
     for interface in pf.egress:

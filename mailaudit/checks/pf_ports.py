@@ -76,7 +76,7 @@ def _open(pf: Ruleset, port: int, harm: str, networks: dict[int, list[Range]] | 
     """A finding unless a port is open over each family, to all of the Internet or to the networks that are named."""
     answers = [
         (family, pf.admits(family, TCP, port, network=network))
-        for family in FAMILIES
+        for family in pf.families
         for network in (networks.get(family, []) if networks else [None])
     ]
     closed = [(family, answer) for family, answer in answers if answer.value == "no"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from mailaudit.models.interfaces import LOOPBACK, Interface, Interfaces, read_interfaces
-from mailaudit.models.pf_addresses import AddressBook
+from mailaudit.models.interfaces import LOOPBACK, Address, Interface, Interfaces, read_interfaces
+from mailaudit.models.pf_addresses import LINK_LOCAL, AddressBook
 from mailaudit.models.pf_egress import egress_of
 from mailaudit.models.pf_eval import DEFAULT, Filter
 from mailaudit.models.pf_items import Fault
@@ -86,6 +86,14 @@ class Ruleset(Model):
     def rules(self) -> list[Rule]:
         """All rules in order, those of anchors in place."""
         return list(all_rules(self.entries))
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """The families in which the host has an address on the way to the Internet; both where that is not recorded."""
+        known = [address for each in self.egress for address in each.addresses or ()]
+        if any(each.addresses is None for each in self.egress):
+            return (4, 6)
+        return tuple(family for family in (4, 6) if any(_is_global(address, family) for address in known))
 
     def skipped(self, interface: Interface) -> Skip | None:
         """The `set skip on` that an interface falls under."""
@@ -235,6 +243,10 @@ def _one_of(answers: list[Answer3]) -> Answer3:
 def _in_all(ports: OpenPorts, found: list[list[OpenPorts]]) -> bool:
     """True if the same rule lets these ports in over every interface that may be the one to the Internet."""
     return all(any(each.rule is ports.rule and each.ranges == ports.ranges and each.sure for each in one) for one in found)
+
+
+def _is_global(address: Address, family: int) -> bool:
+    return address.family == family and address.value >> 118 != LINK_LOCAL
 
 
 def read_pf(sources: Sources, services: Services) -> Slot[Ruleset]:

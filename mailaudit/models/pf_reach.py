@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from mailaudit.models.interfaces import Interface
-from mailaudit.models.pf_addresses import public
+from mailaudit.models.pf_addresses import LINK_LOCAL, public
 from mailaudit.models.pf_eval import Filter, Lane, LaneAnchor, Outcome
 from mailaudit.models.pf_rules import Rule, Table
 from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, ONE, Addresses, Axis, Traffic, everyone, partition
@@ -60,7 +60,7 @@ class OpenPorts:
 
 def own_address(interface: Interface, family: int) -> Addresses:
     """The interface's own addresses, or the notion of them where they are not recorded."""
-    known = [each.value for each in interface.addresses or () if each.family == family and each.value >> 118 != 0xFE80 >> 6]
+    known = [each.value for each in interface.addresses or () if each.family == family and each.value >> 118 != LINK_LOCAL]
     return Addresses(tuple((value, value) for value in known)) if known else Addresses(own=True)
 
 

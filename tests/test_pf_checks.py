@@ -1,0 +1,151 @@
+"""Findings about pf.conf: their places, and corrections in the file's own style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from pf_corpus import read
+
+from mailaudit.checks import pf as checks
+from mailaudit.checks import pf_policy, pf_ports
+from mailaudit.edits import Safety, apply
+from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.models.interfaces import Address, Interface, Interfaces
+from mailaudit.models.pf import Ruleset
+from mailaudit.models.reference import Reference
+from mailaudit.models.site import Declared, Site
+from mailaudit.models.sources import Missing
+from mailaudit.models.sshd import SshdConfig
+
+Check = Callable[..., Iterator[Outcome]]
+HEAD = "set skip on lo\nblock all\n"
+
+
+def findings(check: Check, pf: Ruleset, *more: Any) -> list[Finding]:
+    return [each for each in check(pf, *more) if isinstance(each, Finding)]
+
+
+def mended(check: Check, source: str, *more: Any, files: Mapping[str, bytes | None] | None = None) -> str:
+    """The source after the fix of the first finding; the rule must be content then."""
+    found = findings(check, read(source, files=files), *more)
+    assert found, "nothing to mend"
+    fix = found[0].fix
+    assert fix is not None
+    after = apply(source, fix.edits)
+    assert not findings(check, read(after, files=files), *more), after
+    return after
+
+
+@pytest.mark.parametrize(
+    ("rule", "after"),
+    [
+        ('p = "{ ssh smtp }"\n{}pass in on egress proto tcp to port $p\n', 'p = "{ ssh smtp submission }"'),
+        ('p = "{ ssh, smtp }"\n{}pass in on egress proto tcp to port $p\n', 'p = "{ ssh, smtp, submission }"'),
+        ('p = "smtp"\n{}pass in on egress proto tcp to port $p\n', 'p = "{ smtp submission }"'),
+        ("p = smtp\n{}pass in on egress proto tcp to port $p\n", 'p = "{ smtp submission }"'),
+        ("{}pass in proto tcp to port 25 # mail\n", "pass in proto tcp to port { 25 587 } # mail"),
+        ("{}pass in proto tcp to port {22,25}\n", "pass in proto tcp to port {22,25,587}"),
+        ("{}pass in proto tcp to port 20:30\n", "pass in proto tcp to port { 20:30 587 }"),
+        ("{}pass in proto tcp to port {\n\tssh\n\tsmtp # mail\n}\n", "\tsmtp submission # mail\n"),
+        ("{}pass in inet proto tcp to port smtp\n", "pass in on egress proto tcp to port submission\n"),
+        ("{}pass out\n", "block all\npass in on egress proto tcp to port submission\npass out\n"),
+    ],
+)
+def test_a_port_is_added_as_the_others_are_written(rule: str, after: str) -> None:
+    source = rule.replace("{}", HEAD, 1)
+    assert after in mended(pf_ports.submission_is_open, source)
+
+
+def test_a_port_that_an_earlier_quick_rule_blocks_is_left_to_a_person() -> None:
+    (found,) = findings(pf_ports.submission_is_open, read("block in quick\n"))
+    assert found.fix is None
+
+
+@pytest.mark.parametrize(
+    ("source", "after"),
+    [
+        ("block\npass in proto tcp to port { smtp, 6379, ssh }\n", "block\npass in proto tcp to port { smtp, ssh }\n"),
+        ("block\npass in proto tcp to port { 6379 ssh }\n", "block\npass in proto tcp to port { ssh }\n"),
+        ('p = "{ smtp 6379 }"\nblock\npass in proto tcp to port $p\n', 'p = "{ smtp }"\nblock\npass in proto tcp to port $p\n'),
+        ("block\npass in proto tcp to port 6379\npass out\n", "block\npass out\n"),
+    ],
+)
+def test_a_port_is_taken_out_of_its_list(source: str, after: str) -> None:
+    assert mended(pf_ports.nothing_else_is_open, source, Site()) == after
+
+
+def test_a_declared_port_may_be_open() -> None:
+    pf = read("block\npass in proto tcp to port { smtp 9100 }\n")
+    assert findings(pf_ports.nothing_else_is_open, pf, Site())
+    assert not findings(pf_ports.nothing_else_is_open, pf, Site(declared=Declared(open_tcp=(9100,))))
+
+
+def test_ssh_from_the_administrators_networks_is_enough_where_they_are_declared() -> None:
+    pf = read("block\npass in proto tcp from 198.51.100.0/24 to port ssh\n")
+    declared = Site(declared=Declared(admin_networks=("198.51.100.16/28",)))
+    assert findings(pf_ports.ssh_is_open, pf, SshdConfig(), Site())
+    assert not findings(pf_ports.ssh_is_open, pf, SshdConfig(), declared)
+
+
+def test_a_family_that_the_host_has_no_address_of_is_not_asked_for() -> None:
+    only4 = Interfaces(known=(Interface("em0", frozenset(["egress"]), (Address(4, 0xCB007109, 24),)),))
+    source = HEAD + "pass in inet proto tcp to port { smtp submission }\npass out\n"
+    assert not findings(pf_ports.smtp_is_open, read(source, only4))
+    assert not findings(pf_policy.neighbour_discovery_passes, read(source, only4))
+    assert findings(pf_ports.smtp_is_open, read(source))
+
+
+def test_the_guides_word_is_named_with_its_use() -> None:
+    pf = read('tcp_in = "{ sshd http }"\nblock\npass in proto tcp to port $tcp_in\n')
+    (found,) = findings(checks.pf_conf_loads, pf, Reference())
+    places = [place for place in found.places if isinstance(place, Place) and place.span is not None]
+    assert [(place.span.chars, place.span.line) for place in places if place.span] == [("sshd", 1), ("$tcp_in", 3)]
+    assert found.fix is not None
+    assert found.fix.safety is Safety.UNSAFE
+    assert apply(pf.text.chars, found.fix.edits).startswith('tcp_in = "{ ssh http }"')
+
+
+def test_a_missing_file_comes_from_the_reference() -> None:
+    (found,) = checks.pf_conf_loads(Missing("/etc/pf.conf"), Reference(templates={"/etc/pf.conf": "block all\n"}))
+    assert isinstance(found, Finding)
+    assert found.fix is not None
+    assert [edit.text for edit in found.fix.edits] == ["block all\n"]
+
+
+def test_blocking_by_default_keeps_what_the_host_needs() -> None:
+    after = mended(pf_policy.default_deny, "pass in on egress proto tcp to port smtp\n")
+    assert after.startswith("set skip on lo\nblock all\npass out\n")
+    assert "neighbrsol neighbradv" in after
+    assert not findings(pf_policy.everything_goes_out, read(after))
+    assert not findings(pf_ports.ssh_is_open, read(after), SshdConfig(), Site())
+
+
+@pytest.mark.parametrize(
+    ("check", "source", "after"),
+    [
+        (checks.loopback_is_not_filtered, "# rules\nblock all\npass out on egress\n", "set skip on lo\n# rules\nblock all\n"),
+        (checks.loopback_is_not_filtered, "set loginterface egress\nblock all\n", "set loginterface egress\nset skip on lo\n"),
+        (checks.nothing_else_is_skipped, "set skip on { lo, egress }\nblock\n", "set skip on { lo }\nblock\n"),
+        (checks.nothing_else_is_skipped, 'odd = "{ egress lo }"\nset skip on $odd\n', 'odd = "{ lo }"\nset skip on $odd\n'),
+        (checks.nothing_else_is_skipped, "set skip on lo\nset skip on tun0 # vpn\nblock\n", "set skip on lo\n"),
+        (checks.blocked_connections_are_answered, HEAD, "set skip on lo\nset block-policy return\nblock all\n"),
+        (pf_policy.everything_goes_out, HEAD + "pass in\n", HEAD + "pass in\npass out\n"),
+        (pf_policy.neighbour_discovery_passes, HEAD + "pass out\n", HEAD + f"{pf_policy.NEIGHBOURS_IN}\npass out\n"),
+    ],
+)
+def test_lines_go_where_they_take_effect(check: Check, source: str, after: str) -> None:
+    assert mended(check, source).startswith(after)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [pf_ports.smtp_is_open, pf_policy.everything_goes_out, pf_policy.neighbour_discovery_passes],
+)
+def test_a_named_anchor_leaves_doubt_and_is_named(check: Check) -> None:
+    outcomes = list(check(read(HEAD + 'anchor "other/*"\n')))
+    (doubt,) = outcomes
+    assert isinstance(doubt, Doubt)
+    assert "line 3" in doubt.message
+    assert doubt.places
