@@ -21,7 +21,7 @@ demo: $(STAMP) ## audit the guide's own set-up, as its reader ends up with it
 	echo "mailaudit ended with exit code $$code, as its last line explains. That is what this example is for."; test $$code -eq 1
 
 test: $(STAMP) ## the test suite
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

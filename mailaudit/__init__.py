@@ -1,3 +1,3 @@
-"""mailaudit: is this OpenBSD mail host right?"""
+"""mailaudit audits and mends an OpenBSD mail host."""
 
 __version__ = "0.1.0"

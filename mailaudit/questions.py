@@ -139,8 +139,10 @@ LIVE = (LookUp, ZoneSecurity, Handshake)  # questions that need the network
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A path's metadata. `type` is file, directory, symlink, fifo, socket or device; `mode` the permission bits, `None` where
-    not recorded."""
+    """A path's metadata.
+
+    `type` is file, directory, symlink, fifo, socket or device; `mode` the permission bits, `None` where not recorded.
+    """
 
     type: str
     mode: int | None = None

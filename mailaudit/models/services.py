@@ -46,14 +46,14 @@ ntalk 518/udp; route 520/udp router routed; ripng 521/udp; timed 525/udp timeser
 conference 531/tcp chat; netnews 532/tcp readnews; netwall 533/udp; uucp 540/tcp uucpd; klogin 543/tcp; kshell 544/tcp krcmd;
 rtsp 554/tcp,udp; dhcpv6-client 546/udp; dhcpv6-server 547/udp; remotefs 556/tcp rfs_server rfs; nntps 563/tcp snntp;
 submission 587/tcp msa; ipp 631/tcp,udp; ldaps 636/tcp,udp; ldp 646/tcp,udp; hunt 26740/udp; silc 706/tcp,udp;
-kerberos-adm 749/tcp,udp; kerberos-iv 750/tcp,udp kdc; krb_prop 754/tcp hprop; domain-s 853/tcp,udp; rsync 873/tcp; telnets 992/tcp;
-imaps 993/tcp; pop3s 995/tcp; socks 1080/tcp; openvpn 1194/tcp,udp; ms-sql-s 1433/tcp,udp; ms-sql-m 1434/tcp,udp;
+kerberos-adm 749/tcp,udp; kerberos-iv 750/tcp,udp kdc; krb_prop 754/tcp hprop; domain-s 853/tcp,udp; rsync 873/tcp;
+telnets 992/tcp; imaps 993/tcp; pop3s 995/tcp; socks 1080/tcp; openvpn 1194/tcp,udp; ms-sql-s 1433/tcp,udp; ms-sql-m 1434/tcp,udp;
 ingreslock 1524/tcp; l2tp 1701/tcp,udp; pptp 1723/tcp; radius 1812/udp; radacct 1813/udp; ssdp 1900/udp; hsrp 1985/udp;
 nfsd 2049/tcp,udp nfs; cvspserver 2401/tcp; eklogin 2105/tcp; ekshell 2106/tcp; gpsd 2947/tcp; iscsi 3260/tcp; mysql 3306/tcp,udp;
 rdp 3389/tcp; svn 3690/tcp,udp; epmd 4369/tcp; sieve 4190/tcp; rwhois 4321/tcp; krb524 4444/tcp,udp; ipsec-nat-t 4500/udp;
 iax 4569/udp; vxlan 4789/udp; sip 5060/tcp,udp; sips 5061/tcp; xmpp-client 5222/tcp; xmpp-server 5269/tcp; canna 5680/tcp;
-mdns 5353/udp; nat-pmp 5351/udp; postgresql 5432/tcp; amqp 5672/tcp; x11 6000/tcp; cvsup 5999/tcp; sane-port 6566/tcp; ircd 6667/tcp;
-ircs 6697/tcp ircs-u; bbs 7000/tcp; font-service 7100/tcp xfs; spamd 8025/tcp; spamd-sync 8025/udp; spamd-cfg 8026/tcp;
+mdns 5353/udp; nat-pmp 5351/udp; postgresql 5432/tcp; amqp 5672/tcp; x11 6000/tcp; cvsup 5999/tcp; sane-port 6566/tcp;
+ircd 6667/tcp; ircs 6697/tcp ircs-u; bbs 7000/tcp; font-service 7100/tcp xfs; spamd 8025/tcp; spamd-sync 8025/udp; spamd-cfg 8026/tcp;
 dhcpd-sync 8067/udp; http-alt 8080/tcp webcache; puppet 8140/tcp; git 9418/tcp; bacula-dir 9101/tcp; bacula-fd 9102/tcp;
 bacula-sd 9103/tcp; quake 26000/udp; rfb 5900/tcp vnc; wnn4 22273/tcp
 """
