@@ -48,6 +48,8 @@ class Command(StrEnum):
     RSPAMADM_CONFIGDUMP = "rspamadm-configdump"
     SSHD = "sshd-T"
     SYSPATCH = "syspatch-c"
+    MACHINE = "machine"
+    NTPCTL = "ntpctl-s-status"
 
 
 @dataclass(frozen=True, slots=True)

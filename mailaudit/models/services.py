@@ -53,7 +53,8 @@ nfsd 2049/tcp,udp nfs; cvspserver 2401/tcp; eklogin 2105/tcp; ekshell 2106/tcp; 
 rdp 3389/tcp; svn 3690/tcp,udp; epmd 4369/tcp; sieve 4190/tcp; rwhois 4321/tcp; krb524 4444/tcp,udp; ipsec-nat-t 4500/udp;
 iax 4569/udp; vxlan 4789/udp; sip 5060/tcp,udp; sips 5061/tcp; xmpp-client 5222/tcp; xmpp-server 5269/tcp; canna 5680/tcp;
 mdns 5353/udp; nat-pmp 5351/udp; postgresql 5432/tcp; amqp 5672/tcp; x11 6000/tcp; cvsup 5999/tcp; sane-port 6566/tcp;
-ircd 6667/tcp; ircs 6697/tcp ircs-u; bbs 7000/tcp; font-service 7100/tcp xfs; spamd 8025/tcp; spamd-sync 8025/udp; spamd-cfg 8026/tcp;
+ircd 6667/tcp; ircs 6697/tcp ircs-u; bbs 7000/tcp; font-service 7100/tcp xfs;
+spamd 8025/tcp; spamd-sync 8025/udp; spamd-cfg 8026/tcp;
 dhcpd-sync 8067/udp; http-alt 8080/tcp webcache; puppet 8140/tcp; git 9418/tcp; bacula-dir 9101/tcp; bacula-fd 9102/tcp;
 bacula-sd 9103/tcp; quake 26000/udp; rfb 5900/tcp vnc; wnn4 22273/tcp
 """
