@@ -13,7 +13,7 @@ from mailaudit.questions import Absent, Found, ReadFile
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text, encode
 
-MAX_ROUNDS = 10
+MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
     before = auditor.examine(snapshot, facts)
     state = _Round(snapshot, before)
     converged = False
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_ROUNDS + len(_failing(before))):
         if not _mend(auditor, state, allowed):
             converged = True
             break
@@ -119,8 +119,12 @@ def _wanted(result: Result, allowed: frozenset[Safety], state: _Round) -> bool:
     fix = result.fix
     if fix is None or not fix.edits or fix.safety not in allowed or result.fingerprint in state.refused:
         return False
+    return not _partly_read(fix, state)
+
+
+def _partly_read(fix: Fix, state: _Round) -> bool:
     partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ}
-    return not any(edit.path in partly for edit in fix.edits)
+    return any(edit.path in partly for edit in fix.edits)
 
 
 def _why_left(result: Result, allowed: frozenset[Safety], state: _Round) -> str:
@@ -133,7 +137,9 @@ def _why_left(result: Result, allowed: frozenset[Safety], state: _Round) -> str:
         return "by hand"
     if fix.safety not in allowed:
         return "needs --unsafe" if fix.safety is Safety.UNSAFE else "by hand"
-    return "its file was only partly read, so it is not edited"
+    if _partly_read(fix, state):
+        return "its file was only partly read, so it is not edited"
+    return "the other corrections took all rounds; run fix again"
 
 
 def _changed(before: Snapshot, after: Snapshot) -> tuple[dict[str, str], dict[str, bytes | None]]:

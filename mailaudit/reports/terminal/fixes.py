@@ -30,7 +30,7 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
         _left(paper, plan, detail)
         if not plan.converged:
             paper.wrapped(
-                "The corrections brought up others time and again and were stopped; look at the result.", style="yellow"
+                "The corrections were stopped before all were tried; look at the result, and run fix again.", style="yellow"
             )
             paper.blank()
     paper.mask = mask_of(report.hosts)
