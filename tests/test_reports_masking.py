@@ -98,3 +98,7 @@ def test_what_an_encoding_lacks_is_shown() -> None:
     assert visible("Zürich", "ascii") == "Z\\xfcrich"
     assert visible("…", "latin-1") == "\\u2026"
     assert visible("a\tb\n", keep="\t\n") == "a\tb\n"
+
+
+def test_a_variable_in_a_path_is_no_hash() -> None:
+    assert Mask()("/etc/ssl/private/${DOMAIN-NAME}.key") == "/etc/ssl/private/${DOMAIN-NAME}.key"

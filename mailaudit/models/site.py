@@ -110,7 +110,8 @@ def _domains(hints: Hints, host_name: str | None) -> tuple[str, ...]:
 def _mail_host(hints: Hints, domains: tuple[str, ...], host_name: str | None) -> str | None:
     of_domains = [name for name in hints.certificate_names if any(name == d or name.endswith("." + d) for d in domains)]
     for name in (*of_domains, *hints.certificate_names):
-        return name.lower()
+        if "." in name:  # a pki may be called anything
+            return name.lower()
     return f"mail.{domains[0].lower()}" if domains else host_name
 
 
