@@ -32,7 +32,7 @@ types: $(STAMP)
 
 check: lint types test ## lint, types and tests: what CI runs
 
-corpus: $(STAMP) ## agreement with real daemons' recorded answers, where ../shared/corpora exists
+corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
 	@$(BIN)/python bench/corpus.py
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
