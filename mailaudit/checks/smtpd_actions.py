@@ -16,7 +16,7 @@ from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_expand import Recipient, keeps_tag, mail_path
 from mailaudit.models.smtpd_match import LOCAL, Envelope, Session
 from mailaudit.models.smtpd_parts import Action, Listener
-from mailaudit.models.smtpd_route import Router, route
+from mailaudit.models.smtpd_route import Router, exchanger_sessions, route
 from mailaudit.questions import Reason
 
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
@@ -27,11 +27,11 @@ _SECURE = ("smtps", "smtp+tls")
 def users_actions(smtpd: SmtpdConfig, site: Site) -> list[Action]:
     """The local actions that mail from anywhere for the site's domains is delivered by; else those with virtual addresses."""
     found: dict[str, Action] = {}
-    router = Router(smtpd, Session())
-    for domain in site.domains:
-        decided = router.route(f"user@{domain}").rule
-        if decided is not None and decided.action is not None and not decided.action.is_relay:
-            found[decided.action.name.value] = decided.action
+    for router in [Router(smtpd, session) for session in exchanger_sessions(smtpd)]:
+        for domain in site.domains:
+            decided = router.route(f"user@{domain}").rule
+            if decided is not None and decided.action is not None and not decided.action.is_relay:
+                found[decided.action.name.value] = decided.action
     if not found:
         found = {name: action for name, action in smtpd.actions.items() if "virtual" in action.tables}
     return list(found.values())

@@ -13,7 +13,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth
 from mailaudit.models.smtpd_parts import Action, Rule
-from mailaudit.models.smtpd_route import Relay, Route, Router, open_relays, route
+from mailaudit.models.smtpd_route import Relay, Route, Router, exchanger_sessions, open_relays, route
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
@@ -59,23 +59,25 @@ def own_domains_are_accepted(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome
     """Mail from anywhere for each domain of the site is delivered."""
     if not site.domains:
         yield Exempt("it is not known which domains the site takes mail for")
-    router = Router(smtpd, Session())
+    routers = [(session, Router(smtpd, session)) for session in exchanger_sessions(smtpd)]
     for domain in site.domains:
-        way = _goes(router.route(f"somebody@{domain}"), relayed=False)
-        if way is None:
-            continue
-        doubt = _doubt(way, f"mail for {domain}")
-        if doubt is not None:
-            yield doubt
-            continue
-        edits = _accept(smtpd, way, domain)
-        fix = Fix(f"Accept mail for {domain}", Safety.UNSAFE, edits) if edits else None
-        done = "relayed, not delivered" if way.answer == "accept" else "refused"
-        message = f"Mail from other servers for {domain} is {done}."
-        yield Finding(message, (_place(smtpd, way),), fix, "domain", domain, absence=way.rule is None)
+        for session, router in routers:
+            way = _goes(router.route(f"somebody@{domain}"), relayed=False)
+            if way is not None:
+                yield _doubt(way, f"mail for {domain}") or _not_accepted(smtpd, way, domain, session)
+                break
 
 
-def _accept(smtpd: SmtpdConfig, way: Route, domain: str) -> tuple[Edit, ...]:
+def _not_accepted(smtpd: SmtpdConfig, way: Route, domain: str, session: Session) -> Finding:
+    edits = _accept(smtpd, way, domain, session.tag)
+    fix = Fix(f"Accept mail for {domain}", Safety.UNSAFE, edits) if edits else None
+    done = "relayed, not delivered" if way.answer == "accept" else "refused"
+    message = f"Mail from other servers for {domain} is {done}."
+    return Finding(message, (_place(smtpd, way),), fix, "domain", domain, absence=way.rule is None)
+
+
+def _accept(smtpd: SmtpdConfig, way: Route, domain: str, tag: str) -> tuple[Edit, ...]:
+    """The edits that have mail for a domain delivered. A new rule stands below those that refuse some senders."""
     for each in smtpd.rules:
         table = each.destination.table
         is_for = each.destination.kind == "domain" and table is not None and domain in (smtpd.keys(table) or ())
@@ -86,10 +88,8 @@ def _accept(smtpd: SmtpdConfig, way: Route, domain: str) -> tuple[Edit, ...]:
     action = virtual_action(smtpd)
     if action is None:
         return ()
-    line = f'match from any for domain "{domain}" action {action.name.span.chars}'
-    first_rule = smtpd.rules[0].statement if smtpd.rules else None
-    if first_rule is not None and way.rule is None and _stands_below(first_rule, action.statement):
-        return (before(first_rule, line),)
+    tagged = f' tag "{tag}"' if tag else ""
+    line = f'match{tagged} from any for domain "{domain}" action {action.name.span.chars}'
     return (_add_rule(smtpd, way, line, action),)
 
 

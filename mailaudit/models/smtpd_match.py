@@ -33,6 +33,7 @@ class Session:
     """Who speaks.
 
     `address` is an IP address, `local` for the socket, None for any host on the Internet; `helo` None stands for any name.
+    `ordinary` is for mail of nobody in particular: what a rule makes an exception of (`!mail-from <blacklist>`) is not this mail.
     """
 
     address: str | None = None
@@ -41,6 +42,7 @@ class Session:
     tag: str = ""
     helo: str | None = None
     listener: Listener | None = None
+    ordinary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,17 @@ def may_apply(smtpd: SmtpdConfig, rule: Rule, session: Session) -> bool:
 
 def applies(smtpd: SmtpdConfig, rule: Rule, session: Session, envelope: Envelope) -> Truth:
     """Whether a rule applies; criteria are looked at in the order of ruleset_match()."""
-    sender = envelope.sender
+    sender, ordinary = envelope.sender, session.ordinary
     mixed = Truth.YES
     for truth in (
         _negated(rule.tag, lambda c: _text(smtpd, c, session.tag)),
         _source(smtpd, rule.source, session),
         _destination(smtpd, rule.destination, envelope.recipient),
-        _negated(rule.helo, lambda c: Truth.CHOICE if session.helo is None else _name(smtpd, c, session.helo)),
+        _said(rule.helo, lambda c: Truth.CHOICE if session.helo is None else _name(smtpd, c, session.helo), ordinary=ordinary),
         _negated(rule.auth, lambda c: _login(smtpd, c, session)),
         None if rule.tls is None else Truth.TEMPFAIL,
-        _negated(rule.mail_from, lambda c: Truth.CHOICE if sender is None else _address(smtpd, c, sender)),
-        _negated(rule.rcpt_to, lambda c: _address(smtpd, c, envelope.recipient)),
+        _said(rule.mail_from, lambda c: Truth.CHOICE if sender is None else _address(smtpd, c, sender), ordinary=ordinary),
+        _said(rule.rcpt_to, lambda c: _address(smtpd, c, envelope.recipient), ordinary=ordinary),
     ):
         if truth is Truth.NO:
             return Truth.NO
@@ -91,6 +93,13 @@ def _negated(criterion: Criterion | None, look: Callable[[Criterion], Truth]) ->
     return negation(truth) if criterion.negated else truth
 
 
+def _said(criterion: Criterion | None, look: Callable[[Criterion], Truth], *, ordinary: bool) -> Truth | None:
+    """A criterion that the sender has in his hand; where it is open, ordinary mail is not the exception."""
+    truth = _negated(criterion, look)
+    is_open = truth in (Truth.CHOICE, Truth.DOUBT)
+    return Truth.YES if ordinary and is_open and criterion is not None and criterion.negated else truth
+
+
 def negation(truth: Truth) -> Truth:
     """The other value; what is open stays open."""
     return {Truth.YES: Truth.NO, Truth.NO: Truth.YES}.get(truth, truth)
@@ -98,7 +107,7 @@ def negation(truth: Truth) -> Truth:
 
 def _source(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth:
     if criterion.kind == "rdns":  # an unknown name never matches, negated or not
-        return Truth.CHOICE
+        return Truth.YES if session.ordinary and criterion.negated else Truth.CHOICE
     truth = Truth.DOUBT
     if criterion.kind == "any":
         truth = Truth.YES
@@ -108,6 +117,8 @@ def _source(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth
         truth = _truth(session.address == LOCAL or (session.address is not None and _is_loopback(session.address)))
     elif criterion.kind == "src" and criterion.table is not None:
         truth = _network(smtpd, criterion, session)
+    if truth is Truth.DOUBT and session.ordinary and criterion.negated:
+        return Truth.YES
     return negation(truth) if criterion.negated else truth
 
 

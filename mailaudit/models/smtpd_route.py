@@ -105,6 +105,13 @@ def _literal_domains(smtpd: SmtpdConfig, rule: Rule) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(key.lower() for key in keys))
 
 
+def exchanger_sessions(smtpd: SmtpdConfig) -> list[Session]:
+    """Ordinary sessions of other servers: one for each tag that a public listener on port 25 gives; one if there is none."""
+    listeners = [each for each in smtpd.listeners if each.port == 25 and not is_loopback(each) and not each.requires_auth]
+    by_tag = {each.tag.value if each.tag is not None else "": each for each in reversed(listeners)}
+    return [Session(tag=tag, listener=by_tag[tag], ordinary=True) for tag in reversed(by_tag)] or [Session(ordinary=True)]
+
+
 def open_relays(smtpd: SmtpdConfig, own: tuple[str, ...] = ()) -> Iterator[Relay]:
     """Witnesses that an unauthenticated stranger may send to foreign addresses, at most one for each listener.
 
