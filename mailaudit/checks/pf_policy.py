@@ -10,8 +10,8 @@ from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Finding, Outcome, Place
-from mailaudit.models.interfaces import LOOPBACK
-from mailaudit.models.pf import Answer3, Ruleset
+from mailaudit.models.interfaces import LOOPBACK, Interface
+from mailaudit.models.pf import Answer3, Ruleset, one_of
 from mailaudit.models.pf_reach import own_address
 from mailaudit.models.pf_rules import ACK, SYN, Anchor, Entry, Rule
 from mailaudit.models.pf_traffic import Addresses, Traffic
@@ -167,15 +167,20 @@ def neighbour_discovery_passes(pf: Ruleset) -> Iterator[Outcome]:
 def _neighbours(pf: Ruleset) -> Iterator[tuple[int, Answer3]]:
     if 6 not in pf.families:
         return
-    link_local = Addresses((((0xFE80 << 112) + 0x99,) * 2,))
+    of_each = [list(_neighbours_on(pf, interface)) for interface in pf.egress]
+    for asked in zip(*of_each, strict=True):
+        yield asked[0][0], one_of([answer for _, answer in asked])
+
+
+def _neighbours_on(pf: Ruleset, interface: Interface) -> Iterator[tuple[int, Answer3]]:
+    link_local = Addresses((((0xFE80 << 112) + 0x99,) * 2,), neighbour=True)
     solicited = Addresses((((0xFF02 << 112) + (1 << 32) + 0xFF000009,) * 2,))
-    for interface in pf.egress:
-        own = own_address(interface, 6)
-        for kind in _NEIGHBOURS:
-            for source in (link_local, Addresses(neighbour=True)):
-                for target in (solicited, own) if kind == 135 else (own,):
-                    traffic = Traffic("in", interface, 6, ICMP6, source, target, icmp=(kind, 0))
-                    yield kind, pf.answer(traffic)
+    own = own_address(interface, 6)
+    for kind in _NEIGHBOURS:
+        for source in (link_local, Addresses(neighbour=True)):
+            for target in (solicited, own) if kind == 135 else (own,):
+                traffic = Traffic("in", interface, 6, ICMP6, source, target, icmp=(kind, 0))
+                yield kind, pf.answer(traffic)
 
 
 def _blocked_neighbours(pf: Ruleset) -> dict[int, Rule | None]:

@@ -151,7 +151,7 @@ class Ruleset(Model):
             )
             for interface in self.egress
         ]
-        return _one_of(answers)
+        return one_of(answers)
 
     def passes_in(self, family: int, protocol: int, port: int) -> Answer3:
         """Whether anybody on the Internet can connect to a port; the answer's first rule is the one that says so."""
@@ -164,7 +164,7 @@ class Ruleset(Model):
             own = own_address(interface, family)
             traffic = Traffic("in", interface, family, protocol, own, own, ((port, port),), CLIENT_PORTS, icmp, flags)
             answers.append(self._admits(traffic, None))
-        return _one_of(answers)
+        return one_of(answers)
 
     def answer(self, traffic: Traffic) -> Answer3:
         """Whether traffic passes, as it is."""
@@ -232,7 +232,7 @@ class Ruleset(Model):
         return Decision("pass" if rule is not None else DEFAULT, rule)
 
 
-def _one_of(answers: list[Answer3]) -> Answer3:
+def one_of(answers: list[Answer3]) -> Answer3:
     """What holds whichever interface is the one to the Internet."""
     if len({answer.value for answer in answers}) == 1:
         return answers[0]

@@ -150,8 +150,10 @@ class AddressBook:
             return self._interface(addresses, peer, family, on)
         if kind == "name" and peer.name == "localhost":
             return self._among(addresses, [(a.value, a.value) for a in LOOPBACK.addresses or () if a.family == family])
-        if kind in ("no-route", "urpf-failed") and (addresses.stranger or addresses.own):
-            return NEVER  # a stranger's packets come over the default route, and so would the answers go
+        if kind in ("no-route", "urpf-failed") and (addresses.stranger or addresses.own or addresses.neighbour):
+            return (
+                NEVER  # a stranger's packets come over the default route, and so would the answers go; a neighbour is on the link
+            )
         return MAYBE
 
     def _net(self, addresses: Addresses, peer: Peer, family: int) -> Told:
@@ -160,7 +162,7 @@ class AddressBook:
         if addresses.own:  # where nothing is recorded, a public address that the file names as a target is the host's own
             single = peer.low == peer.high and not is_private(family, peer.low)
             return SURELY if single else MAYBE
-        if addresses.neighbour:
+        if addresses.neighbour and not addresses.ranges:
             return MAYBE
         return addresses.against(peer.low, peer.high)
 
@@ -173,6 +175,8 @@ class AddressBook:
     def _interface(self, addresses: Addresses, peer: Peer, family: int, on: Interface) -> Told:
         kinds = set(peer.modifiers) - {"0"}
         named = [each for each in self.interfaces if peer.name == "self" or each.called(peer.name)]
+        if addresses.neighbour and addresses.ranges:  # link-local: neither the host's own nor in what `:network` stands for
+            return NEVER if peer.bits is None else MAYBE
         if addresses.own or addresses.neighbour:
             same = peer.name == "self" or on.called(peer.name)
             wanted = not kinds or "network" in kinds if addresses.own else "network" in kinds or peer.bits is not None
@@ -189,7 +193,7 @@ class AddressBook:
             return NEVER
         known = self._members(table)
         members = known.members.get(family)
-        if addresses.own or addresses.neighbour:
+        if addresses.own or (addresses.neighbour and not addresses.ranges):
             return MAYBE if (members is not None and members.pieces) or not known.complete else NEVER
         every, some = members.against(addresses) if members is not None else NEVER
         return every, some or not known.complete

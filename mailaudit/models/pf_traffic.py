@@ -17,8 +17,8 @@ Masks = tuple[int, int]  # bit sets of classes: those that surely match, those t
 class Addresses:
     """A set of addresses of one family: ranges of numbers in order, or what is known by its part in the network only.
 
-    `own` is an address of the interface itself, `neighbour` one of its network; `stranger` is any address out in the Internet,
-    neither of this host nor of a network that it is in.
+    `own` is an address of the interface itself, `neighbour` one of its network (with ranges, a
+    link-local one); `stranger` is any address out in the Internet, neither of this host nor of a network that it is in.
     """
 
     ranges: tuple[Range, ...] = ()
