@@ -14,9 +14,9 @@ from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_expand import Recipient, keeps_tag, mail_path
-from mailaudit.models.smtpd_match import LOCAL, Envelope, Session
+from mailaudit.models.smtpd_match import Envelope, Session
 from mailaudit.models.smtpd_parts import Action, Listener
-from mailaudit.models.smtpd_route import Router, exchanger_sessions, route
+from mailaudit.models.smtpd_route import Router, exchanger_sessions, local_session, route
 from mailaudit.questions import Reason
 
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
@@ -133,7 +133,7 @@ def spam_goes_to_junk(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
 @rule("SMTPD020")
 def own_names_are_expanded(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """The action for the host's own names is local and looks aliases up."""
-    decided = route(smtpd, Session(LOCAL), Envelope("root@localhost")).rule
+    decided = route(smtpd, local_session(smtpd), Envelope("root@localhost")).rule
     action = decided.action if decided is not None and decided.action is not None else local_action(smtpd)
     table = next(iter(smtpd.alias_tables), None) or smtpd.tables.get("aliases")
     if action is None or action.is_relay:

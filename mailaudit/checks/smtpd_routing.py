@@ -11,9 +11,9 @@ from mailaudit.edits import Edit, Fix, Safety, insert
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth
+from mailaudit.models.smtpd_match import Envelope, Session, Truth
 from mailaudit.models.smtpd_parts import Action, Rule
-from mailaudit.models.smtpd_route import Relay, Route, Router, exchanger_sessions, open_relays, route
+from mailaudit.models.smtpd_route import Relay, Route, Router, exchanger_sessions, local_session, open_relays, route
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
@@ -100,7 +100,7 @@ def own_names_are_delivered(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]
     if smtpd.server_name is not None and smtpd.server_name not in site.domains:
         names.append(smtpd.server_name)
     for name in names:
-        way = _goes(route(smtpd, Session(LOCAL), Envelope(f"root@{name}")), relayed=False)
+        way = _goes(route(smtpd, local_session(smtpd), Envelope(f"root@{name}")), relayed=False)
         if way is None:
             continue
         doubt = _doubt(way, f"mail for root@{name}")
@@ -136,7 +136,7 @@ def users_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 @rule("SMTPD043")
 def this_host_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What runs on this host may send anywhere."""
-    way = _goes(route(smtpd, Session(LOCAL), Envelope(FOREIGN)), relayed=True)
+    way = _goes(route(smtpd, local_session(smtpd), Envelope(FOREIGN)), relayed=True)
     if way is not None:
         doubt = _doubt(way, "mail of this host")
         message = "Mail of this host's own programs to other domains is refused."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_match import Envelope, Session, Truth, applies, may_apply, network_of
+from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth, applies, may_apply, network_of
 from mailaudit.models.smtpd_parts import Listener, Rule
 
 MOST_ALIKE = 50  # domains of the site that look-alikes are made of
@@ -103,6 +103,12 @@ def _literal_domains(smtpd: SmtpdConfig, rule: Rule) -> tuple[str, ...] | None:
     if keys is None or any("*" in key for key in keys):
         return None
     return tuple(dict.fromkeys(key.lower() for key in keys))
+
+
+def local_session(smtpd: SmtpdConfig) -> Session:
+    """The session of what this host's own programs hand in: smtpd takes it for logged in, by no name (smtp_session.c)."""
+    tags = [each.tag.value for each in smtpd.listeners if each.is_socket and each.tag is not None]
+    return Session(LOCAL, authenticated=True, user="", tag=tags[0] if tags else "")
 
 
 def exchanger_sessions(smtpd: SmtpdConfig) -> list[Session]:
