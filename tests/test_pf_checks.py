@@ -149,3 +149,17 @@ def test_a_named_anchor_leaves_doubt_and_is_named(check: Check) -> None:
     assert isinstance(doubt, Doubt)
     assert "line 3" in doubt.message
     assert doubt.places
+
+
+def test_what_another_programs_anchor_blocks_is_not_known() -> None:
+    (doubt,) = pf_policy.default_deny(read('anchor "policy"\npass out\n'))
+    assert isinstance(doubt, Doubt)
+    assert "line 1: the rules of this anchor are filled in by another program" in doubt.message
+    assert not list(pf_policy.default_deny(read('block all\nanchor "relayd/*"\n')))
+
+
+def test_loaded_anchors_that_name_one_another_come_to_an_end() -> None:
+    inner = "".join(f'anchor "{name}" {{\n' for name in "abcdefghij") + "block all\n" + "}\n" * 10
+    pf = read('anchor "x/a"\nload anchor "x" from "/etc/x"\n', files={"/etc/x": inner.encode()})
+    assert [rule.action for rule in pf.rules] == ["block"]
+    assert read('anchor "x"\nload anchor "x" from "/etc/x"\n', files={"/etc/x": b'anchor "x"\nanchor "/x"\n'}).rules == []

@@ -9,7 +9,7 @@ from mailaudit.checks.pf_edits import rule_line, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import LOOPBACK, Interface
 from mailaudit.models.pf import Answer3, Ruleset, one_of
 from mailaudit.models.pf_reach import own_address
@@ -28,29 +28,38 @@ _NEIGHBOURS = {135: "neighbrsol", 136: "neighbradv"}
 @rule("PF020")
 def default_deny(pf: Ruleset) -> Iterator[Outcome]:
     """What no rule lets through is blocked, both ways."""
-    blocks = replace(pf, entries=_only_blocks(pf.entries))
-    open_ways: dict[str, set[int]] = {}
+    open_ways = _open_ways(replace(pf, entries=_only_blocks(pf.entries)))
+    if isinstance(open_ways, dict) and open_ways:  # unless another program's rules block it: those of anchors may
+        filled_in = _open_ways(replace(pf, entries=_only_blocks(pf.entries, unfilled=None)))
+        open_ways = filled_in if isinstance(filled_in, Doubt) else open_ways
+    if not isinstance(open_ways, dict):
+        yield open_ways
+    elif open_ways:
+        yield _no_default(pf, open_ways)
+
+
+def _open_ways(blocks: Ruleset) -> dict[str, set[int]] | Finding | Doubt:
+    """The directions, and the families of each, in which packets pass that no rule names."""
+    ways: dict[str, set[int]] = {}
     for direction in ("in", "out"):
         for family in FAMILIES:
             for protocol, port in PROBES:
                 answer = blocks.admits(family, protocol, port, direction, user="other")
                 if answer.skip is not None:
-                    yield _skipped(answer)
-                    return
+                    return _skipped(answer)
                 if answer.value == "doubt":
-                    yield doubt(answer.doubts, f"what no rule names is blocked on the way {direction}")
-                    return
+                    return doubt(answer.doubts, f"what no rule names is blocked on the way {direction}")
                 if answer.value == "yes" or answer.partly:
-                    open_ways.setdefault(direction, set()).add(family)
-    if open_ways:
-        yield _no_default(pf, open_ways)
+                    ways.setdefault(direction, set()).add(family)
+    return ways
 
 
-def _only_blocks(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _only_blocks(entries: tuple[Entry, ...], unfilled: tuple[Entry, ...] | None = ()) -> tuple[Entry, ...]:
     kept: list[Entry] = []
     for entry in entries:
         if isinstance(entry, Anchor):
-            kept.append(replace(entry, body=_only_blocks(entry.body or ())))
+            body = unfilled if entry.body is None else _only_blocks(entry.body, unfilled)
+            kept.append(replace(entry, body=body))
         elif entry.action != "pass":
             kept.append(entry)
     return tuple(kept)

@@ -256,19 +256,42 @@ class RulesReader:
             tables.setdefault(table.name, table)
 
 
-def filled(entries: tuple[Entry, ...], loads: Mapping[str, tuple[Entry, ...] | None], path: str = "") -> tuple[Entry, ...]:
+Loads = Mapping[str, tuple[Entry, ...] | None]
+MOST_FILLED = 1000  # anchors filled from files: such files may name one another's anchors again and again
+
+
+def filled(entries: tuple[Entry, ...], loads: Loads) -> tuple[Entry, ...]:
     """The entries with the rules of `load anchor` in the anchors that they are loaded into."""
-    if not loads:
-        return entries
+    return _filled(entries, loads, "", [MOST_FILLED]) if loads else entries
+
+
+def _filled(entries: tuple[Entry, ...], loads: Loads, path: str, left: list[int]) -> tuple[Entry, ...]:
     done: list[Entry] = []
     for entry in entries:
-        if isinstance(entry, Anchor):
-            name = f"{path}/{entry.name}".lstrip("/")
-            body = entry.body if entry.body is not None else loads.get(name)
-            done.append(replace(entry, body=filled(body, loads, name) if body is not None else None))
-        else:
+        if not isinstance(entry, Anchor):
             done.append(entry)
+            continue
+        name = f"{path}/{entry.name}".lstrip("/")
+        body, tables = entry.body, entry.tables
+        if body is None and left[0] > 0:
+            left[0] -= 1
+            body, tables = _loaded(name, loads)
+        done.append(replace(entry, body=_filled(body, loads, name, left) if body is not None else None, tables=tables))
     return tuple(done)
+
+
+def _loaded(name: str, loads: Loads) -> tuple[tuple[Entry, ...] | None, Mapping[str, Table]]:
+    """What was loaded into an anchor, or stands in one of its name in what was loaded further up; and its tables."""
+    parts = name.split("/")
+    for size in range(len(parts), 0, -1):
+        body, tables = loads.get("/".join(parts[:size])), dict[str, Table]()
+        for part in parts[size:]:
+            inner = next((each for each in body or () if isinstance(each, Anchor) and each.name == part and each.body), None)
+            body = inner.body if inner is not None else None
+            tables |= inner.tables if inner is not None else {}
+        if body is not None:
+            return body, tables
+    return None, {}
 
 
 def _joined(first: Table, second: Table) -> Table:
