@@ -163,3 +163,11 @@ def test_loaded_anchors_that_name_one_another_come_to_an_end() -> None:
     pf = read('anchor "x/a"\nload anchor "x" from "/etc/x"\n', files={"/etc/x": inner.encode()})
     assert [rule.action for rule in pf.rules] == ["block"]
     assert read('anchor "x"\nload anchor "x" from "/etc/x"\n', files={"/etc/x": b'anchor "x"\nanchor "/x"\n'}).rules == []
+
+
+def test_what_users_may_not_send_is_let_out_by_hand() -> None:
+    source = HEAD + "pass out proto tcp to port { 25 80 443 } user { root _smtpd }\npass out proto { icmp icmp6 }\n"
+    (found,) = findings(pf_policy.everything_goes_out, read(source))
+    assert "tcp/53, udp/53, udp/123:" in found.message
+    assert found.fix is not None
+    assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())

@@ -19,7 +19,15 @@ from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
 
 FAMILIES = (4, 6)
 NEEDED = (22, 25, 80, 587, 993)
-OUTBOUND = ((TCP, 25), (TCP, 53), (TCP, 80), (TCP, 443), (UDP, 53), (UDP, 123), (UDP, 443))
+_RESOLVERS = ("other", "root", "_unbound")
+OUTBOUND = (  # what goes out, and in whose name: that it may for one of them is enough
+    (TCP, 25, ("_smtpd", "other")),
+    (TCP, 53, _RESOLVERS),
+    (TCP, 80, ("root",)),
+    (TCP, 443, ("root",)),
+    (UDP, 53, _RESOLVERS),
+    (UDP, 123, ("_ntp", "root", "other")),
+)
 PROBES = ((TCP, 1), (UDP, 1), (47, 0), (50, 0))
 NEIGHBOURS_IN = "pass in quick inet6 proto icmp6 icmp6-type { neighbrsol neighbradv }"
 _NEIGHBOURS = {135: "neighbrsol", 136: "neighbradv"}
@@ -116,13 +124,24 @@ def everything_goes_out(pf: Ruleset) -> Iterator[Outcome]:
 
 def _outbound(pf: Ruleset) -> Iterator[tuple[int, int, int]]:
     for family in pf.families:
-        for protocol, port in OUTBOUND:
+        for protocol, port, _ in OUTBOUND:
             yield family, protocol, port
         yield family, ICMP if family == 4 else ICMP6, 0
 
 
 def _goes_out(pf: Ruleset, family: int, protocol: int, port: int) -> Answer3:
-    user = "_smtpd" if port == 25 else "other"
+    """Whether a connection goes out for one of the users who need it; if not, the answer for the first in doubt, or the first."""
+    users = next((users for *what, users in OUTBOUND if what == [protocol, port]), ("other",))
+    answers = []
+    for user in users:
+        answer = _goes_out_for(pf, family, protocol, port, user)
+        if answer.value == "yes":
+            return answer
+        answers.append(answer)
+    return next((answer for answer in answers if answer.value == "doubt"), answers[0])
+
+
+def _goes_out_for(pf: Ruleset, family: int, protocol: int, port: int, user: str) -> Answer3:
     icmp = {ICMP: (8, 0), ICMP6: (128, 0)}.get(protocol)
     answer = pf.admits(family, protocol, port, "out", icmp=icmp, user=user)
     if answer.value != "yes" or answer.skip is not None or (answer.rules and answer.rules[0].stateful):
@@ -151,13 +170,21 @@ def _cannot_go_out(pf: Ruleset, blocked: list[tuple[str, int, Answer3]]) -> Find
     families = frozenset(family for _, family, _ in blocked)
     message = f"The host cannot reach others by {', '.join(names)}{families_text(families)}: a rule blocks it on the way out."
     rules = blocked[0][2].rules
+    title = "Let out what the host sends"
     fix = None
     last = top_rules(pf)[-1:]
     after = last[0] if last else None
-    if not _blocked_out(pf.with_line("pass out", after.statement if after else None)):
-        fix = Fix("Let out what the host sends", Safety.UNSAFE, (rule_line(pf, "pass out", after),))
+    if _by_user(pf):
+        fix = Fix(title, Safety.MANUAL)
+    elif not _blocked_out(pf.with_line("pass out", after.statement if after else None)):
+        fix = Fix(title, Safety.UNSAFE, (rule_line(pf, "pass out", after),))
     places = (place_of(pf, rules[0] if rules else None, "this rule decides"),)
     return Finding(message, places, fix, "out", ",".join(names), absence=True)
+
+
+def _by_user(pf: Ruleset) -> bool:
+    """True if the ruleset lets some users' connections out and not others': all must not go out then."""
+    return any(each.direction != "in" and (each.options.users or each.options.groups) for each in pf.rules)
 
 
 @rule("PF033")
