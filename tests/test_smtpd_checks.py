@@ -154,3 +154,29 @@ def test_the_key_is_in_no_finding() -> None:
     key = "0123456789abcdef0123456789abcde"
     for finding in judged("SMTPD031", WHOLE.replace(key + "f", key)).findings:
         assert key not in finding.message + finding.value + finding.about
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("wg1", Verdict.PASS),
+        ("tun0", Verdict.PASS),
+        ("192.168.1.1", Verdict.PASS),
+        ("fd00::1", Verdict.PASS),
+        ("trunk0", Verdict.UNKNOWN),
+        ("203.0.113.9", Verdict.FAIL),
+        ("egress", Verdict.FAIL),
+        ("mail.example.com", Verdict.FAIL),
+    ],
+)
+def test_who_reaches_an_open_relay(where: str, expected: Verdict) -> None:
+    chars = f"listen on {where}\naction out relay\nmatch from any for any action out\n"
+    assert judged("SMTPD044", chars).verdict is expected
+
+
+@pytest.mark.parametrize("where", ["wg1", "10.0.0.1", "trunk0"])
+def test_a_listener_inside_is_not_edited(where: str) -> None:
+    line = f"listen on {where} port 587 tls-require pki mail.example.com\nlisten on {where}\n"
+    for identity in ("SMTPD022", "SMTPD023", "SMTPD026", "SMTPD044"):
+        for found in judged(identity, WHOLE + line).findings:
+            assert not found.fix, (identity, found.message)

@@ -19,19 +19,35 @@ from mailaudit.checks.smtpd_edits import (
     without,
 )
 from mailaudit.edits import Edit, Fix, Safety
-from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_parts import Listener
-from mailaudit.models.smtpd_route import is_loopback
+from mailaudit.models.smtpd_reach import EVERYWHERE, Reach, is_outward, reach
 from mailaudit.parsers.tree import Token
-
-EVERYWHERE = ("all", "egress", "*")
+from mailaudit.questions import Reason
 
 
 def public(smtpd: SmtpdConfig, port: int) -> list[Listener]:
-    """The listeners of a port that other hosts reach."""
-    return [listener for listener in smtpd.listeners if listener.port == port and not is_loopback(listener)]
+    """The listeners of a port that strangers reach, or may."""
+    return [listener for listener in smtpd.listeners if listener.port == port and is_outward(listener)]
+
+
+def _inside(smtpd: SmtpdConfig, port: int) -> Doubt | None:
+    """What is to be said where only private addresses are listened on: there may be address translation before them."""
+    for listener in smtpd.listeners:
+        if listener.port == port and reach(listener) is Reach.INSIDE:
+            message = f"Whether anybody outside reaches port {port} on a private address is not known."
+            return Doubt(Reason.IN_DOUBT, message, (Place.at(listener.span),))
+    return None
+
+
+def _for_whom(listener: Listener) -> Doubt | None:
+    """A doubt of a plain listener on an interface that may be an inner one: there it needs neither TLS nor logins."""
+    if reach(listener) is not Reach.UNKNOWN or listener.auth != "none":
+        return None
+    message = f"Whether the listener on {listener.where}, port {listener.port}, is for strangers is not known."
+    return Doubt(Reason.IN_DOUBT, message, (Place.at(listener.span),))
 
 
 def covers(listener: Listener, address: str) -> bool:
@@ -74,10 +90,14 @@ def mail_exchanger_listens(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Port 25 takes mail on all addresses, offers TLS without asking for it, and filters."""
     listeners = public(smtpd, 25)
     if not listeners:
-        yield _missing(smtpd, 25, "tls", "No other server can deliver: nothing listens on port 25.")
+        yield _inside(smtpd, 25) or _missing(smtpd, 25, "tls", "No other server can deliver: nothing listens on port 25.")
         return
     yield from _reach(listeners, site, 25)
     for listener in listeners:
+        doubt = _for_whom(listener) if listener.tls == "none" else None
+        if doubt is not None:
+            yield doubt
+            continue
         yield from _offers_tls(smtpd, listener)
         yield from _filtered(smtpd, listener)
 
@@ -105,8 +125,8 @@ def _reach(listeners: Sequence[Listener], site: Site, port: int) -> Iterator[Out
     edits: tuple[Edit, ...] = ()
     if len(listeners) == 1:
         limits = [token for token in first.statement.seen if token.kind in ("inet4", "inet6")]
-        edits = without(first.statement, limits)
-        if first.where not in EVERYWHERE and (_is_address(first.where) or not limits):
+        edits = without(first.statement, limits) if reach(first) is Reach.PUBLIC else ()
+        if reach(first) is Reach.PUBLIC and first.where not in EVERYWHERE and (_is_address(first.where) or not limits):
             edits += instead(first.at, "all")
     fix = Fix(f"Listen on all addresses on port {port}", Safety.UNSAFE, edits) if edits else None
     message = f"Nothing listens on port {port} for {' and '.join(missing)}."
@@ -157,7 +177,7 @@ def submission_requires_tls_and_login(smtpd: SmtpdConfig, site: Site) -> Iterato
     """Port 587 takes users' mail in TLS, from those who log in, and filters."""
     listeners = public(smtpd, 587)
     if not listeners:
-        yield _missing(smtpd, 587, "tls-require", "Users can not send mail: nothing listens on port 587.")
+        yield _inside(smtpd, 587) or _missing(smtpd, 587, "tls-require", "Users can not send mail: nothing listens on port 587.")
         return
     yield from _reach(listeners, site, 587)
     for listener in listeners:
@@ -169,7 +189,9 @@ def submissions_listens(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Port 465 takes users' mail in TLS from the first byte, from those who log in, and filters."""
     listeners = public(smtpd, 465)
     if not listeners:
-        yield _missing(smtpd, 465, "smtps", "Nothing listens on port 465, where mail programs look for TLS from the first byte.")
+        yield _inside(smtpd, 465) or _missing(
+            smtpd, 465, "smtps", "Nothing listens on port 465, where mail programs look for TLS from the first byte."
+        )
         return
     yield from _reach(listeners, site, 465)
     for listener in listeners:
@@ -177,6 +199,10 @@ def submissions_listens(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
 
 
 def _submission(smtpd: SmtpdConfig, listener: Listener, wanted: str) -> Iterator[Outcome]:
+    doubt = _for_whom(listener)
+    if doubt is not None:
+        yield doubt
+        return
     yield from _wants_tls(smtpd, listener, wanted)
     yield from _wants_login(smtpd, listener)
     yield from _filtered(smtpd, listener)

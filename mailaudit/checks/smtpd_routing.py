@@ -13,6 +13,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_match import Envelope, Session, Truth
 from mailaudit.models.smtpd_parts import Action, Rule
+from mailaudit.models.smtpd_reach import Reach, reach
 from mailaudit.models.smtpd_route import Relay, Route, Router, exchanger_sessions, local_session, open_relays, route
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
@@ -161,6 +162,9 @@ def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
         if doubtful is not None:
             message = "Whether strangers may relay depends on this rule, whose table is not known."
             yield Doubt(Reason.IN_DOUBT, message, (Place.at(doubtful.span),))
+        elif reach(witness.listener) is Reach.UNKNOWN:
+            message = f"This rule relays for all who reach {witness.listener.where}; whether strangers do is not known."
+            yield Doubt(Reason.IN_DOUBT, message, (Place.at(witness.rule.span), Place.at(witness.listener.span)))
         elif witness.rule.span.start not in seen:
             seen.add(witness.rule.span.start)
             yield _open(witness)

@@ -5,8 +5,6 @@ The procedure of the open relay is tested against observed answers of OpenSMTPD 
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -14,6 +12,7 @@ from heapq import merge
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth, applies, may_apply, network_of
 from mailaudit.models.smtpd_parts import Listener, Rule
+from mailaudit.models.smtpd_reach import Reach, is_outward, reach
 
 MOST_ALIKE = 50  # domains of the site that look-alikes are made of
 _WIDE = {4: 23, 6: 47}  # a network with a prefix no longer than this holds more hosts than one site owns
@@ -113,7 +112,8 @@ def local_session(smtpd: SmtpdConfig) -> Session:
 
 def exchanger_sessions(smtpd: SmtpdConfig) -> list[Session]:
     """Ordinary sessions of other servers: one for each tag that a public listener on port 25 gives; one if there is none."""
-    listeners = [each for each in smtpd.listeners if each.port == 25 and not is_loopback(each) and not each.requires_auth]
+    takers = [each for each in smtpd.listeners if each.port == 25 and reach(each) is not Reach.HOST and not each.requires_auth]
+    listeners = [each for each in takers if is_outward(each)] or takers
     by_tag = {each.tag.value if each.tag is not None else "": each for each in reversed(listeners)}
     return [Session(tag=tag, listener=by_tag[tag], ordinary=True) for tag in reversed(by_tag)] or [Session(ordinary=True)]
 
@@ -124,7 +124,7 @@ def open_relays(smtpd: SmtpdConfig, own: tuple[str, ...] = ()) -> Iterator[Relay
     `own` are the site's domains, from which look-alikes of foreign domains are made.
     """
     for listener in smtpd.listeners:
-        if is_loopback(listener) or listener.requires_auth:
+        if not is_outward(listener) or listener.requires_auth:
             continue
         session = Session(tag=listener.tag.value if listener.tag else "", listener=listener)
         router = Router(smtpd, session, lambda rule: bool(_wide_networks(smtpd, rule)))
@@ -162,16 +162,6 @@ def _witness(smtpd: SmtpdConfig, router: Router, session: Session, domain: str) 
         if truth is Truth.DOUBT:
             doubtful = doubtful or rule
     return None
-
-
-def is_loopback(listener: Listener) -> bool:
-    """True if nobody outside the host reaches a listener."""
-    if listener.is_socket or listener.where == "localhost" or re.fullmatch(r"lo\d*", listener.where):
-        return True
-    try:
-        return ipaddress.ip_address(listener.where).is_loopback
-    except ValueError:
-        return False
 
 
 def _foreign(own: tuple[str, ...]) -> tuple[str, ...]:
