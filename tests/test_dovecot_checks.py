@@ -94,6 +94,40 @@ def test_a_port_that_is_declared_may_be_open() -> None:
     assert {result.verdict for result in host.examine(*host.learn()).results} == {Verdict.PASS}
 
 
+# Ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "first_valid_uid = 10000\nfirst_valid_gid = 2000\n",
+        "first_valid_uid = 2000\nfirst_valid_gid = 10000\n",
+        "first_valid_uid = 1000\nmail_uid = vmail\nfirst_valid_gid = 2000\n",
+        "first_valid_uid = 1000\nuserdb {\n  driver = passwd\n}\n",
+        "first_valid_uid = 500\nuserdb {\n  driver = sql\n  args = /etc/dovecot/sql\n}\n",
+        "first_valid_uid = 1000\nuserdb {\n  driver = static\n  args = uid=mail gid=mail\n}\n",
+        "first_valid_uid = 9000\nlast_valid_uid = 9000\n",
+    ],
+)
+def test_ids_of_users_that_nothing_names_are_not_judged(text: str) -> None:
+    (result,) = audit(world({MAIN: text}), ("DOVECOT030",)).results
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.NOT_RECORDED)
+
+
+def test_a_range_of_ids_is_never_left_empty() -> None:
+    before = "first_valid_uid = 1000\nlast_valid_uid = 1000\n"
+    assert mended({MAIN: before}, "DOVECOT030") == {MAIN: "first_valid_uid = 2000\nlast_valid_uid = 2000\n"}
+    by_hand = "first_valid_uid = 500\nfirst_valid_gid = 2000\nprotocol imap {\n  last_valid_uid = 1000\n}\n"
+    (result,) = audit(world({MAIN: by_hand}), ("DOVECOT030",)).results
+    assert (result.verdict, result.fix) == (Verdict.FAIL, None)
+
+
+def test_users_of_another_file_are_mended_by_hand() -> None:
+    text = "first_valid_gid = 2000\nuserdb {\n  driver = passwd-file\n  args = /etc/dovecot/users\n}\n"
+    (result,) = audit(world({MAIN: text}), ("DOVECOT030",)).results
+    assert (result.verdict, result.fix) == (Verdict.FAIL, None)
+
+
 # Fixes
 
 

@@ -11,6 +11,7 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.dovecot import DovecotConfig, StartFile
+from mailaudit.models.dovecot_owner import VMAIL_ID
 from mailaudit.models.dovecot_parts import MailPlace
 from mailaudit.models.dovecot_reading import Setting, name_of
 from mailaudit.models.dovecot_settings import NEW
@@ -20,7 +21,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.sources import Missing
 from mailaudit.questions import Reason
 
-VMAIL = 2000  # uid and gid of the owner of all mail
+LOWEST = 500  # no fix lets Dovecot open mail as an account below this
 WITHOUT_LOGIN = ("lmtp", "lda", "doveadm")  # protocols that nobody logs in to
 SELF_SIGNED = ("/etc/ssl/dovecotcert.pem", "/etc/ssl/private/dovecot.pem", "/etc/ssl/dovecot/")  # what the package makes
 OLD_PATH, NEW_PATH = "/var/vmail/%d/%n", "/var/vmail/%{user | domain}/%{user | username}"
@@ -125,28 +126,75 @@ def _names_a_file(dovecot: DovecotConfig, setting: Setting, what: str, expected:
 
 @rule("DOVECOT030")
 def only_vmail_has_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
-    """Users below vmail's ids have no mail, and vmail has."""
-    for name in ("first_valid_uid", "first_valid_gid"):
-        setting = dovecot.setting(name)
-        value = int(setting.value) if setting.value.isascii() and setting.value.isdigit() else None
-        if value == VMAIL:
-            continue
-        if value is None:
-            yield Doubt(Reason.IN_DOUBT, f"{name} is {setting.value}, which could not be evaluated.", (Place.at(setting.span),))
-            continue
-        if value > VMAIL:
-            message = f"{name} is {value}, so that Dovecot refuses the mail of vmail, whose id is {VMAIL}."
-        else:
-            said = "is not set, and its default" if setting.is_default else "is"
-            message = f"{name} {said} {value}: accounts of the system from {value} up may have mail opened as theirs."
-        yield Finding(
-            message,
-            (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
-            Fix(f"Set {name} to {VMAIL}", Safety.UNSAFE, set_to(dovecot, setting, name, str(VMAIL))),
-            name,
-            setting.value,
-            absence=setting.is_default,
+    """Users below the mail users' ids have no mail, and the mail users have."""
+    yield from _of_kind(dovecot, "uid")
+    first, last = (_id_of(dovecot.setting(f"{end}_valid_uid")) for end in ("first", "last"))
+    if not first or first != last:  # a range of one uid leaves nothing that a gid could open
+        yield from _of_kind(dovecot, "gid")
+
+
+def _id_of(setting: Setting) -> int | None:
+    return int(setting.value) if setting.value.isascii() and setting.value.isdigit() else None
+
+
+def _of_kind(dovecot: DovecotConfig, kind: str) -> Iterator[Outcome]:
+    first, last = (dovecot.setting(f"{end}_valid_{kind}") for end in ("first", "last"))
+    value, limit = _id_of(first), _id_of(last)
+    if value is None or limit is None:
+        broken = first if value is None else last
+        yield Doubt(
+            Reason.IN_DOUBT, f"{broken.name} is {broken.value}, which could not be evaluated.", (_place_at(dovecot, broken),)
         )
+        return
+    ids = dovecot.mail_ids(kind)
+    if ids.is_certain:
+        lowest, highest = min(ids.numbers), max(ids.numbers)
+    elif value == VMAIL_ID or value in ids.numbers:
+        lowest = highest = value
+    elif value > VMAIL_ID or ids.is_elsewhere:
+        message = f"{first.name} is {value}; whether that is the {kind} of the mail users is not known from the host's files."
+        yield Doubt(Reason.NOT_RECORDED, message, (_place_at(dovecot, first),))
+        return
+    else:
+        lowest = highest = VMAIL_ID
+    is_known = ids.is_certain or ids.is_guides or value == VMAIL_ID
+    if value > lowest:
+        message = f"{first.name} is {value}, so that Dovecot refuses the mail of users whose {kind} is {lowest}."
+        fix = _range(dovecot, kind, lowest, highest) if kind == "gid" or lowest >= LOWEST else None
+        yield _ids_finding(dovecot, first, message, fix)
+    elif value < lowest:
+        said = "is not set, and its default" if first.is_default else "is"
+        what = "accounts of the system" if kind == "uid" else "groups of the system"
+        message = f"{first.name} {said} {value}: mail may be opened as {what} from {value} up."
+        yield _ids_finding(dovecot, first, message, _range(dovecot, kind, lowest, highest) if is_known else None)
+    elif limit and limit < highest:
+        message = f"{last.name} is {limit}, so that Dovecot refuses the mail of users whose {kind} is {highest}."
+        yield _ids_finding(dovecot, last, message, _range(dovecot, kind, lowest, highest) if is_known else None)
+
+
+def _place_at(dovecot: DovecotConfig, setting: Setting) -> Place:
+    return place_of(dovecot) if setting.is_default else Place.at(setting.span)
+
+
+def _ids_finding(dovecot: DovecotConfig, setting: Setting, message: str, fix: Fix | None) -> Finding:
+    place = _place_at(dovecot, setting)
+    return Finding(message, (place,), fix, setting.name, setting.value, absence=setting.is_default)
+
+
+def _range(dovecot: DovecotConfig, kind: str, lowest: int, highest: int) -> Fix | None:
+    """Begin the range at the lowest id, and raise its end where it is lower than the highest: Dovecot refuses an empty one.
+
+    None where a section for some connections says otherwise, for the two are then for a person to bring together.
+    """
+    first, last = (dovecot.setting(f"{end}_valid_{kind}") for end in ("first", "last"))
+    if any(not each.is_default for name in (first.name, last.name) for each in dovecot.everywhere(name)[1:]):
+        return None
+    edits = set_to(dovecot, first, first.name, str(lowest)) if _id_of(first) != lowest else ()
+    title = f"Set {first.name} to {lowest}"
+    if 0 < (_id_of(last) or 0) < highest:
+        edits += set_to(dovecot, last, last.name, str(highest))
+        title = f"Let the range of {kind}s be {lowest} to {highest}"
+    return Fix(title, Safety.UNSAFE, edits)
 
 
 @rule("DOVECOT040")

@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mailaudit.models.accounts import Accounts, read_accounts
+from mailaudit.models.dovecot_owner import CREDENTIALS, Ids, mail_ids
 from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
 from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of
+from mailaudit.models.dovecot_refusals import refused_ranges
 from mailaudit.models.dovecot_sections import Merging, Section
 from mailaudit.models.dovecot_settings import (
     CERTIFICATE,
@@ -62,7 +65,8 @@ class DovecotConfig(WithIncludes):
     `family` is `2.3` or `2.4`; `root` holds all settings and sections, merged; `packaged` is true if no dovecot.conf is at
     hand, so that the packaged one is assumed and the files that it includes may be missing from the record. `own` is the file
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
-    those that are read at start because a setting names them.
+    those that are read at start because a setting names them. `accounts` are the host's, and `credentials` is the file that
+    smtpd reads too, if a userdb names it; None where they are not known.
     """
 
     family: str = OLD
@@ -70,6 +74,8 @@ class DovecotConfig(WithIncludes):
     packaged: bool = False
     own: Text | str = LOCAL
     files: tuple[StartFile, ...] = ()
+    accounts: Accounts | None = None
+    credentials: Text | None = None
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
         """The effective setting of a name, for all connections or for those of a protocol."""
@@ -120,6 +126,10 @@ class DovecotConfig(WithIncludes):
     def userdbs(self) -> tuple[Database, ...]:
         """Where users are looked up, in order."""
         return tuple(database(section, self.root, self.family) for section in self.root.of("userdb"))
+
+    def mail_ids(self, kind: str) -> Ids:
+        """Under which ids the mail is opened; `kind` is `uid` or `gid`."""
+        return mail_ids(kind, self.root, self.userdbs, self.accounts, self.credentials)
 
     def login(self, address: str) -> str | None:
         """The name that a login becomes before it is looked up, or None where it cannot be told."""
@@ -209,11 +219,13 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
     merging.add(reading.visits)
     trees = tuple(reading.trees.values())
     files = _files(merging.root, sources, family)
+    accounts = read_accounts(sources)
     refused = [
         *refused_statements(trees),
         *reading.refused,
         *merging.refused,
         *_whole(merging.root, reading, family, installed, packaged=packaged),
+        *refused_ranges(merging.root, family),
         *(file.problem for file in files if file.there is False),
     ]
     return DovecotConfig(
@@ -227,7 +239,18 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         packaged=packaged,
         own=_own(reading, packaged=packaged),
         files=files,
+        accounts=accounts.value if isinstance(accounts, Known) else None,
+        credentials=_credentials(merging.root, sources, family),
     )
+
+
+def _credentials(root: Section, sources: Sources, family: str) -> Text | None:
+    """The file of credentials, if a database is on it."""
+    databases = (database(section, root, family) for section in (*root.of("passdb"), *root.of("userdb")))
+    if not any(each.path is not None and each.path.value == CREDENTIALS for each in databases):
+        return None
+    text = sources.file(CREDENTIALS)
+    return text if isinstance(text, Text) else None
 
 
 def _installed(sources: Sources) -> str | None:

@@ -16,9 +16,7 @@ from mailaudit.text import Text
 TRIVIA = re.compile(r"(?:[ \t\n]|\r(?=\n|\Z)|\\[ \t]*(?:#[^\n]*)?(?:\r?(?:\n|\Z))|#[^\n]*)*")
 
 # Quotes hide a "#" anywhere in a line; a quote that is never closed hides all the rest of it.
-_LINE = re.compile(
-    r"[ \t]*+(?P<body>(?:[^'\"#\n]++|\"(?:[^\"\\\n]++|\\[^\n]?)*+\"?|'(?:[^'\\\n]++|\\[^\n]?)*+'?)*+)(?:#[^\n]*+)?\n?"
-)
+_LINE = re.compile(r"[ \t]*(?P<body>(?:[^'\"#\n]+|\"(?:[^\"\\\n]+|\\[^\n]?)*\"?|'(?:[^'\\\n]+|\\[^\n]?)*'?)*)(?:#[^\n]*)?\n?")
 _KEY = re.compile(r"[^ \t=]*")
 _QUOTED_KEY = re.compile(r'"(?:[^"\\]|\\.)*"(?=[ \t=]|\Z)')
 _BLANKS = re.compile(r"[ \t]*")
