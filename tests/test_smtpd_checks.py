@@ -180,3 +180,45 @@ def test_a_listener_inside_is_not_edited(where: str) -> None:
     for identity in ("SMTPD022", "SMTPD023", "SMTPD026", "SMTPD044"):
         for found in judged(identity, WHOLE + line).findings:
             assert not found.fix, (identity, found.message)
+
+
+OLD = """\
+listen on lo0
+listen on egress tls certificate mail.example.com auth-optional
+table aliases db:/etc/mail/aliases.db
+accept for local alias <aliases> deliver to mbox
+accept from any for domain "example.com" deliver to maildir
+accept for any relay
+"""
+
+
+def test_the_grammar_before_6_4_is_one_finding_and_nothing_is_edited() -> None:
+    found = judged("SMTPD001", OLD).findings
+    assert len(found) == 1
+    assert "before 6.4" in found[0].message
+    assert found[0].fix is None
+    for identity in RULES:
+        if identity[5] in "124" or identity == "SMTPD010":
+            assert not judged(identity, OLD).findings
+    assert judged("SMTPD044", OLD).verdict is Verdict.NOT_APPLICABLE
+    assert judged("SMTPD022", OLD).verdict is Verdict.NOT_APPLICABLE
+
+
+SENDS = """\
+table aliases file:/etc/mail/aliases
+table secrets file:/etc/mail/secrets
+listen on socket
+listen on lo0
+action "local" mbox alias <aliases>
+action "relay" relay host smtps://relay@mail.example.net auth <secrets>
+match for local action "local"
+match from local for any action "relay"
+"""
+
+
+def test_a_host_that_only_sends_is_not_made_a_mail_exchanger() -> None:
+    for number in ("10", "13", "14", "16", "22", "23", "24", "40", "42"):
+        assert judged(f"SMTPD0{number}", SENDS).verdict is Verdict.NOT_APPLICABLE, number
+    assert judged("SMTPD022", SENDS.replace("listen on lo0", "listen on all")).verdict is Verdict.FAIL
+    taking = SENDS + 'match from any for domain "example.com" action "local"\n'
+    assert judged("SMTPD022", taking).verdict is Verdict.FAIL

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import add_line, below, instead, rspamd
+from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
@@ -16,7 +17,7 @@ from mailaudit.models.smtpd import LIBEXEC, SmtpdConfig
 from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
 from mailaudit.models.smtpd_parts import Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Missing
-from mailaudit.parsers.tree import Statement, Token
+from mailaudit.parsers.tree import Problem, Statement, Token
 from mailaudit.questions import Absent, Failed, Reason
 
 MOST_ACCESS = 0o740  # ssl.c, ssl_load_key: rwxr----- at most
@@ -47,6 +48,8 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outco
     if isinstance(smtpd, SmtpdConfig):
         others = {id(each.problem) for each in smtpd.meanings if owner(each) != "SMTPD001"}
         own = tuple(problem for problem in smtpd.refusals if id(problem) not in others)
+        if smtpd.old_grammar:  # one mistake, whose parts are not mended one by one
+            own = tuple(Problem(smtpd.old_grammar[0].message, problem.span) for problem in smtpd.old_grammar)
         smtpd = dataclasses.replace(smtpd, refusals=own)
     for outcome in loads(smtpd, "smtpd", reference):
         if isinstance(outcome, Finding) and outcome.fix is not None:
@@ -55,7 +58,7 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outco
             yield outcome
 
 
-@rule("SMTPD010")
+@smtpd_rule("SMTPD010", needs_mail=True)
 def pki_has_certificate_and_key(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """There is a pki with certificate and key, and so has each that a listener names."""
     if not smtpd.pki and not any(refusal.cause is Cause.PKI for refusal in smtpd.meanings):
@@ -98,7 +101,7 @@ def _pki_lines(smtpd: SmtpdConfig, name: str, words: tuple[str, ...], beside: St
     return (dataclasses.replace(edit, text=edit.text.replace(lines[0], "\n".join(lines))),)
 
 
-@rule("SMTPD011")
+@smtpd_rule("SMTPD011")
 def key_file_is_acceptable(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """Each private key is root's and closed to others."""
     for pki in smtpd.pki.values():
@@ -121,13 +124,13 @@ def key_file_is_acceptable(smtpd: SmtpdConfig) -> Iterator[Outcome]:
             yield Finding(message, (Evidence(f"stat {path}", shown), where), fix, f"key {pki.name}", f"{stat.mode:04o}")
 
 
-@rule("SMTPD012")
+@smtpd_rule("SMTPD012")
 def aliases_are_there(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
     """The table of the host's own names is defined and its file is there."""
     yield from _mapping(smtpd, reference, "alias", "aliases", smtpd.alias_tables)
 
 
-@rule("SMTPD014")
+@smtpd_rule("SMTPD014", needs_mail=True)
 def virtuals_are_there(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
     """The table of virtual addresses is defined and its file is there."""
     yield from _mapping(smtpd, reference, "virtual", "virtuals", smtpd.virtual_tables)
@@ -173,7 +176,7 @@ def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None) -> Iterator[
         yield Doubt(stat.reason, f"Whether {path} is there was not recorded.", (place,))
 
 
-@rule("SMTPD013")
+@smtpd_rule("SMTPD013", needs_mail=True)
 def credentials_are_there(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """The logins are a table of table-passwd, whose program and file are there."""
     tables = smtpd.credential_tables or tuple(t for t in smtpd.tables.values() if t.backend == "passwd")
@@ -218,7 +221,7 @@ def _passwd(smtpd: SmtpdConfig, table: Table) -> Iterator[Outcome]:
             yield Doubt(stat.reason, f"Whether {path} is there was not recorded.", (place,))
 
 
-@rule("SMTPD015")
+@smtpd_rule("SMTPD015")
 def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """A filter hands mail to rspamd, and the program of each filter is there and can be run."""
     undefined = {refusal.name: refusal for refusal in smtpd.meanings if refusal.cause is Cause.FILTER}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import add_line, after, append, instead, local_action, relay_action
+from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
@@ -37,7 +37,7 @@ def users_actions(smtpd: SmtpdConfig, site: Site) -> list[Action]:
     return list(found.values())
 
 
-@rule("SMTPD016")
+@smtpd_rule("SMTPD016", needs_mail=True)
 def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """The action for the site's domains looks addresses up in a virtual table."""
     actions = users_actions(smtpd, site)
@@ -61,7 +61,7 @@ def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
         yield Finding(message, (Place.at(action.at),), fix, f"action {action.name.value}", "no virtual")
 
 
-@rule("SMTPD017")
+@smtpd_rule("SMTPD017")
 def delivery_agrees_with_dovecot(
     smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Credentials, site: Site
 ) -> Iterator[Outcome]:
@@ -98,7 +98,7 @@ def _like_dovecot(action: Action, address: str, path: str) -> tuple[Edit, ...]:
     return instead(action.argument, f'"{template}"')
 
 
-@rule("SMTPD018")
+@smtpd_rule("SMTPD018")
 def sub_address_is_stripped(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """user+tag@ is delivered where user@ is."""
     for action in users_actions(smtpd, site):
@@ -119,7 +119,7 @@ def _stripped(match: re.Match[str]) -> str:
     return f"%{{{match[1]}{match[2]}:{'|'.join(modifiers)}}}"
 
 
-@rule("SMTPD019")
+@smtpd_rule("SMTPD019")
 def spam_goes_to_junk(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Mail that the filter marks as spam is filed as such."""
     for action in users_actions(smtpd, site):
@@ -130,7 +130,7 @@ def spam_goes_to_junk(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
         yield Finding(message, (Place.at(action.at),), fix, f"action {action.name.value}", "no junk")
 
 
-@rule("SMTPD020")
+@smtpd_rule("SMTPD020")
 def own_names_are_expanded(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """The action for the host's own names is local and looks aliases up."""
     decided = route(smtpd, local_session(smtpd), Envelope("root@localhost")).rule
@@ -152,7 +152,7 @@ def own_names_are_expanded(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         yield Finding(message, (Place.at(action.at),), fix, f"action {action.name.value}", "no alias")
 
 
-@rule("SMTPD021")
+@smtpd_rule("SMTPD021")
 def outbound_relays(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """There is an action that relays, and a smarthost is spoken to in TLS and with a login."""
     if relay_action(smtpd) is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import (
     add_line,
     add_rspamd,
@@ -18,6 +17,7 @@ from mailaudit.checks.smtpd_edits import (
     rspamd,
     without,
 )
+from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.site import Site
@@ -85,7 +85,7 @@ def _is_wildcard(where: str) -> bool:
     return ipaddress.ip_address(where).is_unspecified
 
 
-@rule("SMTPD022")
+@smtpd_rule("SMTPD022", needs_mail=True)
 def mail_exchanger_listens(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Port 25 takes mail on all addresses, offers TLS without asking for it, and filters."""
     listeners = public(smtpd, 25)
@@ -172,7 +172,7 @@ def _filtered(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
     yield Finding(message, (Place.at(listener.span),), fix, f"listener {listener.port}", "no filter")
 
 
-@rule("SMTPD023")
+@smtpd_rule("SMTPD023", needs_mail=True)
 def submission_requires_tls_and_login(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Port 587 takes users' mail in TLS, from those who log in, and filters."""
     listeners = public(smtpd, 587)
@@ -184,7 +184,7 @@ def submission_requires_tls_and_login(smtpd: SmtpdConfig, site: Site) -> Iterato
         yield from _submission(smtpd, listener, "tls-require")
 
 
-@rule("SMTPD024")
+@smtpd_rule("SMTPD024", needs_mail=True)
 def submissions_listens(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Port 465 takes users' mail in TLS from the first byte, from those who log in, and filters."""
     listeners = public(smtpd, 465)
@@ -256,7 +256,7 @@ def _wants_login(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
     yield Finding(message, place, fix, f"listener {port}", f"auth {listener.auth}")
 
 
-@rule("SMTPD025")
+@smtpd_rule("SMTPD025")
 def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What sendmail(8) hands in is filtered, and so signed."""
     sockets = [listener for listener in smtpd.listeners if listener.is_socket]
@@ -284,7 +284,7 @@ def _first_listener(smtpd: SmtpdConfig, line: str) -> Edit:
     return add_line(smtpd, "listen", line)
 
 
-@rule("SMTPD026")
+@smtpd_rule("SMTPD026")
 def no_login_on_port_25(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """The port that all the world may speak to takes no passwords."""
     for listener in public(smtpd, 25):

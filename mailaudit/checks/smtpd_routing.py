@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_actions import submission_sessions
 from mailaudit.checks.smtpd_edits import add_line, before, local_action, relay_action, virtual_action, without, without_line
+from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, insert
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.site import Site
@@ -55,7 +55,7 @@ def _stands_below(lower: Statement, upper: Statement) -> bool:
     return lower.span.text is upper.span.text and upper.span.start < lower.span.start
 
 
-@rule("SMTPD040")
+@smtpd_rule("SMTPD040", needs_mail=True)
 def own_domains_are_accepted(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Mail from anywhere for each domain of the site is delivered."""
     if not site.domains:
@@ -94,7 +94,7 @@ def _accept(smtpd: SmtpdConfig, way: Route, domain: str, tag: str) -> tuple[Edit
     return (_add_rule(smtpd, way, line, action),)
 
 
-@rule("SMTPD041")
+@smtpd_rule("SMTPD041")
 def own_names_are_delivered(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """Mail of this host for its own names is delivered to its own accounts."""
     names = ["localhost"]
@@ -120,7 +120,7 @@ def own_names_are_delivered(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]
         return
 
 
-@rule("SMTPD042")
+@smtpd_rule("SMTPD042", needs_mail=True)
 def users_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """Users who log in may send anywhere, on every port that takes logins."""
     for session, listener in submission_sessions(smtpd):
@@ -134,7 +134,7 @@ def users_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         return
 
 
-@rule("SMTPD043")
+@smtpd_rule("SMTPD043")
 def this_host_may_relay(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What runs on this host may send anywhere."""
     way = _goes(route(smtpd, local_session(smtpd), Envelope(FOREIGN)), relayed=True)
@@ -153,7 +153,7 @@ def _relays(smtpd: SmtpdConfig, way: Route, line: str, message: str, about: str)
     return Finding(message, (_place(smtpd, way),), fix, about, "refused", absence=way.rule is None)
 
 
-@rule("SMTPD044")
+@smtpd_rule("SMTPD044")
 def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """No stranger can send to other domains through this host."""
     seen: set[int] = set()
@@ -186,7 +186,7 @@ def _close(rule_: Rule) -> Fix:
     return Fix("Ask for a login", Safety.UNSAFE, (insert(first.text, first.end, " auth"),))
 
 
-@rule("SMTPD045")
+@smtpd_rule("SMTPD045")
 def no_tls_criterion(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """No rule has the criterion `tls`, which smtpd does not implement."""
     for each in smtpd.rules:

@@ -9,6 +9,7 @@ from functools import cached_property
 from mailaudit.models import smtpd_read, smtpd_rules
 from mailaudit.models.smtpd_draft import Draft, Services
 from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table
+from mailaudit.models.smtpd_reach import Reach, reach
 from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees, refused_statements
 from mailaudit.parsers.tree import Included, Problem, Statement, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat
@@ -16,6 +17,7 @@ from mailaudit.text import Span
 
 PATH = "/etc/mail/smtpd.conf"
 LIBEXEC = "/usr/local/libexec/smtpd"
+_OLD_RULES = ("accept", "reject")
 _READERS = {**smtpd_read.READERS, **smtpd_rules.READERS}
 
 Looked = Stat | Absent | Failed
@@ -61,6 +63,23 @@ class SmtpdConfig(Model):
         """All statements in the order smtpd reads them, included files in their place."""
         for _, statement in _in_order(self.tree):
             yield statement
+
+    @cached_property
+    def old_grammar(self) -> tuple[Problem, ...]:
+        """What is refused of a file in the grammar before 6.4, its rules first; empty if it is not such a file."""
+        unread = [(statement, statement.problem) for tree in self.trees for statement in tree.unread()]
+        rules = [why for statement, why in unread if why is not None and statement.seen and statement.seen[0].value in _OLD_RULES]
+        return (*rules, *(problem for problem in self.refusals if problem not in rules)) if rules else ()
+
+    @cached_property
+    def only_sends(self) -> bool:
+        """True if the host takes no mail from others: it listens to itself, and no rule takes mail of anybody else."""
+        inward = all(reach(listener) is Reach.HOST for listener in self.listeners)
+        own = all(
+            rule.action is None or rule.auth is not None or (rule.source.kind in ("local", "socket") and not rule.source.negated)
+            for rule in self.rules
+        )
+        return bool(self.listeners) and inward and own
 
     def stat(self, path: str) -> Looked:
         """What is known of a file that the configuration names."""
