@@ -249,3 +249,10 @@ def test_real_rulesets_are_kept_and_read(name: str) -> None:
     lossless(tree)
     if dict(pf_corpus.real_rulesets())[name]:
         assert tree.unread() == []
+
+
+def test_lines_that_end_in_a_carriage_return_are_refused_even_after_a_backslash() -> None:
+    tree = tree_of("pass in \\\r\n on em0\r\npass out\n")
+    assert [(s.problem.refused if s.problem else None) for s in tree.walk()][-1] is None
+    assert all(s.problem.refused for s in tree.walk() if s.problem)
+    assert sum(s.problem is not None for s in tree.walk()) >= 1

@@ -28,6 +28,8 @@ def _listener(option: Statement, services: Services) -> Listener:
 
 def _answer(answer: Answer, option: Statement) -> Answer:
     node = option.node
+    if not node.leaves():  # a line that was mended to nothing
+        return answer
     first = node.leaves()[0].kind
     strings = [token for token in node.leaves() if token.is_string]
     numbers = [int(token.value) for token in node.leaves() if token.kind == "number"]

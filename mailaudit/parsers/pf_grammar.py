@@ -42,7 +42,7 @@ def _word(kind: str) -> pp.ParserElement:
 
 def _items(item: str) -> str:
     """Items with or without commas between them; a newline may stand after an item, never after a comma."""
-    return f"{_NL}(?:{item}{_NL}(?:«,»(?![«newline»«,»«}}»]))?)++"
+    return f"{_NL}(?:{item}{_NL}(?:«,»(?![«newline»«,»«}}»]))?)+"
 
 
 def _nested(item: str, depth: int) -> str:

@@ -42,11 +42,18 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
     return Problem(f"{what} cannot stand{after}", span)
 
 
+def misplaced(word: Token, before: Token, behind: Token) -> Problem:
+    """The problem of a word that stands too late in its rule; it belongs behind another one."""
+    message = f'"{word.kind}" cannot stand after "{_shown(before)}", only after "{_shown(behind)}"; the order is {_ORDER}'
+    return Problem(message, word.span, mend="")
+
+
 def bad_token(token: Token) -> Problem:
     """The problem of characters that are no token."""
     value = token.value
     if value == "\\":
-        return Problem("a backslash that joins nothing", token.span, refused=False)
+        following = token.text.chars[token.end : token.end + 1]  # which pfctl takes as if no backslash stood before it
+        return Problem("a backslash that joins nothing", token.span, refused=following not in tuple("{}()<>!=/,"))
     message = _BAD.get(value)
     if message is None and value[:1] in ("'", '"'):
         message = "this quoted string is never closed"

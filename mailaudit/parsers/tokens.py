@@ -44,10 +44,10 @@ class Lexicon:
         operators = "|".join(re.escape(operator) for operator in self.operators) or r"(?!)"
         number = rf"-?[0-9]+(?={self.number_end})"
         return re.compile(
-            rf"{BLANK}*+"
+            rf"{BLANK}*"
             rf"(?:(?P<newline>\n)"
             rf"|(?P<comment>{COMMENT})"
-            rf'|(?P<string>"(?:[^"\\]|\\"?+)*+"|\'(?:[^\'\\]|\\\'?+)*+\')'  # only a quote is escaped from closing
+            rf'|(?P<string>"[^"\\]*(?:\\(?:"|(?!"))[^"\\]*)*"|\'[^\'\\]*(?:\\(?:\'|(?!\'))[^\'\\]*)*\')'  # only a quote is escaped
             rf"|(?P<number>{number})"
             rf"|(?P<macro>\$[A-Za-z0-9_]+)"
             rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[{inside}]|\\\\)*)"
