@@ -128,6 +128,20 @@ def test_users_of_another_file_are_mended_by_hand() -> None:
     assert (result.verdict, result.fix) == (Verdict.FAIL, None)
 
 
+# The place of the mail
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mail_driver = maildir\nmail_home = /home/%{user}\n", "namespace inbox {\n  inbox = yes\n  mail_driver = maildir\n}\n"],
+)
+def test_a_2_4_that_names_maildir_and_no_path_is_in_doubt(text: str) -> None:
+    files = {MAIN: "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n" + text}
+    (result,) = audit(world(files), ("DOVECOT040",)).results
+    assert (result.verdict, result.reason, result.fix) == (Verdict.UNKNOWN, Reason.IN_DOUBT, None)
+    assert mended(files, "DOVECOT040") == {}
+
+
 # Fixes
 
 
@@ -153,6 +167,10 @@ def test_users_of_another_file_are_mended_by_hand() -> None:
             "protocols = imap\n\nservice imap-login {\n  inet_listener imap {\n    port = 0\n  }\n}\n",
         ),
         ("ssl_cert = '</c.pem' # c\n", "DOVECOT011", "ssl_cert = </c.pem # c\n"),
+        ("mail_location = /var/vmail/%d/%n/Inbox\n", "DOVECOT040", "mail_location = maildir:/var/vmail/%d/%n/Inbox\n"),
+        ("mail_location = ~/Mail # m\n", "DOVECOT040", "mail_location = maildir:~/Mail # m\n"),
+        ("mail_location=/m/%d/%n:LAYOUT=fs\n", "DOVECOT040", "mail_location=maildir:/m/%d/%n:LAYOUT=fs\n"),
+        ("mail_location = /var/vmail/%n\n", "DOVECOT040", "mail_location = maildir:/var/vmail/%d/%n\n"),
         ("service auth{ # x\n}\n", "DOVECOT001", "service auth { # x\n}\n"),
         (
             "mail_plugins = \\\n  acl\nssl = \\\n  yes\n",

@@ -201,6 +201,9 @@ def _range(dovecot: DovecotConfig, kind: str, lowest: int, highest: int) -> Fix 
 def each_mailbox_has_its_maildir(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """Every user's mail is a maildir of its own, by domain and name."""
     place = dovecot.mail_place
+    if place is None and (doubt := _left_to_the_driver(dovecot)) is not None:
+        yield doubt
+        return
     if place is None:
         yield Finding(
             "Nothing says where the mail lies, so Dovecot guesses, and finds none of what is delivered.",
@@ -229,6 +232,14 @@ def each_mailbox_has_its_maildir(dovecot: DovecotConfig) -> Iterator[Outcome]:
         yield _misplaced(dovecot, place, message, "shared")
 
 
+def _left_to_the_driver(dovecot: DovecotConfig) -> Doubt | None:
+    """The doubt of a 2.4 that names the driver and no path: maildir then takes a directory below each user's home."""
+    if dovecot.family != NEW or dovecot.mail_driver.value.lower() != "maildir":
+        return None
+    message = "No mail_path is set, so that the mail lies where the driver maildir looks by itself, below the home of each user."
+    return Doubt(Reason.IN_DOUBT, message, (_place_at(dovecot, dovecot.mail_driver),))
+
+
 def _place_lines(dovecot: DovecotConfig) -> tuple[str, ...]:
     if dovecot.family == NEW:
         driver = () if dovecot.setting("mail_driver").value == "maildir" else ("mail_driver = maildir",)
@@ -236,11 +247,19 @@ def _place_lines(dovecot: DovecotConfig) -> tuple[str, ...]:
     return (f"mail_location = maildir:{OLD_PATH}",)
 
 
+def _separates_users(dovecot: DovecotConfig, place: MailPlace) -> bool:
+    """True if the path is written out, and another one for each user as far as can be told."""
+    paths = [dovecot.mail_path(user, dovecot.home(user) or f"/home/{user}") for user in USERS]
+    return place.path.startswith(("/", "~")) and (None in paths or len(set(paths)) == len(USERS))
+
+
 def _misplaced(dovecot: DovecotConfig, place: MailPlace, message: str, value: str) -> Finding:
     edits: tuple[Edit, ...] = ()
     at = place.format_setting if value == "format" and place.format_setting else place.setting
     statement = place.setting.statement
-    if statement is not None and dovecot.family != NEW:
+    if statement is not None and dovecot.family != NEW and not place.format and _separates_users(dovecot, place):
+        edits = (replace_value(statement, f"maildir:{place.setting.value}"),)
+    elif statement is not None and dovecot.family != NEW:
         edits = (replace_value(statement, f"maildir:{OLD_PATH}"),)
     elif value == "format":
         format_setting = place.format_setting or dovecot.setting("mail_driver")

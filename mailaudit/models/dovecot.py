@@ -143,8 +143,16 @@ class DovecotConfig(WithIncludes):
     @property
     def mail_place(self) -> MailPlace | None:
         """Where the mail lies, or None where Dovecot is left to guess."""
-        inboxes = [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and inbox.value.lower() in ("yes", "y", "1")]
-        return mail_place(inboxes[0] if inboxes else None, self._scopes("imap"), self.family)
+        return mail_place(next(iter(self._inboxes()), None), self._scopes("imap"), self.family)
+
+    def _inboxes(self) -> list[Section]:
+        return [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and inbox.value.lower() in ("yes", "y", "1")]
+
+    @property
+    def mail_driver(self) -> Setting:
+        """In 2.4, the format of the inbox, also where no path is set."""
+        found = (scope.get("namespace_mail_driver", "mail_driver") for scope in (*self._inboxes(), *self._scopes("imap")))
+        return next((each for each in found if each is not None), self.setting("mail_driver"))
 
     def mail_path(self, user: str, home: str | None = None) -> str | None:
         """The path of a user's mail, or None where it cannot be told. `user` is a full address."""

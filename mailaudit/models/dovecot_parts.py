@@ -200,7 +200,8 @@ def mail_place(inbox: Section | None, scopes: list[Section], family: str) -> Mai
         if location is None or not location.value:
             return None
         kind, _, rest = location.value.partition(":")
-        return MailPlace(kind.lower(), rest.split(":")[0], location) if rest else MailPlace("", kind, location)
+        has_format = bool(rest) and kind.isalnum()  # else the first part is a path, and options follow
+        return MailPlace(kind.lower(), rest.split(":")[0], location) if has_format else MailPlace("", kind, location)
     path = next((found for scope in within if (found := scope.get("mail_path", "namespace_mail_path"))), None)
     driver = next((found for scope in within if (found := scope.get("mail_driver", "namespace_mail_driver"))), None)
     if path is None or not path.value:
