@@ -171,3 +171,24 @@ def test_what_users_may_not_send_is_let_out_by_hand() -> None:
     assert "tcp/53, udp/53, udp/123:" in found.message
     assert found.fix is not None
     assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (
+            "pass out on egress proto { tcp } all modulate state log\n",
+            "pass out log on egress proto { tcp } all modulate state\n",
+        ),
+        ("block return in on egress quick # all\n", "block return in quick on egress # all\n"),
+        ("pass proto tcp to port 25 log\n", "pass log proto tcp to port 25\n"),
+    ],
+)
+def test_a_word_that_stands_too_late_is_judged_as_moved(written: str, meant: str) -> None:
+    pf, other = read(HEAD + written), read(HEAD + meant)
+    assert [(rule.action, rule.log, rule.quick) for rule in pf.rules] == [
+        (rule.action, rule.log, rule.quick) for rule in other.rules
+    ]
+    (found,) = findings(checks.pf_conf_loads, pf, Reference())
+    assert found.fix is not None
+    assert apply(pf.text.chars, found.fix.edits) == HEAD + meant

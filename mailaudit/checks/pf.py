@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mailaudit.checks.loading import missing
-from mailaudit.checks.pf_edits import above, option_line, remove_item, remove_statement, top_rules
+from mailaudit.checks.pf_edits import MOST_EDITS, above, option_line, remove_item, remove_statement, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.edits import Edit, Fix, Safety, insert
 from mailaudit.edits import replace as put
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import LOOPBACK, NEVER_EGRESS, driver_of
@@ -22,6 +22,7 @@ from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, Traffic
 from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
 from mailaudit.models.reference import Reference
 from mailaudit.models.sources import Missing
+from mailaudit.parsers.tree import Problem, Statement
 from mailaudit.questions import Reason
 
 FAMILIES = (4, 6)
@@ -39,20 +40,36 @@ def pf_conf_loads(pf: Ruleset | Missing, reference: Reference) -> Iterator[Outco
     alike: dict[str, list[Fault]] = {}
     for fault in pf.faults:
         alike.setdefault(fault.problem.message, []).append(fault)
+    statements = (each for tree in pf.trees for top in tree.statements for each in top.walk())
+    broken = {id(each.problem): each for each in statements if each.problem is not None}
     for message, faults in alike.items():
-        yield _refused(message, faults)
+        yield _refused(message, faults, broken)
 
 
-def _refused(message: str, faults: list[Fault]) -> Finding:
+def _refused(message: str, faults: list[Fault], broken: Mapping[int, Statement]) -> Finding:
     first, *more = faults
     places = [Place.at(first.problem.span, message)]
     places += [Place.at(use.span, "used here") for use in first.uses]
     places += [Place.at(fault.problem.span, "here too") for fault in more[:MOST_PLACES]]
     fix = None
-    if all(fault.problem.mend is not None for fault in faults):
-        edits = tuple(put(fault.problem.span, fault.problem.mend or "") for fault in faults)
+    if len(faults) > MOST_EDITS:
+        fix = Fix("Write it as it was meant", Safety.MANUAL)
+    elif all(fault.problem.mend is not None for fault in faults):
+        edits = tuple(edit for fault in faults for edit in _as_meant(fault.problem, broken.get(id(fault.problem))))
         fix = Fix("Write it as it was meant", Safety.UNSAFE, edits)
     return Finding(f"pfctl refuses the whole file: {message}.", tuple(places), fix, "refused", message)
+
+
+def _as_meant(problem: Problem, statement: Statement | None) -> Iterator[Edit]:
+    """The mended word in its place; a word that stands too late goes where the statement was read to have it."""
+    seen = statement.seen if statement is not None else ()
+    at = next((number for number, token in enumerate(seen) if token.kind in ("log", "quick") and token.span == problem.span), 0)
+    if not at or problem.mend:
+        yield put(problem.span, problem.mend or "")
+        return
+    behind = seen[at - 1]
+    yield insert(behind.text, behind.end, f" {seen[at].kind}")
+    yield remove_item(seen[at])
 
 
 @rule("PF010")

@@ -14,6 +14,7 @@ from mailaudit.models.pf_values import TCP, merged
 from mailaudit.parsers.tree import Statement, Token
 from mailaudit.text import Span
 
+MOST_EDITS = 200  # of one finding; beyond that it is mended by hand
 _BETWEEN = re.compile(r"[ \t]*,?[ \t]*\Z")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS, NESTING
-from mailaudit.parsers.pf_messages import bad_token, mismatch
+from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced
 from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Lexicon, Macro, Undefined, expand, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
@@ -20,6 +20,7 @@ LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
 LONGEST = 1 << 19  # what macros put in one statement may hold: each one may double the one before it
 DEEPEST_INCLUDE = 32
 MOST_INCLUDES = 1000
+MOST_BEFORE_LOG = 8  # tokens of an action and a direction: block return-icmp ( 3 , 1 ) in
 _BEGINNINGS = frozenset(["pass", "block", "match", "set", "anchor", "table", "queue", "antispoof", "include", "load"])
 _IN_ANCHOR = frozenset(("rule", "anchor", "table", "include"))
 _WITH_LISTS = "on proto from to port os user group icmp-type icmp6-type nat-to rdr-to binat-to route-to reply-to dup-to"
@@ -219,6 +220,9 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement
             return Statement(again.kind, tokens, mended, again, _stray(seen, mended))
     if problem is None:
         assert isinstance(read, Mismatch)
+        moved = _word_moved(seen, read.at)
+        if moved is not None:
+            return replace(moved, tokens=tokens)
         problem = mismatch(read, seen, tokens, too_nested=_nesting(seen) > NESTING)
     return _unread(tokens, problem, seen)
 
@@ -258,6 +262,20 @@ def _stray(seen: tuple[Token, ...], mended: tuple[Token, ...]) -> Problem:
     if gone.kind == ",":
         return Problem('a "," must be followed by another item on the same line', gone.span, mend="")
     return replace(bad_token(gone), mend="")
+
+
+def _word_moved(seen: tuple[Token, ...], at: int) -> Statement | None:
+    """The statement with a `log` or `quick` that stands too late in a rule put behind its action and direction."""
+    if at >= len(seen) or seen[at].kind not in ("log", "quick") or seen[at].via or seen[0].kind not in ("pass", "block", "match"):
+        return None
+    word = seen[at]
+    others = (*seen[:at], *seen[at + 1 :])
+    for place in range(1, min(at, MOST_BEFORE_LOG) + 1):
+        moved = (*others[:place], word, *others[place:])
+        read = GRAMMAR.read(moved)
+        if isinstance(read, Template) and not others[place - 1].via:
+            return Statement(read.kind, seen, moved, read, misplaced(word, seen[at - 1], others[place - 1]))
+    return None
 
 
 def _nesting(seen: tuple[Token, ...]) -> int:
