@@ -40,6 +40,7 @@ def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcom
             Fix("Serve IMAP and ManageSieve", Safety.UNSAFE, _protocols(dovecot, setting, block, missing, extra)),
             "protocols",
             " ".join((*(f"-{name}" for name in missing), *(f"+{name}" for name in extra))),
+            absence=setting.is_default,
         )
     elif off:
         yield Exempt("ManageSieve is declared to be off, so that only IMAP is asked for, and it is served")

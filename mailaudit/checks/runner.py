@@ -71,7 +71,7 @@ def _verdict(outcomes: list[Outcome], models: list[Model], *, is_loader: bool) -
         return Judged(Verdict.FAIL, tuple(findings), assumed=assumed, refused=refused)
     if not_read:
         problem = not_read[0]
-        message = f"{problem.span.path}:{problem.span.line} was not read, so this could not be told"
+        message = f"{problem.span.path}:{problem.span.line}: {problem.message}; so this could not be told"
         return Judged(Verdict.UNKNOWN, message=message, reason=Reason.NOT_READ, places=(Place.at(problem.span),))
     for each in outcomes:
         if isinstance(each, Doubt):

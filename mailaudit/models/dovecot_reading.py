@@ -183,6 +183,7 @@ class Reading:
             else:
                 text = self.sources.file(each)
                 if isinstance(text, Failed):
+                    self.sources.read[each] = ("dovecot", text)
                     return text
                 if not isinstance(text, Absent):
                     found.append(each)

@@ -16,7 +16,7 @@ from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_parts import Listener as SmtpdListener
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Known, Lacking, Missing, Model, Slot
-from mailaudit.parsers.tree import Statement
+from mailaudit.parsers.tree import Problem, Statement
 from mailaudit.text import Span, Text
 
 BOTH = (4, 6)
@@ -55,6 +55,12 @@ class Listening(Model):
     lacking: tuple[Lacking, ...] = ()
     complete: bool = False
     sockets: Sockets | None = None
+    partly: tuple[Problem, ...] = ()
+
+    @property
+    def not_read(self) -> list[Problem]:
+        """What the daemons would read of their files and mailaudit could not."""
+        return list(self.partly)
 
 
 def read_listening(
@@ -78,6 +84,7 @@ def read_listening(
         lacking=tuple(slot for slot in slots if isinstance(slot, Lacking)),
         complete=all(isinstance(slot, Known | Missing) for slot in slots),
         sockets=sockets.value if isinstance(sockets, Known) else None,
+        partly=tuple(problem for model in models for problem in model.not_read),
     )
 
 
