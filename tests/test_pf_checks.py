@@ -66,14 +66,47 @@ def test_a_port_that_an_earlier_quick_rule_blocks_is_left_to_a_person() -> None:
 @pytest.mark.parametrize(
     ("source", "after"),
     [
+        ("block\npass in proto tcp to port { 1 1 25 }\n", "block\npass in proto tcp to port { 25 }\n"),
+        ("block\npass in proto tcp to port { 25, 1, 2, 1 }\n", "block\npass in proto tcp to port { 25 }\n"),
+        ("block\npass in proto tcp to port { 1, 25 1 }\n", "block\npass in proto tcp to port { 25 }\n"),
+        ('p = "1 2"\nblock\npass in proto tcp to port { $p 25 $p }\n', None),
         ("block\npass in proto tcp to port { smtp, 6379, ssh }\n", "block\npass in proto tcp to port { smtp, ssh }\n"),
         ("block\npass in proto tcp to port { 6379 ssh }\n", "block\npass in proto tcp to port { ssh }\n"),
         ('p = "{ smtp 6379 }"\nblock\npass in proto tcp to port $p\n', 'p = "{ smtp }"\nblock\npass in proto tcp to port $p\n'),
         ("block\npass in proto tcp to port 6379\npass out\n", "block\npass out\n"),
     ],
 )
-def test_a_port_is_taken_out_of_its_list(source: str, after: str) -> None:
-    assert mended(pf_ports.nothing_else_is_open, source, Site()) == after
+def test_a_port_is_taken_out_of_its_list(source: str, after: str | None) -> None:
+    assert mended(pf_ports.nothing_else_is_open, source, Site()) == (
+        after if after is not None else source.replace('"1 2"', '""')
+    )
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        "pass in proto { tcp udp } to port { smtp domain }\n",
+        "pass in proto tcp to port { smtp domain }\npass in proto udp to port 53\n",
+    ],
+)
+def test_a_port_that_is_open_over_udp_too_is_closed_by_hand(ports: str) -> None:
+    (found,) = findings(pf_ports.nothing_else_is_open, read(HEAD + ports), Site())
+    assert found.fix is not None
+    assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
+
+
+def test_a_list_of_very_many_ports_is_mended_by_hand() -> None:
+    listed = " ".join(str(port) for port in range(2000, 3000, 2))
+    (found,) = findings(pf_ports.nothing_else_is_open, read(f"{HEAD}pass in proto tcp to port {{ {listed} }}\n"), Site())
+    assert found.fix is not None
+    assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
+
+
+def test_a_rule_above_that_may_end_the_search_is_named() -> None:
+    source = 'block\nanchor "spamd"\npass in on egress proto tcp to port smtp\n'
+    (doubt,) = pf_ports.smtp_is_open(read(source))
+    assert isinstance(doubt, Doubt)
+    assert "line 2: the rules of this anchor are filled in by another program" in doubt.message
 
 
 def test_a_declared_port_may_be_open() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mailaudit.checks.pf_edits import MOST_EDITS, disjoint
 from mailaudit.checks.pf_lists import add_port, named_ports, without
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Edit, Fix, Safety
@@ -23,6 +24,9 @@ SSH = 22  # sshd runs on every host that is administered from afar; its configur
 OURS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995, 2000, 4190})  # of mail and web: these daemons', if anybody's
 
 
+SHUT = frozenset({110, 143})  # where POP3 and IMAP begin in clear: the filter may well keep shut what Dovecot opens by default
+
+
 @rule("CROSS020")
 def listeners_are_let_in(listening: Listening, pf: Ruleset, services: Services, site: Site) -> Iterator[Outcome]:
     """Whatever a daemon listens on for the Internet is let in by pf, on both families."""
@@ -30,6 +34,8 @@ def listeners_are_let_in(listening: Listening, pf: Ruleset, services: Services, 
     if not ports and not listening.lacking:
         yield Exempt("no daemon listens for other hosts")
     for port in ports:
+        if port.daemon == "Dovecot" and port.number in SHUT - site.open_tcp:
+            continue
         answers = {family: pf.passes_in(family, TCP, port.number) for family in port.families if _has(family, pf, site)}
         closed = {family: answer for family, answer in answers.items() if answer.value == "no" and not answer.partly}
         if closed:
@@ -92,11 +98,13 @@ def open_ports_have_listeners(listening: Listening, pf: Ruleset, services: Servi
 
 def _nobody(port: int, uses: list[tuple[Token, Rule]]) -> Finding:
     tokens = list({(token.text.path, token.start): token for token, _ in uses}.values())
-    edits = dict.fromkeys(edit for token, by in uses if (edit := without(token, by)) is not None)
-    whole = len(edits) == len(tokens)
+    edits: dict[Edit, None] = {}
+    if len(tokens) <= MOST_EDITS:
+        edits = dict.fromkeys(edit for token, by in uses if (edit := without(token, by)) is not None)
+    whole = len(edits) == len(tokens) and disjoint(edits)
     return Finding(
         f"pf lets port {port} in, and nothing listens there.",
-        (Place.at(tokens[0].span, f"port {port}"), *(Place.at(token.span, "here too") for token in tokens[1:])),
+        (Place.at(tokens[0].span, f"port {port}"), *(Place.at(token.span, "here too") for token in tokens[1:MOST_EDITS])),
         Fix(f"Do not let port {port} in", Safety.UNSAFE if whole else Safety.MANUAL, tuple(edits) if whole else ()),
         f"port {port}",
         str(port),

@@ -88,7 +88,7 @@ def loopback_is_not_filtered(pf: Ruleset) -> Iterator[Outcome]:
             yield Finding(message, (place_of(pf, found, "this rule blocks it"),), fix, "skip lo", absence=True)
             return
         if outcome.in_doubt and unsure is None:
-            unsure = doubt(doubts, "traffic on lo0 passes")
+            unsure = doubt(pf, doubts, "traffic on lo0 passes")
     if unsure is not None:
         yield unsure
 

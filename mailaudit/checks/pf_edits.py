@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from mailaudit.edits import Edit, indent_of, insert, insert_line, insert_line_before
 from mailaudit.edits import replace as put
@@ -93,7 +95,29 @@ def _in_quotes(token: Token) -> bool:
     return line.count('"') % 2 == 1 or line.count("'") % 2 == 1
 
 
-def remove_item(token: Token) -> Edit:
+def remove_items(tokens: Iterable[Token]) -> tuple[Edit, ...]:
+    """Take items out of their lists, those that stand side by side together."""
+    spans: list[Span] = []
+    for token in sorted(tokens, key=lambda token: (token.text.path, token.start)):
+        last = spans[-1] if spans else None
+        if (
+            last is None
+            or last.text is not token.text
+            or not _BETWEEN.match(token.text.chars, last.end, max(last.end, token.start))
+        ):
+            spans.append(token.span)
+        else:
+            spans[-1] = Span(last.text, last.start, max(last.end, token.end))
+    return tuple(remove_item(span) for span in spans)
+
+
+def disjoint(edits: Iterable[Edit]) -> bool:
+    """True if no two edits overlap."""
+    ordered = sorted(edits, key=lambda edit: (edit.path, edit.start))
+    return all(one.path != other.path or one.end <= other.start for one, other in pairwise(ordered))
+
+
+def remove_item(token: Token | Span) -> Edit:
     """Take an item out of a list, with the blanks or the comma that set it off."""
     chars = token.text.chars
     start, end = token.start, token.end

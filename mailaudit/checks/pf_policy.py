@@ -56,7 +56,7 @@ def _open_ways(blocks: Ruleset) -> dict[str, set[int]] | Finding | Doubt:
                 if answer.skip is not None:
                     return _skipped(answer)
                 if answer.value == "doubt":
-                    return doubt(answer.doubts, f"what no rule names is blocked on the way {direction}")
+                    return doubt(blocks, answer.doubts, f"what no rule names is blocked on the way {direction}")
                 if answer.value == "yes" or answer.partly:
                     ways.setdefault(direction, set()).add(family)
     return ways
@@ -118,7 +118,7 @@ def everything_goes_out(pf: Ruleset) -> Iterator[Outcome]:
     for family, protocol, port in _outbound(pf):
         answer = _goes_out(pf, family, protocol, port)
         if answer.value == "doubt":
-            yield doubt(answer.doubts, f"{NAMES[protocol]}/{port} goes out over IPv{family}")
+            yield doubt(pf, answer.doubts, f"{NAMES[protocol]}/{port} goes out over IPv{family}")
             return
 
 
@@ -196,7 +196,7 @@ def neighbour_discovery_passes(pf: Ruleset) -> Iterator[Outcome]:
         return
     for kind, answer in _neighbours(pf):
         if answer.value == "doubt":
-            yield doubt(answer.doubts, f"ICMPv6 {_NEIGHBOURS[kind]} comes in")
+            yield doubt(pf, answer.doubts, f"ICMPv6 {_NEIGHBOURS[kind]} comes in")
             return
 
 

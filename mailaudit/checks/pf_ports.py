@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from mailaudit.checks.pf_edits import (
+    MOST_EDITS,
     add_port,
     admitting_rule,
     port_tokens,
-    remove_item,
+    remove_items,
     remove_statement,
     rule_line,
     top_rules,
@@ -22,7 +23,7 @@ from mailaudit.findings import Finding, Outcome, Place
 from mailaudit.models.pf import Answer3, Ruleset
 from mailaudit.models.pf_reach import OpenPorts
 from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_values import TCP, Range, merged
+from mailaudit.models.pf_values import TCP, UDP, Range, merged
 from mailaudit.models.site import REFERENCE_TCP, Site
 from mailaudit.models.sshd import SshdConfig
 from mailaudit.parsers.tree import Token
@@ -85,7 +86,7 @@ def _open(pf: Ruleset, port: int, harm: str, networks: dict[int, list[Range]] | 
         return
     for family, answer in answers:
         if answer.value == "doubt":
-            yield doubt(answer.doubts, f"tcp/{port} is open over IPv{family}")
+            yield doubt(pf, answer.doubts, f"tcp/{port} is open over IPv{family}")
             return
 
 
@@ -150,7 +151,7 @@ def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
         yield _exposed(pf, found, merged(ranges), frozenset(families), allowed)
     if unsure and not sure:
         rules = tuple(each.rule for each in unsure if each.rule is not None)
-        yield doubt(rules, f"tcp ports {ports_text(_without(unsure[0].ranges, allowed))} are closed to the Internet")
+        yield doubt(pf, rules, f"tcp ports {ports_text(_without(unsure[0].ranges, allowed))} are closed to the Internet")
 
 
 def _without(ranges: tuple[Range, ...], allowed: frozenset[int]) -> list[Range]:
@@ -178,7 +179,9 @@ def _exposed(
         skip = next((each for each in map(pf.skipped, pf.egress) if each is not None), None)
         place = Place.at(skip.at.span, "pf looks at nothing there") if skip is not None else Place.whole(pf.text)
         return Finding(message, (place,), None, "tcp in", value)
-    message = f"This rule lets the Internet connect to tcp {listed}{over}, which this host has no use for."
+    message = (
+        f"This rule lets the Internet connect to tcp {listed}{over}, beyond the ports of a mail host and those that are declared."
+    )
     places = (Place.at(found.statement.span, "opens them"),)
     return Finding(message, places, _tighten(pf, found, ranges, allowed), "tcp in", value)
 
@@ -198,10 +201,18 @@ def _tighten(pf: Ruleset, found: Rule, ranges: tuple[Range, ...], allowed: froze
     title = f"Close tcp {ports_text(ranges)}"
     if not doomed:
         return None
-    edits: tuple[Edit, ...] = tuple(remove_item(token) for token in doomed)
+    if len(doomed) > MOST_EDITS or _open_over_udp(pf, ranges):
+        return Fix(title, Safety.MANUAL)
+    edits: tuple[Edit, ...] = remove_items(doomed)
     if len(doomed) == len(items):
         edits = (remove_statement(found.statement),)
     return Fix(title, Safety.UNSAFE, edits)
+
+
+def _open_over_udp(pf: Ruleset, ranges: tuple[Range, ...]) -> bool:
+    """True if UDP is let in on one of these ports: then something listens there on purpose, as a name server does."""
+    found = [span for family in pf.families for each in pf.open_ports(family, UDP) for span in each.ranges]
+    return any(first <= high and low <= last for first, last in found for low, high in ranges)
 
 
 def _ports_of(pf: Ruleset, item: tuple[Token, ...]) -> int | None:

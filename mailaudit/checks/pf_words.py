@@ -31,15 +31,22 @@ def place_of(pf: Ruleset, rule: Rule | None, label: str) -> Place:
     return Place.at(rule.statement.span, label) if rule is not None else Place.whole(pf.text)
 
 
-def doubt(rules: Sequence[Rule], whether: str) -> Doubt:
+def doubt(pf: Ruleset, rules: Sequence[Rule], whether: str) -> Doubt:
     """It could not be told whether something is so, for these rules are in doubt."""
-    places = tuple(Place.at(rule.statement.span, why(rule)) for rule in rules[:3])
-    where = f"line {rules[0].statement.span.line}: {why(rules[0])}" if rules else "it cannot be told which interface is meant"
+    several = len(pf.egress) > 1
+    reasons = [why(rule, several=several) for rule in rules[:3]]
+    places = tuple(Place.at(rule.statement.span, reason) for rule, reason in zip(rules, reasons, strict=False))
+    if rules:
+        where = f"line {rules[0].statement.span.line}: {reasons[0]}"
+    elif several:
+        where = "it cannot be told which interface leads to the Internet"
+    else:
+        where = "it depends on what is not recorded"
     return Doubt(Reason.IN_DOUBT, f"It could not be told whether {whether}; {where}.", places)
 
 
-def why(rule: Rule) -> str:
-    """What is not known about a rule."""
+def why(rule: Rule, *, several: bool) -> str:
+    """What is not known about a rule; `several` interfaces may lead to the Internet."""
     options = rule.options
     peers = (*rule.sources, *rule.targets)
     kinds = {peer.kind for peer in peers}
@@ -51,6 +58,7 @@ def why(rule: Rule) -> str:
         (bool(options.probability), "it matches by chance"),
         (bool(kinds & {"urpf-failed", "no-route", "label"}), "it depends on the routing table"),
         ("name" in kinds, "it depends on what a name resolves to"),
-        (bool(rule.interfaces), "it depends on which interface leads to the Internet"),
+        (several and bool(rule.interfaces), "it depends on which interface leads to the Internet"),
+        (bool(kinds & {"net", "interface"}), "it depends on addresses that are not recorded"),
     )
     return next((text for holds, text in reasons if holds), "it depends on what is not recorded")

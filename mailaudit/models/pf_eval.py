@@ -136,13 +136,18 @@ class Outcome:
         return self.passed & self.blocked
 
     def deciding(self) -> tuple[Rule | None, list[Rule]]:
-        """The rule that decides if all is as it seems (None: no rule does), and the doubtful ones below it; of one class only."""
+        """The rule that decides if all is as it seems (None: no rule does), and the doubtful ones; of one class only.
+
+        Doubtful are those below the rule that decides, and those above it that would end the search before it.
+        """
         doubtful: list[Rule] = []
+        deciding: Rule | None = None
         for passage in reversed(self.passages):
             if passage.sure:
-                return passage.rule, doubtful[::-1]
-            doubtful.append(passage.rule)
-        return None, doubtful[::-1]
+                deciding = deciding or passage.rule
+            elif deciding is None or passage.rule.quick or passage.action == "anchor":
+                doubtful.append(passage.rule)
+        return deciding, doubtful[::-1]
 
 
 class Evaluation:
