@@ -94,6 +94,34 @@ def test_a_port_that_is_declared_may_be_open() -> None:
     assert {result.verdict for result in host.examine(*host.learn()).results} == {Verdict.PASS}
 
 
+# Whom it lets in
+
+SQL = "passdb {\n  driver = sql\n  args = /s\n}\nuserdb {\n  driver = sql\n  args = /s\n}\n"
+SYSTEM = "passdb {\n  driver = bsdauth\n}\nuserdb {\n  driver = passwd\n}\n"
+USERS = "anna@example.com:$2b$10$:2000:2000::/var/vmail/example.com/anna::\n"
+
+
+@pytest.mark.parametrize(
+    "files", [{MAIN: SQL}, {MAIN: SYSTEM}, {MAIN: SQL, "/etc/mail/credentials": USERS}], ids=["sql", "system", "sql and a file"]
+)
+def test_the_only_database_that_works_is_left_alone(files: dict[str, str]) -> None:
+    report = audit(world(files), ("DOVECOT022", "DOVECOT023", "DOVECOT024"))
+    assert {(result.rule, result.verdict, result.fix) for result in report.results} == {
+        ("DOVECOT022", Verdict.FAIL, None),
+        ("DOVECOT023", Verdict.FAIL, None),
+        ("DOVECOT024", Verdict.NOT_APPLICABLE, None),
+    }
+    assert len(report.results) == 3
+    for rule in ("DOVECOT022", "DOVECOT023", "DOVECOT024"):
+        assert mended(files, rule) == {}
+
+
+def test_a_file_that_is_there_takes_the_place_of_the_system_accounts() -> None:
+    files = {MAIN: SYSTEM, "/etc/mail/credentials": USERS}
+    assert "/etc/mail/credentials\n" in mended(files, "DOVECOT023")[MAIN]
+    assert "/etc/mail/credentials\n" in mended(files, "DOVECOT022")[MAIN]
+
+
 # Ids
 
 

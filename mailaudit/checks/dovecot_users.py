@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from mailaudit.checks.dovecot_edits import append, comment_out, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Edit, Fix, Safety, replace
-from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot_owner import CREDENTIALS
 from mailaudit.models.dovecot_parts import Database
 from mailaudit.models.dovecot_settings import NEW
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
-CREDENTIALS = "/etc/mail/credentials"
 PACKAGED_AUTH = "/etc/dovecot/conf.d/10-auth.conf"  # the packaged one includes auth-system.conf.ext
 FILE = "passwd-file"
+OF_SYSTEM = ("bsdauth", "pam", "passwd", "shadow")  # drivers that let the accounts of the system in
 SCHEMES = ("CRYPT", "BLF-CRYPT")  # both leave $2b$ hashes to crypt(3)
 ADDRESS = "anna@one.example"
 
@@ -41,15 +42,44 @@ def _on_a_file(dovecot: DovecotConfig, databases: tuple[Database, ...], kind: st
     if found:
         yield from found[0]
         return
+    others = [database for database in databases if not database.denies]
+    if others:
+        yield _elsewhere(dovecot, others, kind)
+        return
     what = "the users" if kind == "userdb" else "the passwords"
     yield Finding(
         f"Dovecot does not look {what} up in a file: there is no {kind} with the driver passwd-file.",
         (place_of(dovecot),),
-        Fix(f"Add a {kind} on {CREDENTIALS}", Safety.UNSAFE, append(dovecot, *_block(dovecot, kind))),
+        _add(dovecot, kind),
         kind,
         "missing",
         absence=True,
     )
+
+
+def _elsewhere(dovecot: DovecotConfig, others: list[Database], kind: str) -> Finding:
+    drivers = " and ".join(dict.fromkeys(each.driver or each.name for each in others))
+    what = "users" if kind == "userdb" else "passwords"
+    fix = _add(dovecot, kind)
+    advice = (
+        "" if fix else f" That may be what this site wants; before it is changed, all of its users have to be in {CREDENTIALS}."
+    )
+    return Finding(
+        f"Dovecot looks {what} up by {drivers}, and not in a file that smtpd reads too.{advice}",
+        tuple(Place.at(each.statement.span) for each in others),
+        fix,
+        kind,
+        "missing",
+        absence=True,
+    )
+
+
+def _add(dovecot: DovecotConfig, kind: str) -> Fix | None:
+    """A database on the file; None where the site keeps its users elsewhere, for they are not in the file then."""
+    drivers = {each.driver for each in (*dovecot.passdbs, *dovecot.userdbs) if not each.denies and each.driver != FILE}
+    if drivers and not (dovecot.has_credentials and drivers.issubset(OF_SYSTEM)):
+        return None
+    return Fix(f"Add a {kind} on {CREDENTIALS}", Safety.UNSAFE, append(dovecot, *_block(dovecot, kind)))
 
 
 def _block(dovecot: DovecotConfig, kind: str) -> tuple[str, ...]:
@@ -102,6 +132,9 @@ def _short_key(dovecot: DovecotConfig, database: Database, key: str) -> Finding:
 @rule("DOVECOT024")
 def nobody_else_is_let_in(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """No passdb or userdb is active but those on the file."""
+    if dovecot.passdbs and not _on_file(dovecot.passdbs):
+        yield Exempt("no passdb is on a file of mail users, so that there is none beside which another would be one too many")
+        return
     other = [*_others(dovecot.passdbs), *_others(dovecot.userdbs)]
     by_file: dict[str, list[Database]] = {}
     for database in other:
@@ -118,8 +151,14 @@ def nobody_else_is_let_in(dovecot: DovecotConfig) -> Iterator[Outcome]:
         yield Doubt(Reason.NOT_RECORDED, message)
 
 
+def _on_file(databases: tuple[Database, ...]) -> bool:
+    return any(each.driver == FILE and not each.denies for each in databases)
+
+
 def _others(databases: tuple[Database, ...]) -> list[Database]:
     """The databases of a kind that let in whom the file of the mail users does not name."""
+    if not _on_file(databases):
+        return []  # another design, and the only one that works
     paths = [each.path.value for each in databases if each.driver == FILE and each.path and not each.denies]
     users = CREDENTIALS if CREDENTIALS in paths else next(iter(paths), "")
     return [

@@ -66,7 +66,8 @@ class DovecotConfig(WithIncludes):
     hand, so that the packaged one is assumed and the files that it includes may be missing from the record. `own` is the file
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
     those that are read at start because a setting names them. `accounts` are the host's, and `credentials` is the file that
-    smtpd reads too, if a userdb names it; None where they are not known.
+    smtpd reads too, if a userdb names it; None where they are not known. `has_credentials` is true if that file is
+    known to be there.
     """
 
     family: str = OLD
@@ -76,6 +77,7 @@ class DovecotConfig(WithIncludes):
     files: tuple[StartFile, ...] = ()
     accounts: Accounts | None = None
     credentials: Text | None = None
+    has_credentials: bool = False
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
         """The effective setting of a name, for all connections or for those of a protocol."""
@@ -249,6 +251,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         files=files,
         accounts=accounts.value if isinstance(accounts, Known) else None,
         credentials=_credentials(merging.root, sources, family),
+        has_credentials=_is_there(sources, CREDENTIALS) is True,
     )
 
 
