@@ -222,3 +222,22 @@ def test_a_host_that_only_sends_is_not_made_a_mail_exchanger() -> None:
     assert judged("SMTPD022", SENDS.replace("listen on lo0", "listen on all")).verdict is Verdict.FAIL
     taking = SENDS + 'match from any for domain "example.com" action "local"\n'
     assert judged("SMTPD022", taking).verdict is Verdict.FAIL
+
+
+def test_the_aliases_that_openbsd_ships_are_assumed_unless_a_record_says_otherwise() -> None:
+    known: dict[Question, Answer] = {StatFile("/etc/mail/aliases"): Absent()}
+    result = judged("SMTPD012", WHOLE, known)
+    assert result.verdict is Verdict.PASS
+    assert "/etc/mail/aliases as OpenBSD ships it" in result.assumed
+    answers: dict[Question, Answer] = {ReadFile(PATH): Found(WHOLE.encode()), **known}
+    sources = Sources(Snapshot("host", "target", answers, recorded=True))
+    recorded = {**slots(WHOLE), SmtpdConfig: read_smtpd(sources, read_services(sources))}
+    assert judge(CHECKS["SMTPD012"], recorded).verdict is Verdict.FAIL
+
+
+def test_a_table_that_no_other_rule_looks_after_must_be_there_too() -> None:
+    chars = WHOLE.replace("table aliases", "table domains file:/etc/mail/domains\ntable aliases")
+    assert judged("SMTPD001", chars).verdict is Verdict.PASS
+    (finding,) = judged("SMTPD001", chars, {StatFile("/etc/mail/domains"): Absent()}).findings
+    assert "/etc/mail/domains" in finding.message
+    assert finding.fix is None

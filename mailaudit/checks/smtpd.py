@@ -13,7 +13,7 @@ from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import LIBEXEC, SmtpdConfig
+from mailaudit.models.smtpd import ALIASES, LIBEXEC, SmtpdConfig
 from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
 from mailaudit.models.smtpd_parts import Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Missing
@@ -56,6 +56,19 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outco
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
         else:
             yield outcome
+    if isinstance(smtpd, SmtpdConfig) and not smtpd.old_grammar:
+        yield from _other_tables(smtpd, reference)
+
+
+def _other_tables(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
+    """The files of the tables that no other rule looks after: smtpd reads each when it starts, used or not."""
+    cared_for = {table.name for table in (*smtpd.alias_tables, *smtpd.virtual_tables, *smtpd.credential_tables)}
+    for table in smtpd.tables.values():
+        usual = table.name in ("aliases", "virtuals") or table.path in (ALIASES, "/etc/mail/virtuals")
+        if table.path is not None and table.backend in ("file", "db") and table.name not in cared_for and not usual:
+            for outcome in _table_file(smtpd, table, reference.text(table.path)):
+                if isinstance(outcome, Finding):  # what is not known of a table's file is no doubt of smtpd.conf
+                    yield outcome
 
 
 @smtpd_rule("SMTPD010", needs_mail=True)

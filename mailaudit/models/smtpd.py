@@ -17,6 +17,7 @@ from mailaudit.text import Span
 
 PATH = "/etc/mail/smtpd.conf"
 LIBEXEC = "/usr/local/libexec/smtpd"
+ALIASES = "/etc/mail/aliases"
 _OLD_RULES = ("accept", "reject")
 _READERS = {**smtpd_read.READERS, **smtpd_rules.READERS}
 
@@ -170,6 +171,10 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
     trees = all_trees(tree)
     problems = [*refused_statements(trees), *(refusal.problem for refusal in draft.refusals)]
     name, assumed = _server_name(sources)
+    stats = _stats(sources, draft)
+    if ALIASES in stats and isinstance(stats[ALIASES], Absent) and not sources.snapshot.recorded:
+        stats[ALIASES] = Stat("file")  # a repository leaves out what the system brings along
+        assumed += (f"{ALIASES} as OpenBSD ships it",)
     return Known(
         SmtpdConfig(
             trees=trees,
@@ -185,7 +190,7 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             options=draft.options,
             server_name=name,
             meanings=tuple(draft.refusals),
-            stats=_stats(sources, draft),
+            stats=stats,
             lists=_lists(sources, draft.rules),
             unknown_includes=unknown,
         )
