@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -17,12 +17,12 @@ from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.sources import Shelf, Sources
-from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey
+from mailaudit.text import Span
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
@@ -116,6 +116,9 @@ class Auditor:
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
         severity = self.settings.severity.get(page.id, page.severity)
+        refused: dict[str, set[Span]] = {}
+        for problem in judged.refused:
+            refused.setdefault(problem.span.path, set()).add(problem.span)
         for finding in judged.findings or (None,):
             yield Result(
                 rule=page.id,
@@ -125,7 +128,7 @@ class Auditor:
                 basis=page.basis,
                 title=page.title,
                 message=finding.message if finding else judged.message,
-                note=_note(judged.refused, finding),
+                note=_note(refused, finding),
                 reason=judged.reason,
                 assumed=judged.assumed,
                 places=finding.places if finding else judged.places,
@@ -134,10 +137,10 @@ class Auditor:
             )
 
 
-def _note(refused: Sequence[Problem], finding: Finding | None) -> str:
+def _note(refused: Mapping[str, set[Span]], finding: Finding | None) -> str:
     """That files do not load as they stand, unless the finding is about that very mistake (contract, section 3)."""
-    here = [place.span for place in finding.places if isinstance(place, Place)] if finding else []
-    paths = dict.fromkeys(problem.span.path for problem in refused if problem.span not in here)
+    here = {place.span for place in finding.places if isinstance(place, Place)} if finding else set()
+    paths = [path for path, spans in refused.items() if len(spans) > len(here) or not spans <= here]
     return " ".join(f"({path} does not load as it stands; this is judged as if that were mended.)" for path in paths)
 
 

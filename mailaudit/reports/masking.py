@@ -30,7 +30,9 @@ class Mask:
         values = {_SPLIT.sub("", value): kind for kind, value in secrets}
         values.pop("", None)
         self._files: dict[Text, list[tuple[int, int, str]]] = {}
-        self._values = sorted(values.items(), key=lambda each: (-len(each[0]), each))
+        self._values: dict[str, list[tuple[str, str]]] = {}  # by their first characters
+        for value, kind in values.items():
+            self._values.setdefault(value[:_SHORT], []).append((value, kind))
 
     @classmethod
     def of(cls, secrets: Iterable[tuple[str, str]], texts: Iterable[Text]) -> Mask:
@@ -47,9 +49,18 @@ class Mask:
         if not self._values:
             return _merged(found)
         flat, gaps = _flatten(chars)
-        for value, kind in self._values:
+        for value, kind in self._candidates(flat):
             found += [(gaps.before(at), gaps.before(at + len(value) - 1) + 1, kind) for at in _places(flat, value)]
         return _merged(reversed(found))
+
+    def _candidates(self, flat: str) -> list[tuple[str, str]]:
+        """The secrets whose first characters stand in some characters, the longest first."""
+        if len(self._values) < len(flat):
+            begun: Iterable[str] = (start for start in self._values if start in flat)
+        else:
+            sizes = {len(start) for start in self._values}
+            begun = self._values.keys() & {flat[at : at + size] for size in sizes for at in range(len(flat))}
+        return sorted((each for start in begun for each in self._values[start]), key=lambda each: (-len(each[0]), each))
 
     def within(self, span: Span) -> list[tuple[int, int, str]]:
         """Where secrets stand in a part of a file, those that begin before it or end after it too. A file is searched once."""
