@@ -94,6 +94,28 @@ def test_a_port_that_is_declared_may_be_open() -> None:
     assert {result.verdict for result in host.examine(*host.learn()).results} == {Verdict.PASS}
 
 
+@pytest.mark.parametrize(
+    ("include", "verdict"),
+    [
+        ("!include /etc/dovecot/site.conf", Verdict.FAIL),
+        ("!include /etc/dovecot/site.d/*.conf", Verdict.FAIL),
+        ("!include /config/dovecot.conf", Verdict.UNKNOWN),
+        ("!include /config/*.conf", Verdict.UNKNOWN),
+        ("!include_try /etc/dovecot/site.conf", Verdict.PASS),
+    ],
+)
+def test_an_include_of_nothing_is_refused_and_one_outside_of_etc_is_not_known(include: str, verdict: Verdict) -> None:
+    (result,) = audit(world({MAIN: include + "\n"}), ("DOVECOT001",)).results
+    assert result.verdict is verdict
+
+
+def test_a_record_tells_that_an_included_file_outside_of_etc_is_absent() -> None:
+    for absent in ("/config/dovecot.conf", "/config"):
+        record = json.dumps({"format": "mailaudit.snapshot/1", "host": "h", "stat": {absent: None}})
+        (result,) = audit(world({MAIN: "!include /config/dovecot.conf\n", "/answers.json": record}), ("DOVECOT001",)).results
+        assert result.verdict is Verdict.FAIL, absent
+
+
 # Whom it lets in
 
 SQL = "passdb {\n  driver = sql\n  args = /s\n}\nuserdb {\n  driver = sql\n  args = /s\n}\n"
