@@ -241,3 +241,38 @@ def test_a_table_that_no_other_rule_looks_after_must_be_there_too() -> None:
     (finding,) = judged("SMTPD001", chars, {StatFile("/etc/mail/domains"): Absent()}).findings
     assert "/etc/mail/domains" in finding.message
     assert finding.fix is None
+
+
+DKIMSIGN = WHOLE.replace(
+    'filter "rspamd" proc', 'filter "sign" proc-exec "filter-dkimsign -d example.com"\nfilter "rspamd" proc'
+).replace('<credentials> filter "rspamd"', '<credentials> filter "sign"')
+PROXY = WHOLE.replace('<credentials> filter "rspamd"', "<credentials>").replace(
+    '"outbound" relay\n', '"outbound" relay host smtp://127.0.0.1:10027\n'
+)
+
+
+@pytest.mark.parametrize("chars", [DKIMSIGN, PROXY])
+@pytest.mark.parametrize("identity", ["SMTPD023", "SMTPD024"])
+def test_what_another_program_signs_is_not_called_unsigned(chars: str, identity: str) -> None:
+    for finding in judged(identity, chars).findings:
+        assert "sign" not in finding.message
+        assert finding.fix is None
+
+
+def test_the_socket_s_other_signer_is_left_alone() -> None:
+    chars = DKIMSIGN.replace('socket filter "rspamd"', 'socket filter "sign"')
+    (finding,) = judged("SMTPD025", chars).findings
+    assert "unsigned" not in finding.message
+    assert finding.fix is None
+
+
+def test_rspamc_at_delivery_checks_mail() -> None:
+    chars = WHOLE.replace('pki mail.example.com filter "rspamd"', "pki mail.example.com").replace(
+        "action", "mda wrapper check \"rspamc --mime -e '%{mda}'\"\naction", 1
+    )
+    assert judged("SMTPD022", chars).verdict is Verdict.PASS
+    (finding,) = judged(
+        "SMTPD015", chars.replace('filter "rspamd" proc-exec "filter-rspamd"\n', "").replace(' filter "rspamd"', "")
+    ).findings
+    assert "checked" not in finding.message
+    assert finding.fix is None

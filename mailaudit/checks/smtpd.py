@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import add_line, below, instead, rspamd
+from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_done_otherwise
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
@@ -242,8 +243,10 @@ def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         yield _undefined_filter(smtpd, name, refusal)
     if rspamd(smtpd) is None and not undefined:
         line = 'filter "rspamd" proc-exec "filter-rspamd"'
-        fix = Fix("Define the filter rspamd", Safety.UNSAFE, (add_line(smtpd, "filter", line),))
-        message = "No filter hands mail to rspamd, so mail is neither checked nor signed."
+        is_done = has_signer(smtpd) or checks_at_delivery(smtpd)  # by two at once it would be checked or signed twice
+        fix = None if is_done else Fix("Define the filter rspamd", Safety.UNSAFE, (add_line(smtpd, "filter", line),))
+        effect = "" if is_done_otherwise(smtpd) else ", so mail is neither checked nor signed"
+        message = f"No filter hands mail to rspamd{effect}."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "filter", "missing", absence=True)
     for known in smtpd.filters.values():
         path = smtpd.program(known)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from mailaudit.checks.smtpd_edits import (
     add_line,
-    add_rspamd,
     after,
     append,
     credentials,
@@ -17,6 +16,7 @@ from mailaudit.checks.smtpd_edits import (
     rspamd,
     without,
 )
+from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_handled, rspamd_beside
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
@@ -164,11 +164,14 @@ def _has_pki(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
 def _filtered(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
     if is_filtered(smtpd, listener):
         return
-    edits = add_rspamd(smtpd, listener)
-    what = "port 25" if listener.port == 25 else f"port {listener.port}"
+    if listener.port == 25 and checks_at_delivery(smtpd):
+        return
+    edits = rspamd_beside(smtpd, listener)
     fix = Fix("Filter it", Safety.UNSAFE, edits) if edits else None
-    effect = "is not checked for spam" if listener.port == 25 else "is not signed"
-    message = f"Mail that comes in on {what} does not go through rspamd: it {effect}."
+    effect = (
+        "" if is_handled(smtpd, listener) else ": it is not checked for spam" if listener.port == 25 else ": it is not signed"
+    )
+    message = f"Mail that comes in on port {listener.port} does not go through rspamd{effect}."
     yield Finding(message, (Place.at(listener.span),), fix, f"listener {listener.port}", "no filter")
 
 
@@ -261,16 +264,18 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What sendmail(8) hands in is filtered, and so signed."""
     sockets = [listener for listener in smtpd.listeners if listener.is_socket]
     known = rspamd(smtpd)
-    message = "Mail from cron, daemons and sendmail does not go through rspamd, so it is sent unsigned."
+    short = "Mail from cron, daemons and sendmail does not go through rspamd"
     if not sockets:
         edits: tuple[Edit, ...] = ()
-        if known is not None:
+        message = f"{short}." if has_signer(smtpd) else f"{short}, so it is sent unsigned."
+        if known is not None and not has_signer(smtpd):
             edits = (_first_listener(smtpd, f"listen on socket filter {known.name.span.chars}"),)
         fix = Fix("Filter the socket", Safety.SAFE, edits) if edits else None
         yield Finding(message, (Place.whole(smtpd.path),), fix, "listener socket", "missing", absence=True)
     for listener in sockets:
         if not is_filtered(smtpd, listener):
-            edits = add_rspamd(smtpd, listener)
+            edits = rspamd_beside(smtpd, listener)
+            message = f"{short}." if is_handled(smtpd, listener) else f"{short}, so it is sent unsigned."
             fix = Fix("Filter the socket", Safety.SAFE, edits) if edits else None
             yield Finding(message, (Place.at(listener.span),), fix, "listener socket", "no filter")
 
