@@ -138,6 +138,12 @@ def test_the_only_database_that_works_is_left_alone(files: dict[str, str]) -> No
         assert mended(files, rule) == {}
 
 
+def test_where_the_packaged_logins_may_hold_nothing_is_written() -> None:
+    files = {LOCAL: "first_valid_uid = 1000\n"}
+    for rule in ("DOVECOT022", "DOVECOT023", "DOVECOT030"):
+        assert mended(files, rule) == {}
+
+
 def test_a_file_that_is_there_takes_the_place_of_the_system_accounts() -> None:
     files = {MAIN: SYSTEM, "/etc/mail/credentials": USERS}
     assert "/etc/mail/credentials\n" in mended(files, "DOVECOT023")[MAIN]

@@ -77,7 +77,7 @@ def _elsewhere(dovecot: DovecotConfig, others: list[Database], kind: str) -> Fin
 def _add(dovecot: DovecotConfig, kind: str) -> Fix | None:
     """A database on the file; None where the site keeps its users elsewhere, for they are not in the file then."""
     drivers = {each.driver for each in (*dovecot.passdbs, *dovecot.userdbs) if not each.denies and each.driver != FILE}
-    if drivers and not (dovecot.has_credentials and drivers.issubset(OF_SYSTEM)):
+    if (drivers or dovecot.has_packaged_users) and not (dovecot.has_credentials and drivers.issubset(OF_SYSTEM)):
         return None
     return Fix(f"Add a {kind} on {CREDENTIALS}", Safety.UNSAFE, append(dovecot, *_block(dovecot, kind)))
 

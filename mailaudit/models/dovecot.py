@@ -131,7 +131,13 @@ class DovecotConfig(WithIncludes):
 
     def mail_ids(self, kind: str) -> Ids:
         """Under which ids the mail is opened; `kind` is `uid` or `gid`."""
-        return mail_ids(kind, self.root, self.userdbs, self.accounts, self.credentials)
+        ids = mail_ids(kind, self.root, self.userdbs, self.accounts, self.credentials)
+        return Ids(is_elsewhere=True) if self.has_packaged_users and not ids.is_certain else ids
+
+    @property
+    def has_packaged_users(self) -> bool:
+        """True if nothing at hand says who the users are, so that they may be the system's accounts, as the package has it."""
+        return self.packaged and not self.passdbs and not self.userdbs
 
     def login(self, address: str) -> str | None:
         """The name that a login becomes before it is looked up, or None where it cannot be told."""
