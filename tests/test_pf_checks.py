@@ -225,3 +225,21 @@ def test_a_word_that_stands_too_late_is_judged_as_moved(written: str, meant: str
     (found,) = findings(checks.pf_conf_loads, pf, Reference())
     assert found.fix is not None
     assert apply(pf.text.chars, found.fix.edits) == HEAD + meant
+
+
+@pytest.mark.parametrize(
+    ("rules", "cause"),
+    [
+        (
+            'table <t> persist file "/etc/t"\nblock\npass in\nblock in quick from <t>\n',
+            "line 4: what its table holds is not known",
+        ),
+        ("table <t> { 10/8 }\nblock\npass in\nblock in quick to <t>\n", "line 4: it depends on addresses that are not recorded"),
+        ("block\npass in\nblock in quick to 10/8\n", "line 3: it depends on addresses that are not recorded"),
+        ("block\npass in on em0\npass in on em1 proto udp\n", "it depends on which interface leads to the Internet"),
+    ],
+)
+def test_a_doubt_tells_its_cause(rules: str, cause: str) -> None:
+    (doubt,) = pf_ports.smtp_is_open(read(rules))
+    assert isinstance(doubt, Doubt)
+    assert cause in doubt.message

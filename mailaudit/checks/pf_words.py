@@ -34,7 +34,7 @@ def place_of(pf: Ruleset, rule: Rule | None, label: str) -> Place:
 def doubt(pf: Ruleset, rules: Sequence[Rule], whether: str) -> Doubt:
     """It could not be told whether something is so, for these rules are in doubt."""
     several = len(pf.egress) > 1
-    reasons = [why(rule, several=several) for rule in rules[:3]]
+    reasons = [why(pf, rule) for rule in rules[:3]]
     places = tuple(Place.at(rule.statement.span, reason) for rule, reason in zip(rules, reasons, strict=False))
     if rules:
         where = f"line {rules[0].statement.span.line}: {reasons[0]}"
@@ -45,20 +45,22 @@ def doubt(pf: Ruleset, rules: Sequence[Rule], whether: str) -> Doubt:
     return Doubt(Reason.IN_DOUBT, f"It could not be told whether {whether}; {where}.", places)
 
 
-def why(rule: Rule, *, several: bool) -> str:
-    """What is not known about a rule; `several` interfaces may lead to the Internet."""
+def why(pf: Ruleset, rule: Rule) -> str:
+    """What is not known about a rule."""
     options = rule.options
     peers = (*rule.sources, *rule.targets)
     kinds = {peer.kind for peer in peers}
+    tables = [pf.tables.get(peer.name) for peer in peers if peer.kind == "table"]
     reasons = (
         (rule.action == "anchor", "the rules of this anchor are filled in by another program"),
-        ("table" in kinds, "what its table holds is not known"),
+        (not all(map(pf.book.complete, tables)), "what its table holds is not known"),
         (bool(options.users or options.groups), "it depends on who owns the socket"),
         (bool(options.systems), "it depends on the sender's operating system"),
         (bool(options.probability), "it matches by chance"),
+        ("table" in kinds, "it depends on addresses that are not recorded"),
         (bool(kinds & {"urpf-failed", "no-route", "label"}), "it depends on the routing table"),
         ("name" in kinds, "it depends on what a name resolves to"),
-        (several and bool(rule.interfaces), "it depends on which interface leads to the Internet"),
+        (len(pf.egress) > 1 and bool(rule.interfaces), "it depends on which interface leads to the Internet"),
         (bool(kinds & {"net", "interface"}), "it depends on addresses that are not recorded"),
     )
     return next((text for holds, text in reasons if holds), "it depends on what is not recorded")

@@ -263,12 +263,15 @@ def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interf
     egress, assumed = egress_of(found, interfaces, sources)
     faults, unknown = _missing(found, sources)
     known = interfaces.known or (*egress, LOOPBACK)
+    entries = filled(tuple(found.entries), found.loads)
+    for path in sorted({token.value for table in (*found.tables.values(), *_anchored(entries)) for token in table.files}):
+        sources.file(path)  # asked for now: the tables are read when packets are compared with them
     return Ruleset(
         trees=all_trees(tree),
         refusals=tuple(fault.problem for fault in _unique(faults)),
         assumed=(*services.assumed, *assumed),
         text=tree.text,
-        entries=filled(tuple(found.entries), found.loads),
+        entries=entries,
         tables=found.tables,
         skips=tuple(found.skips),
         options=found.options,
@@ -279,6 +282,14 @@ def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interf
         not_there=unknown,
         services=services,
     )
+
+
+def _anchored(entries: tuple[Entry, ...]) -> Iterator[Table]:
+    """The tables of anchors."""
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            yield from entry.tables.values()
+            yield from _anchored(entry.body or ())
 
 
 _LAST: list[tuple[Tree, Services, Interfaces, Found]] = []

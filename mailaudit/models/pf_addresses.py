@@ -134,6 +134,10 @@ class AddressBook:
         members = self._members(table).members.get(family)
         return members.pieces if members is not None else []
 
+    def complete(self, table: Table | None) -> bool:
+        """True if all members of a table are known."""
+        return table is not None and self._members(table).complete
+
     def _members(self, table: Table) -> KnownTable:
         known = self._tables.get(id(table))
         if known is None:
