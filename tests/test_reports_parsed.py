@@ -70,3 +70,14 @@ def test_problems_are_told_without_annotation() -> None:
     assert "etc/mail/smtpd.conf:2:1: the daemon refuses this: " in shown
     many = parsed.write([file("frobnicate\n" * 100)], Screen(80))
     assert "80 more; --annotate shows them" in many
+
+
+def test_a_key_is_masked_where_no_model_knows_it_for_one() -> None:
+    key = "0123456789abcdef0123456789abcde9"
+    text = Text.of(
+        "/etc/mail/smtpd.conf", f'k = "{key}"\nqueue encryptoin "{key}"\nfilter "r" proc-exec "/usr/local/libexec/f"\n'
+    )
+    file = ParsedFile(text.path, "smtpd", smtpd.parse(text, nothing))
+    shown = write([file])
+    assert key not in shown
+    assert "/usr/local/libexec/f" in shown

@@ -10,7 +10,10 @@ from itertools import accumulate
 from mailaudit.text import Span, Text
 
 _SPLIT = re.compile(r"\\\r?\n|\r?\n|\\")  # what a daemon drops inside a quoted value: it may stand in the middle of a secret
-_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{16,}|(?<![{$%])\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+")
+_HASH = re.compile(
+    r"\$(?:2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{2,}|\$1\$[A-Za-z0-9./$]{16,}"
+    r"|(?<![{$%])\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+"
+)
 _NAMED = re.compile(  # a second net, for statements that no model could read: what these words set is never shown
     r"\b(queue\s+encryption|srs\s+key|(?:enable_|bind_)?password|secret)\b(?:\s+(?:key|backup)\b)*\s*=?\s*"
     r"(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#][^\s\";]*))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from mailaudit.reports.masking import Mask, visible
 from mailaudit.text import Span
 
 SCHEMA = "mailaudit.parse/1"
+
+KEY = "key"
+_KEY = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Za-z+=_-]{28,}")  # no model says what it is for, but a word as long as a key may be one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ class ParsedFile:
     @property
     def mask(self) -> Mask:
         """What masks what looks like a secret in it."""
-        return Mask.of((), () if self.tree is None else (self.tree.text,))
+        if self.tree is None:
+            return Mask()
+        keys = ((KEY, token.value) for statement in self.statements for token in (*statement.tokens, *statement.seen))
+        return Mask.of(((kind, value) for kind, value in keys if _KEY.fullmatch(value)), (self.tree.text,))
 
     @property
     def problems(self) -> list[tuple[Statement, Problem]]:
