@@ -276,3 +276,36 @@ def test_rspamc_at_delivery_checks_mail() -> None:
     ).findings
     assert "checked" not in finding.message
     assert finding.fix is None
+
+
+def test_a_new_listener_has_the_restrictions_of_its_sibling() -> None:
+    old = 'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"\n'
+    options = (
+        'auth <credentials> senders { "u@example.com" = "u@example.com" } masquerade \\\n'
+        '    hostname mail.example.com received-auth mask-src tag MSA filter "rspamd"'
+    )
+    chars = WHOLE.replace(old, "").replace(
+        'smtps pki mail.example.com auth <credentials> filter "rspamd"', f"smtps pki mail.example.com {options}"
+    )
+    assert judged("SMTPD024", chars).verdict is Verdict.PASS
+    (finding,) = judged("SMTPD023", chars).findings
+    assert finding.fix is not None
+    line = finding.fix.edits[0].text.strip()
+    expected = f"listen on all port submission tls-require pki mail.example.com {options}".replace(" \\\n    ", " ")
+    assert line == expected
+    mended = apply(chars, finding.fix.edits)
+    assert judged("SMTPD023", mended).verdict is Verdict.PASS
+    assert judged("SMTPD001", mended).verdict is Verdict.PASS
+
+
+def test_a_new_listener_for_each_address_of_its_sibling() -> None:
+    rest = 'smtps pki mail.example.com auth <credentials> senders { "u@example.com" = "u@example.com" } filter "rspamd"\n'
+    old = 'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"\n'
+    both = f'required = "{rest.strip()}"'.replace('"rspamd"', "rspamd").replace('"u@example.com"', "'u@example.com'")
+    lines = f"{both}\nlisten on 203.0.113.9 $required\nlisten on 2001:db8::9 $required\n"
+    chars = WHOLE.replace(old, "").replace('listen on all smtps pki mail.example.com auth <credentials> filter "rspamd"\n', lines)
+    (finding,) = judged("SMTPD023", chars).findings
+    assert finding.fix is not None
+    mended = apply(chars, finding.fix.edits)
+    assert judged("SMTPD023", mended).verdict is Verdict.PASS, mended
+    assert mended.count("port submission") == 2

@@ -18,6 +18,7 @@ from mailaudit.checks.smtpd_edits import (
 )
 from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_handled, rspamd_beside
 from mailaudit.checks.smtpd_scope import smtpd_rule
+from mailaudit.checks.smtpd_siblings import like_siblings
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.site import Site
@@ -107,7 +108,10 @@ def _missing(smtpd: SmtpdConfig, port: int, words: str, message: str) -> Finding
     where = {25: "", 587: " port submission", 465: ""}[port]
     line = f"listen on all{where} {words} pki {pki}"
     edits: tuple[Edit, ...] = ()
-    if pki is not None and (port == 25 or logins is not None):
+    alike = like_siblings(smtpd, port, words) if port != 25 else []
+    if alike:
+        edits = (add_line(smtpd, "listen", "\n".join(alike)),)
+    elif pki is not None and (port == 25 or logins is not None):
         if port != 25 and logins is not None:
             line += f" auth <{logins.name}>"
         if known is not None:
