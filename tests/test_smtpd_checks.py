@@ -11,7 +11,7 @@ from mailaudit.checks.runner import Judged, judge
 from mailaudit.edits import apply
 from mailaudit.findings import Verdict
 from mailaudit.models.credentials import Credentials
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot import DovecotConfig, read_dovecot
 from mailaudit.models.reference import Reference
 from mailaudit.models.services import read_services
 from mailaudit.models.site import Site
@@ -309,3 +309,24 @@ def test_a_new_listener_for_each_address_of_its_sibling() -> None:
     mended = apply(chars, finding.fix.edits)
     assert judged("SMTPD023", mended).verdict is Verdict.PASS, mended
     assert mended.count("port submission") == 2
+
+
+def test_a_pki_that_is_not_defined_is_among_the_refusals() -> None:
+    found = slots(WHOLE.replace("smtps pki mail.example.com", "smtps pki other.example.com"))[SmtpdConfig]
+    assert isinstance(found, Known)
+    assert isinstance(found.value, SmtpdConfig)
+    assert [problem.message for problem in found.value.refusals] == ['the pki "other.example.com" is not defined above']
+
+
+def test_a_domain_in_a_path_is_no_disagreement_where_no_domain_is_known() -> None:
+    chars = WHOLE.replace('for domain "example.com"', "for domain <unknown>").replace(
+        "table aliases", "table unknown ldap:/x\ntable aliases"
+    )
+    dovecot: dict[Question, Answer] = {
+        ReadFile("/etc/dovecot/dovecot.conf"): Found(b"mail_location = maildir:/var/vmail/%d/%n\n")
+    }
+    known = slots(chars)
+    known[Site] = Known(Site())
+    sources = Sources(Snapshot("host", "target", dovecot))
+    known[DovecotConfig] = read_dovecot(sources)
+    assert judge(CHECKS["SMTPD017"], known).verdict is Verdict.UNKNOWN

@@ -17,10 +17,12 @@ from mailaudit.models.smtpd_expand import Recipient, keeps_tag, mail_path
 from mailaudit.models.smtpd_match import Envelope, Session
 from mailaudit.models.smtpd_parts import Action, Listener
 from mailaudit.models.smtpd_route import Router, exchanger_sessions, local_session, route
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason
 
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
 _HOST = re.compile(r"(?:(?P<scheme>[a-z+]+)://)?(?:(?P<label>[^@/]*)@)?\[?(?P<host>[^\]/]*?)\]?(?::\d+)?", re.IGNORECASE)
+_MADE_UP = "somebody@made-up.example.org"
 _SECURE = ("smtps", "smtp+tls")
 
 
@@ -63,11 +65,13 @@ def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
 
 @smtpd_rule("SMTPD017")
 def delivery_agrees_with_dovecot(
-    smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Credentials, site: Site
+    smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Credentials | Missing | Lacking | NotHere, site: Site
 ) -> Iterator[Outcome]:
-    """Mail is written where Dovecot reads it, for every user."""
-    addresses = [entry.address for entry in credentials.entries if "@" in entry.address]
+    """Mail is written where Dovecot reads it, for every user; for one made up where none is known."""
+    entries = credentials.entries if isinstance(credentials, Credentials) else ()
+    addresses = [entry.address for entry in entries if "@" in entry.address]
     addresses += [f"somebody@{domain}" for domain in site.domains]
+    addresses = addresses or [_MADE_UP]
     for action in users_actions(smtpd, site):
         if action.kind != "maildir":
             continue
@@ -76,7 +80,10 @@ def delivery_agrees_with_dovecot(
             user, _, domain = address.partition("@")
             written = mail_path(action, Recipient(user, domain), smtpd.options.sub_address_delimiter)
             read = dovecot.mail_path(address)
-            if written is None or read is None:
+            if address == _MADE_UP and _names_domain(written) != _names_domain(read):
+                message = "smtpd or Dovecot names a domain in its path, and which domains there are is not known."
+                yield Doubt(Reason.IN_DOUBT, message, (place,))
+            elif written is None or read is None:
                 who = "smtpd" if written is None else "Dovecot"
                 yield Doubt(Reason.IN_DOUBT, f"Where {who} has the mail of {address} can not be told from the files.", (place,))
             elif written.rstrip("/") != read.rstrip("/"):
@@ -85,6 +92,10 @@ def delivery_agrees_with_dovecot(
                 message = f"smtpd puts the mail of {address} into {written}, and Dovecot looks for it in {read}."
                 yield Finding(message, (place,), fix, f"action {action.name.value}", "path")
                 break
+
+
+def _names_domain(path: str | None) -> bool:
+    return path is not None and _MADE_UP.partition("@")[2] in path
 
 
 def _like_dovecot(action: Action, address: str, path: str) -> tuple[Edit, ...]:
