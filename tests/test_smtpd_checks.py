@@ -330,3 +330,9 @@ def test_a_domain_in_a_path_is_no_disagreement_where_no_domain_is_known() -> Non
     sources = Sources(Snapshot("host", "target", dovecot))
     known[DovecotConfig] = read_dovecot(sources)
     assert judge(CHECKS["SMTPD017"], known).verdict is Verdict.UNKNOWN
+
+
+def test_an_inner_interface_need_not_take_the_domain_s_mail() -> None:
+    chars = "listen on trunk0\naction out relay\nmatch from any for any action out\n"
+    assert judged("SMTPD040", chars).verdict is Verdict.UNKNOWN
+    assert judged("SMTPD040", chars.replace("trunk0", "egress")).verdict is Verdict.FAIL

@@ -65,8 +65,16 @@ def own_domains_are_accepted(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome
         for session, router in routers:
             way = _goes(router.route(f"somebody@{domain}"), relayed=False)
             if way is not None:
-                yield _doubt(way, f"mail for {domain}") or _not_accepted(smtpd, way, domain, session)
+                yield _doubt(way, f"mail for {domain}") or _inner(session) or _not_accepted(smtpd, way, domain, session)
                 break
+
+
+def _inner(session: Session) -> Doubt | None:
+    """A doubt where mail comes in on an interface that may be an inner one."""
+    if session.listener is None or reach(session.listener) is not Reach.UNKNOWN:
+        return None
+    message = f"Whether other servers deliver to {session.listener.where} is not known."
+    return Doubt(Reason.IN_DOUBT, message, (Place.at(session.listener.span),))
 
 
 def _not_accepted(smtpd: SmtpdConfig, way: Route, domain: str, session: Session) -> Finding:
