@@ -25,6 +25,10 @@ class ApplyError(Exception):
     """A plan that was not written; the message names the file and why, and what was not put back, if anything. Exit code 5."""
 
 
+class OutPlaceError(ApplyError):
+    """A place for the corrected tree that cannot be one. Exit code 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written: files replaced and files created, and (by `out_folder`) what could not be copied, by path on the host."""
@@ -295,13 +299,13 @@ def out_folder(root: Path, out: Path, files: Mapping[str, bytes], read: Mapping[
     """
     source, place = root.resolve(), out.resolve()
     if source == Path("/"):
-        raise ApplyError("this machine as a whole is not copied; write the changes in place, or scan a copy of its etc/")
+        raise OutPlaceError("this machine as a whole is not copied; write the changes in place, or scan a copy of its etc/")
     if place == source or source in place.parents or place in source.parents:
-        raise ApplyError(f"{out} and {root} lie one in the other; choose a directory elsewhere")
+        raise OutPlaceError(f"{out} and {root} lie one in the other; choose a directory elsewhere")
     staging = place.parent / f".mailaudit-{token_hex(8)}"
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise ApplyError(f"{out} is there already and not an empty directory")
+            raise OutPlaceError(f"{out} is there already and not an empty directory")
         place.parent.mkdir(parents=True, exist_ok=True)
         skipped = _copied(source, staging)
         written = write_folder(staging, files, read)

@@ -260,7 +260,9 @@ def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -
     failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
     notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
     if not failed and not notes:
-        return ExitCode.OK, f"nothing found at or above {options.fail_on}"
+        quiet = sum(result.verdict is Verdict.UNKNOWN for result in results)
+        left = f"; {quiet} rule{'s' * (quiet != 1)} not evaluated for want of evidence" if quiet else ""
+        return ExitCode.OK, f"nothing found at or above {options.fail_on}{left}"
     if options.exit_zero:
         return ExitCode.OK, "findings, and --exit-zero"
     if not failed:

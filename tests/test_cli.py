@@ -109,7 +109,7 @@ def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
         (["scan", ".", "--output", "xml:/x"], "--output xml:/x: expected FORMAT:PATH"),
         (["scan", ".", "--output", "json:/nowhere/x"], "there is no /nowhere"),
         (["scan", ".", "--output", "json:/"], "that is a directory"),
-        (["parse", "x.conf"], "x.conf: its path does not tell its language"),
+        (["parse", "README.md"], "README.md: its path does not tell its language"),
         (["parse", "--language", "smtp", "x.conf"], "no language is called smtp"),
         (["rules", "NO999"], "no rule is called NO999"),
     ],

@@ -107,7 +107,7 @@ def test_the_corrected_tree_is_written_elsewhere(run: Run, published: Path, tmp_
     changed = tree(tmp_path / "out")
     assert set(changed) >= set(before)
     assert changed != before
-    assert run("fix", published, "--out", tmp_path / "out")[0] == 5  # it is not empty any more
+    assert run("fix", published, "--out", tmp_path / "out")[0] == 2  # it is not empty any more
 
 
 def test_the_corrected_example_has_nothing_to_fix(run: Run) -> None:

@@ -58,6 +58,10 @@ def _language(path: str, named: str | None) -> tuple[Language, str | None]:
     """The language of a file, and the host root that it lies in, if its path tells."""
     found = language_of(os.path.abspath(path))  # noqa: PTH100  pathlib does not take ".." away without following links
     if named is None:
+        if found is None and not os.path.lexists(path):
+            raise UsageError(f"{path} does not exist")
+        if found is None and os.path.isdir(path):  # noqa: PTH112  see above
+            raise UsageError(f"{path} is a directory", f"mailaudit scan {path}")
         if found is None:
             raise UsageError(f"{path}: its path does not tell its language", f"--language {'|'.join(LANGUAGES)}")
         return found

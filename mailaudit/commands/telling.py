@@ -85,7 +85,7 @@ def explained(error: BaseException, *, debug: bool) -> tuple[ExitCode, str]:
 
 def expected_code(error: BaseException) -> ExitCode | None:
     """The exit code of an error that is no defect of mailaudit; None if it is one."""
-    from mailaudit.apply import ApplyError  # noqa: PLC0415  paid for only when something went wrong
+    from mailaudit.apply import ApplyError, OutPlaceError  # noqa: PLC0415  paid for only when something went wrong
     from mailaudit.audit import SelectionError  # noqa: PLC0415
     from mailaudit.collect.directory import RefusedError  # noqa: PLC0415
     from mailaudit.collect.world import TargetError  # noqa: PLC0415
@@ -97,6 +97,8 @@ def expected_code(error: BaseException) -> ExitCode | None:
             return ExitCode(error.code)
         case RefusedError():
             return ExitCode.INCOMPLETE
+        case OutPlaceError():
+            return ExitCode.USAGE
         case ApplyError():
             return ExitCode.FIX_FAILED
         case UsageError() | output.OutputError() | SelectionError() | SettingsError() | RecordingError():

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mailaudit.models.accounts import Accounts, read_accounts
-from mailaudit.models.dovecot_owner import CREDENTIALS, Ids, mail_ids
+from mailaudit.models.dovecot_owner import CREDENTIALS, Ids, mail_ids, refused_ranges
 from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
 from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of
-from mailaudit.models.dovecot_refusals import refused_ranges
 from mailaudit.models.dovecot_sections import Merging, Section
 from mailaudit.models.dovecot_settings import (
     CERTIFICATE,

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.dovecot_parts import Database
+from mailaudit.models.dovecot_reading import Setting
 from mailaudit.models.dovecot_sections import Section
+from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS
+from mailaudit.parsers.tree import Problem
 from mailaudit.text import Text
 
 VMAIL = "vmail"
@@ -80,3 +83,20 @@ def _number(kind: str, written: str, accounts: Accounts | None) -> int | None:
         return user.uid if user else None
     group = accounts.group(written)
     return group.gid if group else user.gid if user and written == VMAIL else None
+
+
+def refused_ranges(root: Section, family: str) -> Iterator[Problem]:
+    """The ranges of ids that are empty, for all connections or for those of a filter; 0 for the last one is no limit."""
+    for scope in (root, *(section for section in root.sections if section.type in FILTERS)):
+        for kind in ("uid", "gid"):
+            names = f"first_valid_{kind}", f"last_valid_{kind}"
+            here = [scope.settings.get(name) for name in names]
+            first, last = (_id(each or root.settings.get(name), name, family) for each, name in zip(here, names, strict=True))
+            at = next((each for each in here if each is not None), None)
+            if at is not None and first is not None and last and first > last:
+                yield Problem(f"{names[0]} is {first}, which is larger than {names[1]}, {last}", at.span)
+
+
+def _id(setting: Setting | None, name: str, family: str) -> int | None:
+    value = DEFAULTS[family][name] if setting is None else setting.value
+    return int(value) if value.isascii() and value.isdigit() else None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mailaudit.models.dovecot_reading import Setting, key_of, name_of
 from mailaudit.models.dovecot_settings import (
     BOOLEANS,
     CHOICES,
-    DEFAULTS,
     FILTERS,
     NAMED_IN_NEW,
     NEW,
@@ -26,9 +23,6 @@ from mailaudit.models.dovecot_settings import (
     SECTIONS_ONLY_OLD,
 )
 from mailaudit.parsers.tree import Problem, Statement
-
-if TYPE_CHECKING:
-    from mailaudit.models.dovecot_sections import Section
 
 _TRUE = frozenset(("on", "true", "t", "enable", "enabled", "yes", "y", "1"))
 _FALSE = frozenset(("off", "false", "f", "n", "0", "disable", "disabled", "none", "no"))
@@ -143,23 +137,6 @@ def _no_number(setting: Setting, value: str) -> Problem | None:
     if setting.name == "port" and (len(value) > 5 or int(value) > 65535):
         return Problem(f"expected a port from 0 to 65535, found {value}", setting.span)
     return None
-
-
-def refused_ranges(root: Section, family: str) -> Iterator[Problem]:
-    """The ranges of ids that are empty, for all connections or for those of a filter; 0 for the last one is no limit."""
-    for scope in (root, *(section for section in root.sections if section.type in FILTERS)):
-        for kind in ("uid", "gid"):
-            names = f"first_valid_{kind}", f"last_valid_{kind}"
-            here = [scope.settings.get(name) for name in names]
-            first, last = (_id(each or root.settings.get(name), name, family) for each, name in zip(here, names, strict=True))
-            at = next((each for each in here if each is not None), None)
-            if at is not None and first is not None and last and first > last:
-                yield Problem(f"{names[0]} is {first}, which is larger than {names[1]}, {last}", at.span)
-
-
-def _id(setting: Setting | None, name: str, family: str) -> int | None:
-    value = DEFAULTS[family][name] if setting is None else setting.value
-    return int(value) if value.isascii() and value.isdigit() else None
 
 
 def _choice(value: str, choices: tuple[str, ...]) -> str | None:

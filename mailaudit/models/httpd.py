@@ -28,8 +28,6 @@ def _listener(option: Statement, services: Services) -> Listener:
 
 def _answer(answer: Answer, option: Statement) -> Answer:
     node = option.node
-    if not node.leaves():  # a line that was mended to nothing
-        return answer
     first = node.leaves()[0].kind
     strings = [token for token in node.leaves() if token.is_string]
     numbers = [int(token.value) for token in node.leaves() if token.kind == "number"]
@@ -56,7 +54,7 @@ def _location(statement: Statement, file: Tree) -> Location:
     node = statement.node
     answer = Answer()
     for option, _ in unfold(file, statement.body):
-        if option.template is not None:
+        if option.template is not None and option.kind != "empty":  # empty: a line that was mended to nothing
             answer = _answer(answer, option)
     found = None if not node.has("found") else not node.has("not")
     path = next(token for token in node.leaves() if token.is_string)
@@ -84,7 +82,7 @@ def read_server(statement: Statement, file: Tree, services: Services) -> Server:
             server = replace(server, aliases=(*server.aliases, (option.node.leaves()[-1], option.node.has("match"))))
         elif option.kind == "tls":
             server = replace(server, tls=(*server.tls, *_tls(option.node)))
-        else:
+        elif option.kind != "empty":
             server = replace(server, answer=_answer(server.answer, option))
     return server
 

@@ -46,8 +46,8 @@ class Lexicon:
         return re.compile(
             rf"{BLANK}*"
             rf"(?:(?P<newline>\n)"
-            rf"|(?P<comment>{COMMENT})"
-            rf'|(?P<string>"[^"\\]*(?:\\(?:"|(?!"))[^"\\]*)*"|\'[^\'\\]*(?:\\(?:\'|(?!\'))[^\'\\]*)*\')'  # only a quote is escaped
+            rf"|(?P<comment>{COMMENT})"  # in a string, below, only its own quote is escaped
+            rf'|(?P<string>"[^"\\]*(?:\\(?:"|(?!"))[^"\\]*)*"|\'[^\'\\]*(?:\\(?:\'|(?!\'))[^\'\\]*)*\')'
             rf"|(?P<number>{number})"
             rf"|(?P<macro>\$[A-Za-z0-9_]+)"
             rf"|(?P<word>\\?[{self.first}](?:{CONTINUATION}|\\?[{inside}]|\\\\)*)"

@@ -91,6 +91,7 @@ def _host(paper: Paper, host: HostReport, told: _Told) -> None:
     if told.detail is Detail.QUIET:
         for result in findings:
             _one_line(paper, result)
+        _notes(paper, host)
     else:
         paper.wrapped(where, "  ", style="dim")
         paper.blank()
