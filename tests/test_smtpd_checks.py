@@ -17,6 +17,7 @@ from mailaudit.models.services import read_services
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, NotHere, Slot, Sources
+from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Reason, Stat, StatFile
 from mailaudit.snapshot import Snapshot
 
@@ -55,6 +56,8 @@ def slots(chars: str, answers: dict[Question, Answer] | None = None) -> dict[typ
         Reference: Known(Reference()),
         DovecotConfig: NotHere("no Dovecot"),
         Credentials: NotHere("no credentials"),
+        Aliases: NotHere("no aliases"),
+        Virtuals: NotHere("no virtuals"),
     }
 
 

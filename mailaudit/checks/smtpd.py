@@ -17,7 +17,8 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd import ALIASES, LIBEXEC, SmtpdConfig
 from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
 from mailaudit.models.smtpd_parts import Cause, Filter, Refusal, Table
-from mailaudit.models.sources import Missing
+from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.parsers.tree import Problem, Statement, Token
 from mailaudit.questions import Absent, Failed, Reason
 
@@ -139,15 +140,31 @@ def key_file_is_acceptable(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 
 
 @smtpd_rule("SMTPD012")
-def aliases_are_there(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
-    """The table of the host's own names is defined and its file is there."""
+def aliases_are_there(
+    smtpd: SmtpdConfig, reference: Reference, aliases: Aliases | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
+    """The table of the host's own names is defined, and its file is there and loads."""
     yield from _mapping(smtpd, reference, "alias", "aliases", smtpd.alias_tables)
+    yield from _loads(aliases)
 
 
 @smtpd_rule("SMTPD014", needs_mail=True)
-def virtuals_are_there(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
-    """The table of virtual addresses is defined and its file is there."""
+def virtuals_are_there(
+    smtpd: SmtpdConfig, reference: Reference, virtuals: Virtuals | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
+    """The table of virtual addresses is defined, and its file is there and loads."""
     yield from _mapping(smtpd, reference, "virtual", "virtuals", smtpd.virtual_tables)
+    yield from _loads(virtuals)
+
+
+def _loads(table: Aliases | Virtuals | Missing | NotHere | Lacking) -> Iterator[Outcome]:
+    """The file is read whole when smtpd starts: one line that it cannot read keeps it from starting."""
+    if isinstance(table, Lacking):
+        yield Doubt(table.reason, table.detail)
+    elif isinstance(table, Aliases | Virtuals):
+        for problem in table.refusals:
+            message = f"smtpd cannot read this line, and does not start: {problem.message}."
+            yield Finding(message, (Place.at(problem.span),), None, "table line", problem.span.chars[:40])
 
 
 def _mapping(smtpd: SmtpdConfig, reference: Reference, word: str, usual: str, tables: tuple[Table, ...]) -> Iterator[Outcome]:
