@@ -17,7 +17,7 @@ from mailaudit.models.smtpd_expand import Recipient, keeps_tag, mail_path
 from mailaudit.models.smtpd_match import Envelope, Session
 from mailaudit.models.smtpd_parts import Action, Listener
 from mailaudit.models.smtpd_route import Router, exchanger_sessions, local_session, route
-from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.sources import Missing, NotHere
 from mailaudit.questions import Reason
 
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
@@ -65,7 +65,7 @@ def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
 
 @smtpd_rule("SMTPD017")
 def delivery_agrees_with_dovecot(
-    smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Credentials | Missing | Lacking | NotHere, site: Site
+    smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Credentials | Missing | NotHere, site: Site
 ) -> Iterator[Outcome]:
     """Mail is written where Dovecot reads it, for every user; for one made up where none is known."""
     entries = credentials.entries if isinstance(credentials, Credentials) else ()
