@@ -327,12 +327,12 @@ def test_agrees_with_smtpd_78_on_listeners_actions_and_rules() -> None:
 @pytest.mark.parametrize(
     "chars",
     [
-        'listen on lo port "25"\n',
+        'listen on 127.0.0.1 port "25"\n',
         "action r relay host x backup\n",
         'queue encryption "short"\n',
-        "listen on lo port submission\n",
-        "listen on lo auth\n",
-        'listen on lo hostname "a" hostname "b"\n',
+        "listen on 127.0.0.1 port submission\n",
+        "listen on 127.0.0.1 auth\n",
+        'listen on 127.0.0.1 hostname "a" hostname "b"\n',
         "match tag { a } !from src { 10.0.0.0/8 } for any action l\n",
         'action m maildir "/v/%{dest.user}" junk alias { a = b }\n',
     ],
