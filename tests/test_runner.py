@@ -110,3 +110,18 @@ def test_a_refused_statement_is_judged_as_mended_and_named() -> None:
     judged = judge(Declared("B1", lid_is_shut), {Box: Known(box)})
     assert (judged.verdict, [each.span.path for each in judged.refused]) == (Verdict.PASS, ["/etc/box.conf"])
     assert judge(Declared("B2", box_is_there), {Box: Known(box)}).refused == ()
+
+
+def test_the_rule_that_a_file_loads_spares_only_the_note_about_that_file() -> None:
+    """A rule may ask for one file that is missing and be judged on another that does not load."""
+
+    def both(box: Box, shelf: Shelf | Missing) -> Iterator[Outcome]:
+        assert shelf is not None
+        yield Finding(f"The box is {box.lid}.", (Place.whole(TEXT),))
+
+    both.__annotations__ = {"box": Box, "shelf": Shelf | Missing}
+    problem = Problem("what is this?", SPAN)
+    slots: dict[type, Slot[object]] = {Box: Known(Box(refusals=(problem,))), Shelf: Known(Shelf(refusals=(problem,)))}
+    assert judge(Declared("B6", both), slots).refused == (problem,)
+    slots[Box] = Known(Box())
+    assert judge(Declared("B6", both), slots).refused == ()

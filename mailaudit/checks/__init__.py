@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailaudit.checks import (
+from mailaudit.checks import (  # noqa: F401  importing a module declares its rules
     acme,
     agreement,
     agreement_ports,
@@ -21,24 +21,5 @@ from mailaudit.checks import (
     virtuals,
 )
 from mailaudit.checks.registry import REGISTRY, Declared
-
-_MODULES = (
-    acme,
-    agreement,
-    agreement_ports,
-    credentials,
-    dovecot,
-    dovecot_listeners,
-    dovecot_users,
-    httpd,
-    pf,
-    pf_policy,
-    pf_ports,
-    smtpd,
-    smtpd_actions,
-    smtpd_listeners,
-    smtpd_routing,
-    virtuals,
-)  # importing them declares their rules
 
 CHECKS: dict[str, Declared] = REGISTRY

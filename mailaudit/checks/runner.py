@@ -32,12 +32,15 @@ def judge(declared: Declared, slots: Mapping[type, Slot[object]]) -> Judged:
     """Run one check on the facts."""
     arguments: dict[str, object] = {}
     models: list[Model] = []
+    refused: list[Problem] = []
     for name, kinds in declared.inputs().items():
         slot = next(slots[kind] for kind in kinds if kind not in STATES)
         if isinstance(slot, Known):
             arguments[name] = slot.value
             if isinstance(slot.value, Model):
                 models.append(slot.value)
+                if Missing not in kinds:  # a rule that asks whether a file is there and loads tells its mistakes itself
+                    refused += slot.value.refusals
         elif type(slot) in kinds:
             arguments[name] = slot
         else:
@@ -47,7 +50,7 @@ def judge(declared: Declared, slots: Mapping[type, Slot[object]]) -> Judged:
     except Exception as error:  # noqa: BLE001  a crashing rule must not harm the others (contract, section 2)
         message = f"the rule itself failed: {type(error).__name__}"
         return Judged(Verdict.UNKNOWN, message=message, reason=Reason.CRASHED, crash=error)
-    return _verdict(outcomes, models, is_loader=Missing in {kind for kinds in declared.inputs().values() for kind in kinds})
+    return _verdict(outcomes, models, tuple(dict.fromkeys(refused)))
 
 
 def _without(slot: Slot[object]) -> Judged:
@@ -60,9 +63,8 @@ def _without(slot: Slot[object]) -> Judged:
     return Judged(Verdict.NOT_APPLICABLE, message=slot.why)
 
 
-def _verdict(outcomes: list[Outcome], models: list[Model], *, is_loader: bool) -> Judged:
+def _verdict(outcomes: list[Outcome], models: list[Model], refused: tuple[Problem, ...]) -> Judged:
     assumed = tuple(dict.fromkeys(text for model in models for text in model.assumed))
-    refused = () if is_loader else tuple(dict.fromkeys(problem for model in models for problem in model.refusals))
     not_read = [problem for model in models for problem in model.not_read]
     findings = [each for each in outcomes if isinstance(each, Finding)]
     if not_read:  # what was not read may be what seems to be missing, so nothing is claimed of it
