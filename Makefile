@@ -33,10 +33,10 @@ types: $(STAMP)
 check: lint types test ## lint, types and tests: what CI runs
 
 corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
-	@$(BIN)/python bench/corpus.py
+	@$(BIN)/python -m bench.corpus
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
-	@$(BIN)/python bench/bench.py
+	@$(BIN)/python -m bench.bench
 
 lab-test: $(STAMP) ## tests with the daemons that are installed here
 	@$(BIN)/python -m pytest -q -m daemon
