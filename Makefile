@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check lint types corpus bench lab-test clean help
+.PHONY: demo test check lint types corpus bench newer lab-test clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,8 +38,11 @@ corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m bench.bench
 
+newer: ## Debian 13's daemons in .lab/, for lab-test to agree with as well (as root)
+	@.ci/newer
+
 lab-test: $(STAMP) ## tests with the daemons that are installed here
 	@$(BIN)/python -m pytest -q -m daemon
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) build dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .lab build dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
