@@ -106,18 +106,19 @@ class Rulebook:
 
 
 def load() -> Rulebook:
-    """The rulebook: that of the checkout, or the one that an installed mailaudit carries."""
-    root = _root()
+    """The rulebook."""
+    below = root()
     pages: dict[str, Page] = {}
-    for path in sorted(root.glob("*/*.md")):
+    for path in sorted(below.glob("*/*.md")):
         page = read_page(path.name, path.read_text("utf-8"))
         if page.id in pages:
             raise PageError(f"{path.name}: a second page for {page.id}")
         pages[page.id] = page
-    return Rulebook(dict(sorted(pages.items())), root)
+    return Rulebook(dict(sorted(pages.items())), below)
 
 
-def _root() -> Path:
+def root() -> Path:
+    """The folder of rules: that of the checkout, or the one that an installed mailaudit carries."""
     packaged = Path(__file__).resolve().parent / "rules"
     return packaged if packaged.is_dir() else packaged.parent.parent / "rules"
 

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("findings", "snapshot", "recording"),
     ("parsers",),
     ("models",),
-    ("checks", "collect", "rulebook", "settings", "survey"),
+    ("checks", "collect", "relevance", "rulebook", "settings", "survey"),
     ("audit",),
     ("repair",),
     ("apply", "reports"),

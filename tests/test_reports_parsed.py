@@ -60,9 +60,16 @@ def test_files_that_were_not_read_are_told() -> None:
 def test_every_statement_is_annotated() -> None:
     shown = parsed.write([file()], Screen(60), annotate=True).splitlines()
     assert shown[0] == "etc/mail/smtpd.conf: smtpd, 2/3 statements; the daemon"
-    assert any(line.startswith("  read     1  queue") for line in shown)
-    assert any(line.startswith("  refused  2  unread") and "\\x1b[31m" in line for line in shown)
+    assert any(line.startswith("  read        1  queue") for line in shown)
+    assert any(line.startswith("  refused     2  unread") and "\\x1b[31m" in line for line in shown)
     assert any("^^^" in line for line in shown)
+
+
+def test_what_no_rule_asks_about_is_told_as_irrelevant() -> None:
+    told = ParsedFile("etc/mail/smtpd.conf", "smtpd", file().tree, asked=lambda statement: statement.kind == "listen")
+    (found,) = validated(told)["files"]
+    assert [each["state"] for each in found["tree"]] == ["irrelevant", "refused", "read"]
+    assert "  irrelevant  1  queue" in parsed.write([told], Screen(80), annotate=True)
 
 
 def test_problems_are_told_without_annotation() -> None:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
-from mailaudit import output
+from mailaudit import output, relevance, rulebook
 from mailaudit.choices import Color
 from mailaudit.collect.directory import RefusedError
 from mailaudit.collect.named import file_below, named_file
@@ -17,6 +18,7 @@ from mailaudit.findings import FileStatus
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.choosing import language_of
 from mailaudit.parsers.tree import Language
+from mailaudit.relevance import Relevance
 from mailaudit.reports import parsed
 from mailaudit.reports.parsed import ParsedFile
 from mailaudit.reports.terminal.parsed import write as told_of_files
@@ -40,7 +42,8 @@ def parse(paths: Sequence[str], reading: Reading) -> int:
 
     def make() -> str:
         chosen = [_language(path, reading.language) for path in paths]
-        files.extend(_read(path, *each) for path, each in zip(paths, chosen, strict=True))
+        asking = relevance.load(rulebook.root())
+        files.extend(_read(path, *each, asking) for path, each in zip(paths, chosen, strict=True))
         if not reading.as_json:
             return told_of_files(files, output.screen(reading.color), annotate=reading.annotate)
         for file in files:
@@ -71,7 +74,7 @@ def _language(path: str, named: str | None) -> tuple[Language, str | None]:
     return LANGUAGES[named], found[1] if found is not None and found[0].name == named else None
 
 
-def _read(path: str, language: Language, root: str | None) -> ParsedFile:
+def _read(path: str, language: Language, root: str | None, asking: Relevance) -> ParsedFile:
     try:
         data = named_file(path)
     except RefusedError as error:
@@ -84,4 +87,5 @@ def _read(path: str, language: Language, root: str | None) -> ParsedFile:
         below = None if root is None else file_below(root, included)
         return None if below is None else Text(included, below)
 
-    return ParsedFile(path, language.name, language.parse(Text(path, data), include))
+    tree = language.parse(Text(path, data), include)
+    return ParsedFile(path, language.name, tree, asked=partial(asking.asks, language.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,23 @@ _KEY = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Za-z+=_-]{28,}")  # no model says what
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A file as named on the command line: its tree, or why there is none. `missing` says that it is not there at all."""
+    """A file as named on the command line: its tree, or why there is none. `missing` says that it is not there at all.
+
+    `asked` tells whether some rule asks about a statement.
+    """
 
     path: str
     language: str
     tree: Tree | None
     why: str = ""
     missing: bool = False
+    asked: Callable[[Statement], bool] = lambda _statement: True
+
+    def state(self, statement: Statement) -> str:
+        """`read`, `irrelevant` (read, and no rule asks about it), `refused` (by the daemon too), or `unread` (by mailaudit alone)."""
+        if statement.problem is not None:
+            return "refused" if statement.problem.refused else "unread"
+        return "read" if self.asked(statement) else "irrelevant"
 
     @property
     def status(self) -> FileStatus:
@@ -76,31 +86,24 @@ def _file(file: ParsedFile) -> dict[str, Any]:
         "status": str(file.status),
         "statements": len(file.statements),
         "unread": [unread(statement.span, mask) for statement, _ in file.problems],
-        "tree": [] if file.tree is None else list(_statements(file.tree.statements, mask)),
+        "tree": [] if file.tree is None else list(_statements(file, file.tree.statements, mask)),
     }
 
 
-def _statements(statements: Sequence[Statement], mask: Mask) -> Iterator[dict[str, Any]]:
+def _statements(file: ParsedFile, statements: Sequence[Statement], mask: Mask) -> Iterator[dict[str, Any]]:
     for statement in statements:
         problem = statement.problem
         yield {
             "kind": statement.kind,
-            "state": state(statement),
+            "state": file.state(statement),
             **_corners(statement.span),
             "tokens": [
                 {"kind": token.kind, "text": visible(mask.written(token.span)), **_start(token.span)}
                 for token in statement.tokens
             ],
             "problem": None if problem is None else _problem(problem, mask),
-            "children": list(_statements(statement.body, mask)),
+            "children": list(_statements(file, statement.body, mask)),
         }
-
-
-def state(statement: Statement) -> str:
-    """`read`; `refused` by the daemon too; or `unread` by mailaudit alone."""
-    if statement.problem is None:
-        return "read"
-    return "refused" if statement.problem.refused else "unread"
 
 
 def _problem(problem: Problem, mask: Mask) -> dict[str, Any]:

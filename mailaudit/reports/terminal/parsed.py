@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from mailaudit.findings import Coverage, Place
 from mailaudit.parsers.tree import Problem, Statement
-from mailaudit.reports.parsed import ParsedFile, state
+from mailaudit.reports.parsed import ParsedFile
 from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import status
 from mailaudit.reports.terminal.paper import Paper, Screen
 
 MANY = 20  # problems of one file that are shown without --annotate
-_STYLES = {"read": "green", "refused": "red", "unread": "bold yellow"}
+_STYLES = {"read": "green", "irrelevant": "dim", "refused": "red", "unread": "bold yellow"}
 
 
 def write(files: Sequence[ParsedFile], screen: Screen, *, annotate: bool = False) -> str:
@@ -53,7 +53,8 @@ def _annotate(paper: Paper, file: ParsedFile) -> None:
     kinds = max((len(statement.kind) for statement in file.statements), default=0)
     digits = len(str(file.statements[-1].span.line)) if file.statements else 1
     for statement in file.statements:
-        column = f"  {state(statement):<7}  ", _STYLES[state(statement)]
+        state = file.state(statement)
+        column = f"  {state:<10}  ", _STYLES[state]
         margin = f"{statement.span.line:>{digits}}  {statement.kind:<{kinds}}  "
         paper.line(column, margin, _first_line(paper, statement, paper.width - len(column[0]) - len(margin)))
         if statement.problem is not None:
