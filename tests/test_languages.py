@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -12,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import laws
 from mailaudit.parsers import LANGUAGES
-from mailaudit.parsers.tree import Language, Tree, gaps, nothing, render, written
+from mailaudit.parsers.tree import Language, nothing
 from mailaudit.text import Text
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -51,37 +50,11 @@ def files_of(language: Language) -> list[Path]:
     return sorted(found)
 
 
-def check_laws(language: Language, data: bytes) -> Tree:
-    tree = language.parse(Text("/etc/file", data), nothing)
-    assert render(tree) == data
-    for gap in gaps(tree):
-        assert language.trivia.fullmatch(gap.chars), (gap.chars, data)
-    assert all(token.start <= token.end for token in written(tree))  # a field may be empty
-    return tree
-
-
-def mutants(data: bytes, count: int, seed: int) -> Iterator[bytes]:
-    """Seeded single faults of a real file: cut, doubled, swapped, spoilt."""
-    rng = random.Random(seed)
-    for _ in range(count):
-        a, b = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
-        b = min(b, a + 40)
-        yield rng.choice(
-            (
-                data[:a],
-                data[:a] + data[b:],
-                data[:b] + data[a:],
-                data[:a] + bytes([rng.randrange(256)]) + data[a:],
-                data[:a] + rng.choice(SNIPPETS) + data[a:],
-            )
-        )
-
-
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.one_of(st.binary(), st.lists(st.one_of(st.sampled_from(SNIPPETS), st.binary(max_size=6))).map(b"".join)))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_come_back(name: str, data: bytes) -> None:
-    check_laws(LANGUAGES[name], data)
+    laws.check(LANGUAGES[name], data)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +63,7 @@ def test_the_examples_are_read_whole(name: str) -> None:
     files = files_of(language)
     assert files or not language.paths, "each language that has a place on the host has its file in the examples"
     for path in files:
-        tree = check_laws(language, path.read_bytes())
+        tree = laws.check(language, path.read_bytes())
         assert not tree.unread(), [(s.span.chars, s.problem) for s in tree.unread()]
 
 
@@ -98,8 +71,8 @@ def test_the_examples_are_read_whole(name: str) -> None:
 def test_spoilt_examples_keep_the_laws(name: str) -> None:
     language = LANGUAGES[name]
     for number, path in enumerate(files_of(language)):
-        for data in mutants(path.read_bytes(), 60, number):
-            check_laws(language, data)
+        for data in laws.mutants(path.read_bytes(), 60, number, SNIPPETS):
+            laws.check(language, data)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -123,7 +96,7 @@ def test_spoilt_examples_keep_the_laws(name: str) -> None:
 )
 def test_hostile_sizes_are_read_promptly(name: str, data: bytes) -> None:
     """Linear, and no recursion on what a file decides: the suite's own time limit is the judge."""
-    check_laws(LANGUAGES[name], data)
+    laws.check(LANGUAGES[name], data)
 
 
 @pytest.mark.parametrize("name", NAMES)
