@@ -27,6 +27,9 @@ SNIPPETS = [
     b"domain mail.example.com {\n  sign with letsencrypt\n}\n",
     b'server "mail" {\n  listen on * port 80\n}\n',
     b"root: user@example.com\n",
+    b'if header :contains ["X", "Y"] "z" {\n  fileinto :copy "Junk";\n}\n',
+    b"text: # a comment\n..\n.\n",
+    b"/* a comment ",
     b"user@example.com:$2b$10$x:2000:2000::/var/vmail::\n",
     b"\\\n",
     b"# comment \\\n",
@@ -42,9 +45,9 @@ SNIPPETS = [
 def files_of(language: Language) -> list[Path]:
     """The example files written in a language."""
     found = []
-    for root in EXAMPLES.glob("*/etc"):
+    for root in EXAMPLES.iterdir():
         for path in root.rglob("*"):
-            inside = "/etc/" + str(path.relative_to(root))
+            inside = "/" + str(path.relative_to(root))
             if path.is_file() and any(fnmatch(inside, pattern) for pattern in language.paths):
                 found.append(path)
     return sorted(found)

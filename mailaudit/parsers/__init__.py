@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, pf, services, smtpd
+from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, pf, services, sieve, smtpd
 from mailaudit.parsers.tree import Language
 
 _ALL: tuple[Language, ...] = (
@@ -17,6 +17,7 @@ _ALL: tuple[Language, ...] = (
     httpd.LANGUAGE,
     pf.LANGUAGE,
     services.LANGUAGE,
+    sieve.LANGUAGE,
     smtpd.LANGUAGE,
 )
 
