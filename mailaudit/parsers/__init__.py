@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from mailaudit.parsers import accounts, acme, aliases, credentials, dovecot, httpd, pf, services, sieve, smtpd
+from mailaudit.parsers import (
+    accounts,
+    acme,
+    aliases,
+    credentials,
+    dovecot,
+    hostname_if,
+    httpd,
+    login,
+    pf,
+    rc,
+    services,
+    sieve,
+    smtpd,
+    zone,
+)
 from mailaudit.parsers.tree import Language
 
 _ALL: tuple[Language, ...] = (
     accounts.GROUP,
+    accounts.MASTER,
     accounts.PASSWD,
     acme.LANGUAGE,
     aliases.LANGUAGE,
@@ -14,11 +30,17 @@ _ALL: tuple[Language, ...] = (
     aliases.VIRTUALS,
     credentials.LANGUAGE,
     dovecot.LANGUAGE,
+    hostname_if.LANGUAGE,
+    hostname_if.MYGATE,
+    hostname_if.MYNAME,
     httpd.LANGUAGE,
+    login.LANGUAGE,
     pf.LANGUAGE,
+    rc.LANGUAGE,
     services.LANGUAGE,
     sieve.LANGUAGE,
     smtpd.LANGUAGE,
+    zone.LANGUAGE,
 )
 
 LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}

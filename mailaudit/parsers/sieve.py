@@ -34,44 +34,12 @@ from mailaudit.text import Text
 DEEPEST = 32
 MOST_ARGUMENTS = 32
 # Reading goes on at one of these where it begins a line.
-COMMANDS = frozenset(
-    {
-        "addflag",
-        "addheader",
-        "break",
-        "debug_log",
-        "deleteheader",
-        "denotify",
-        "discard",
-        "else",
-        "elsif",
-        "ereject",
-        "error",
-        "execute",
-        "export",
-        "extracttext",
-        "fileinto",
-        "filter",
-        "foreverypart",
-        "global",
-        "if",
-        "import",
-        "include",
-        "keep",
-        "notify",
-        "pipe",
-        "redirect",
-        "reject",
-        "removeflag",
-        "report",
-        "require",
-        "return",
-        "set",
-        "setflag",
-        "stop",
-        "vacation",
-    }
-)
+_NAMES = """
+require if elsif else stop keep discard redirect fileinto reject ereject vacation setflag addflag removeflag set include return
+global import export notify denotify addheader deleteheader foreverypart break extracttext pipe filter execute error debug_log
+report
+"""
+COMMANDS = frozenset(_NAMES.split())
 _TAKES_TEST = frozenset({"if", "elsif"})
 _SHOWN = 20  # characters of what does not fit
 _STRINGS = ("string", "text")

@@ -1,7 +1,7 @@
 """The tokens of Sieve scripts: identifiers, tags, numbers, strings of both kinds, punctuation.
 
-Source: RFC 5228, sections 2.1 to 2.4 and 8.1, read as Pigeonhole's lexer reads it: identifiers have at most 32 characters, numbers
-64 bits, a line feed alone ends a line, NUL is refused everywhere and a carriage return alone within strings.
+Source: RFC 5228, sections 2.1 to 2.4 and 8.1, read as Pigeonhole's lexer reads it: identifiers have at most 32 characters,
+numbers 64 bits, a line feed alone ends a line, NUL is refused everywhere and a carriage return alone within strings.
 """
 
 from __future__ import annotations
