@@ -221,6 +221,22 @@ def test_an_empty_selection_has_its_code(run: Run) -> None:
     assert code == report(out)["exit_code"] == 3
 
 
+@pytest.mark.parametrize("domain", ["", "exa mple.com", "a..b", "-x", "a" * 300, "\x1b[2J"])
+def test_a_domain_that_is_none_is_refused(run: Run, domain: str) -> None:
+    code, out, err = run("scan", CORRECTED, "--domain", domain)
+    assert (code, out) == (2, "")
+    assert "expected a domain like example.com" in err
+    assert "\x1b" not in err
+
+
+def test_settings_that_cannot_be_read_are_a_usage_error(run: Run, published: Path) -> None:
+    (published / "mailaudit.toml").unlink(missing_ok=True)
+    make_fifo(published / "mailaudit.toml")
+    code, out, err = run("scan", published)
+    assert (code, out) == (2, "")
+    assert "mailaudit.toml is a FIFO" in err
+
+
 def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:
     code, out, err = run("scan", tmp_path, "--format", "json")
     assert code == report(out)["exit_code"] == 3

@@ -28,6 +28,7 @@ from mailaudit.questions import (
     Stat,
     StatFile,
 )
+from mailaudit.settings import SettingsError
 
 
 @pytest.fixture
@@ -396,14 +397,14 @@ def test_components() -> None:
     assert components("/") == []
 
 
-@pytest.mark.parametrize("name", ["answers.json", "mailaudit.toml"])
-def test_own_files_that_cannot_be_read_are_not_passed_over(root: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "error"), [("answers.json", RefusedError), ("mailaudit.toml", SettingsError)])
+def test_own_files_that_cannot_be_read_are_not_passed_over(root: Path, name: str, error: type[Exception]) -> None:
     (root / name).symlink_to(write(root.parent, "elsewhere", "{}"))
-    with pytest.raises(RefusedError, match=f"/{name} is a symbolic link to .*, which is not in this root"):
+    with pytest.raises(error, match=f"/{name} is a symbolic link to .*, which is not in this root"):
         FolderWorld(root)
     (root / name).unlink()
     (root / name).mkdir()
-    with pytest.raises(RefusedError, match=f"/{name} is a directory"):
+    with pytest.raises(error, match=f"/{name} is a directory"):
         FolderWorld(root)
 
 

@@ -11,6 +11,7 @@ from mailaudit.collect import roots
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import TargetError
 from mailaudit.recording import RecordingError
+from mailaudit.settings import SettingsError
 
 
 def lay(folder: Path, *paths: str) -> None:
@@ -90,8 +91,8 @@ def test_a_known_name_that_is_no_file_makes_a_root_all_the_same(tmp_path: Path) 
 def test_own_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     lay(tmp_path, "etc/pf.conf")
     os.mkfifo(tmp_path / "mailaudit.toml")
-    assert "mailaudit.toml is a FIFO" in failure(str(tmp_path)).message
-    assert failure(str(tmp_path)).code == 4
+    with pytest.raises(SettingsError, match=r"mailaudit\.toml is a FIFO"):
+        find_worlds(str(tmp_path))
 
 
 def test_a_wrong_record_is_told_with_its_place(tmp_path: Path) -> None:

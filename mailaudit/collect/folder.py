@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mailaudit.collect.directory import MAX_FILE, RefusedError
-from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file, own_settings
 from mailaudit.questions import Stat
 from mailaudit.recording import ANSWERS, parse_answers
 
@@ -123,7 +123,6 @@ class FolderWorld(RootWorld):
         resolved = root.resolve()
         data = own_file(directory, ANSWERS)
         record = None if data is None else parse_answers(data, str(root / ANSWERS))
-        toml = own_file(directory, SETTINGS)
         super().__init__(
             directory=directory,
             record=record,
@@ -132,5 +131,5 @@ class FolderWorld(RootWorld):
             metadata=Metadata.OWN if resolved == Path("/") else Metadata.NOTHING,
             online=online,
             root=root,
-            settings=None if toml is None else (str(root / SETTINGS), toml),
+            settings=own_settings(directory, str(root / SETTINGS)),
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mailaudit.collect.directory import MAX_FILE, RefusedError
-from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file, own_settings
 from mailaudit.questions import Stat
 from mailaudit.recording import ANSWERS, parse_answers
 
@@ -86,12 +86,11 @@ class MemoryWorld(RootWorld):
     def __init__(self, directory: MemoryDirectory, host: str, target: str, metadata: Metadata = Metadata.NOTHING) -> None:
         data = own_file(directory, ANSWERS)
         record = None if data is None else parse_answers(data, f"{target}/{ANSWERS}")
-        toml = own_file(directory, SETTINGS)
         super().__init__(
             directory=directory,
             record=record,
             host=host_name(directory, record, host),
             target=target,
             metadata=metadata,
-            settings=None if toml is None else (f"{target}/{SETTINGS}", toml),
+            settings=own_settings(directory, f"{target}/{SETTINGS}"),
         )

@@ -22,6 +22,7 @@ from mailaudit.questions import (
     StatFile,
 )
 from mailaudit.recording import Recording
+from mailaudit.settings.tables import SettingsError
 from mailaudit.snapshot import unanswered
 
 SETTINGS = "mailaudit.toml"
@@ -178,3 +179,12 @@ def own_file(directory: Directory, name: str) -> bytes | None:
     if spot.stat is None and spot.linked:
         raise RefusedError(f"/{name} is a symbolic link to {spot.path}, which is not in this root")
     return data if spot.stat is not None else None
+
+
+def own_settings(directory: Directory, origin: str) -> tuple[str, bytes] | None:
+    """The mailaudit.toml beside etc/, with the name that errors give it. One that cannot be read raises `SettingsError`."""
+    try:
+        data = own_file(directory, SETTINGS)
+    except RefusedError as error:
+        raise SettingsError(f"{origin} cannot be read: {error}") from error
+    return None if data is None else (origin, data)

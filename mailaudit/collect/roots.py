@@ -10,7 +10,7 @@ from pathlib import Path
 from mailaudit.collect.directory import Directory, RefusedError, glob, look
 from mailaudit.collect.folder import FolderDirectory, FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
-from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_file
+from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_settings
 from mailaudit.collect.world import TargetError
 
 KNOWN = (
@@ -115,8 +115,7 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
 def _of_folder(path: Path, target: str, online: bool) -> Roots:
     found = Roots()
     top = FolderDirectory.at(path)
-    toml = own_file(top, SETTINGS)
-    settings = None if toml is None else (str(path / SETTINGS), toml)
+    settings = own_settings(top, str(path / SETTINGS))
     for below in _Search(found.errors).roots(top):
         root = path / below.strip("/") if below else path
         world = FolderWorld(root, target if not below else str(root), online=online)
@@ -131,8 +130,7 @@ def _of_archive(path: Path, target: str) -> Roots:
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)
-    toml = own_file(top, SETTINGS)
-    settings = None if toml is None else (f"{target}:{SETTINGS}", toml)
+    settings = own_settings(top, f"{target}:{SETTINGS}")
     metadata = Metadata.ARCHIVED if archive.modes else Metadata.NOTHING
     for below in _Search(found.errors).roots(top):
         directory = top

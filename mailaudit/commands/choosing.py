@@ -12,6 +12,7 @@ from mailaudit.choices import Common
 from mailaudit.commands.telling import UsageError
 from mailaudit.findings import Severity
 from mailaudit.reports.terminal.report import Detail
+from mailaudit.settings import values
 
 
 def chosen_targets(named: Sequence[str], targets_file: str | None) -> list[str]:
@@ -50,7 +51,7 @@ def options(common: Common) -> Options:
         ignore=_split(common.ignore),
         fail_on=Severity[common.fail_on.upper()],
         config=common.config,
-        domain=tuple(common.domain or ()),
+        domain=tuple(map(_domain, common.domain or ())),
         now=_time(common.now),
         inline_ignores=not common.no_inline_ignores,
         strict_waivers=common.strict_waivers,
@@ -61,6 +62,13 @@ def options(common: Common) -> Options:
 
 def _split(selectors: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(each.strip() for selector in selectors or () for each in selector.split(",") if each.strip())
+
+
+def _domain(written: str) -> str:
+    try:
+        return values.domain(written)
+    except ValueError as error:
+        raise UsageError(f"--domain {written}: expected a domain like example.com") from error
 
 
 def _time(written: str | None) -> datetime | None:

@@ -144,7 +144,7 @@ def read_document(data: bytes, origin: str) -> Any:
     except json.JSONDecodeError as error:
         raise RecordingError(f"{origin}:{error.lineno}:{error.colno}: {error.msg[:1].lower()}{error.msg[1:]}") from None
     except ValueError as error:  # a number of thousands of digits
-        raise RecordingError(f"{origin}: {error}") from None
+        raise RecordingError(f"{origin}: {_TOO_LONG if 'digits' in str(error) else error}") from None
     except RecursionError:
         raise RecordingError(f"{origin}: {_TOO_DEEP}") from None
     if _is_deep(document):
@@ -152,6 +152,7 @@ def read_document(data: bytes, origin: str) -> Any:
     return document
 
 
+_TOO_LONG = "a number has more digits than any answer needs"
 _TOO_DEEP = f"objects and lists are nested more than {MAX_DEPTH} deep"
 
 
