@@ -16,6 +16,7 @@ from mailaudit.parsers import (
     services,
     sieve,
     smtpd,
+    ucl,
     zone,
 )
 from mailaudit.parsers.tree import Language
@@ -40,6 +41,7 @@ _ALL: tuple[Language, ...] = (
     services.LANGUAGE,
     sieve.LANGUAGE,
     smtpd.LANGUAGE,
+    ucl.LANGUAGE,
     zone.LANGUAGE,
 )
 
