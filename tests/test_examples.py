@@ -72,7 +72,7 @@ def test_nothing_is_left_to_fill_in() -> None:
     for path in files(REFERENCE):
         assert "{{" not in render((REFERENCE / path).read_text()).replace(GENERATED, "")
     for root in EXAMPLES:
-        assert not [path for path in files(root) if "{{" in (root / path).read_text()]
+        assert not [path for path in files(root) if "{{" in (root / path).read_text().replace("{{masked:", "")]
 
 
 def test_queue_key_has_the_length_that_smtpd_takes() -> None:

@@ -1,4 +1,12 @@
-"""passwd(5) and group(5): an account or a group a line, its fields between colons."""
+"""passwd(5), master.passwd(5) and group(5): an account or a group a line, its fields between colons.
+
+Every line that is not blank and no comment is an `entry`, all of whose leaves, of kind `field`, are its fields in their order,
+some of them empty; the tokens between them are colons. The fields of passwd: name, password, uid, gid, gecos, home, shell; of
+master.passwd: name, password, uid, gid, class, change, expire, gecos, home, shell; of group: name, password, gid, members.
+A line with too few or too many fields is an `entry` with a problem.
+
+In a snapshot master.passwd is reduced: a password hash is its mask, `{{masked:bcrypt:60:...}}`, which is one field.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +17,7 @@ from mailaudit.parsers.tree import Include, Language, Problem, Statement, Tree
 from mailaudit.text import Text
 
 PASSWD_FIELDS = 7
+MASTER_FIELDS = 10
 GROUP_FIELDS = 4
 
 
@@ -21,6 +30,8 @@ def _line(text: Text, start: int, end: int, count: int) -> Statement | None:
     found = (len(tokens) + 1) // 2
     if found < count:
         return lines.entry(tokens, Problem(f"expected {count} fields between colons, found {found}", tokens[0].span))
+    if count != GROUP_FIELDS and ":" in tokens[-1].value:
+        return lines.entry(tokens, Problem(f"expected {count} fields between colons, found more", tokens[0].span))
     return lines.entry(tokens)
 
 
@@ -30,4 +41,7 @@ def parse(text: Text, _include: Include, name: str, count: int) -> Tree:
 
 
 PASSWD = Language("passwd", partial(parse, name="passwd", count=PASSWD_FIELDS), lines.TRIVIA, ("/etc/passwd",))
+MASTER = Language(
+    "master.passwd", partial(parse, name="master.passwd", count=MASTER_FIELDS), lines.TRIVIA, ("/etc/master.passwd",)
+)
 GROUP = Language("group", partial(parse, name="group", count=GROUP_FIELDS), lines.TRIVIA, ("/etc/group",))
