@@ -24,7 +24,7 @@ Extension = TypeVar("Extension", bound="x509.ExtensionType")
 # cryptography is imported where it is used: a host without certificates to read does not pay for it.
 
 MAX_CERTIFICATES = 16  # of one file; a chain has two to four
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----[ \t\r]*\n[A-Za-z0-9+/=\s]{0,200000}?-----END \1-----")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9. ]{1,40})-----[ \t\r]*\n[A-Za-z0-9+/=\s]{0,200000}?-----END \1-----")
 _SEQUENCE, _INTEGER = 0x30, 0x02  # tags of DER
 _STAPLE = "1.3.6.1.5.5.7.1.24"  # id-pe-tlsfeature, RFC 7633
 
