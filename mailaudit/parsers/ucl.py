@@ -118,7 +118,7 @@ class _Reader:
                 "a Jinja template, which is not carried out here", Span(self.text, at, template.end()), refused=False
             )
             raise Unreadable(problem, template.end())
-        if first == "{":
+        if first == "{" or (first == "[" and self._fresh()):
             return self._outer(at)
         if first == ".":
             macro = Macro(self.text, at)
@@ -132,7 +132,7 @@ class _Reader:
         first = self.chars[at]
         if first in "}]":
             return self._close(at)
-        return self._valued(Keys([], self._behind_comment(at), 0))
+        return self._valued(Keys([], self._behind_comment(at)))
 
     def _behind_comment(self, at: int) -> int:
         """Where libucl lets a value begin that follows a comment on which no separator went: right behind it, blanks and all."""
@@ -149,23 +149,32 @@ class _Reader:
         """The statement whose names were read, from its value on."""
         at = keys.at
         first = self.chars[at : at + 1]
+        if not first:
+            return self._nothing(keys)
         masked = lexing.mask(self.text, at)
         if masked is None and first in ("{", "["):
             return self._open(keys, at)
-        if not keys.count and first and first in " \t\n\v\f\r":
+        if not keys.numbers and first in " \t\n\v\f\r":
             keys.problem, at = self._after_comment(at)
         found = masked or lexing.value(self.text, at)
         if found.token is None:
-            problem = found.problem or Problem("expected a value", Span(self.text, at, at + 1))
+            problem = keys.problem or found.problem or Problem("expected a value", Span(self.text, at, at + 1))
             end = found.end if found.end > lexing.line_end(self.chars, at) else -1
             raise Unreadable(problem, end)
         tokens = [*keys.tokens, found.token]
         wrong = keys.problem or found.problem or self._chained(keys, found.token)
         ends, end, missing = self._ends(found.end)
-        template = _template("setting" if keys.count else "item", keys.count, len(tokens))
+        template = _template("setting" if keys.numbers else "item", keys.numbers, len(tokens))
         statement = Statement(template.kind, (*tokens, *ends), (*tokens, *ends), template, wrong or missing)
         self.blocks[-1].body.append(statement)
         return end
+
+    def _nothing(self, keys: Keys) -> int:
+        """A setting at whose value the file ends, newlines behind its separator: libucl makes null of it."""
+        template = _template("setting", keys.numbers, 0)
+        tokens = tuple(keys.tokens)
+        self.blocks[-1].body.append(Statement("setting", tokens, tokens, template, keys.problem))
+        return self.size
 
     def _after_comment(self, at: int) -> tuple[Problem | None, int]:
         """What libucl makes of a blank between a comment and an array's first value: part of a bare word, or an error."""
@@ -177,10 +186,10 @@ class _Reader:
 
     def _chained(self, keys: Keys, token: Token) -> Problem | None:
         """Several names before a value without brackets: libucl then takes what follows into the first one."""
-        if keys.count < 2:
+        if len(keys.numbers) < 2:
             return None
         within = len(self.blocks) > 1
-        message = f'expected "{{" after "{lexing.short(keys.tokens[keys.count - 1].value)}", found a value'
+        message = f'expected "{{" after "{lexing.short(keys.tokens[keys.numbers[-1]].value)}", found a value'
         return Problem(message, token.span, refused=within)
 
     def _ends(self, at: int) -> tuple[list[Token], int, Problem | None]:
@@ -207,11 +216,15 @@ class _Reader:
     # blocks
 
     def _outer(self, at: int) -> int:
-        """A brace where a name should be: the whole file may stand in braces."""
+        """A bracket where a name should be: the whole file may stand in brackets."""
         problem = None
-        if len(self.blocks) > 1 or any(each.kind != "unread" for each in self.blocks[0].body):
+        if not self._fresh():
             problem = Problem('expected a name before "{"', Span(self.text, at, at + 1))
-        return self._open(Keys([], at, 0, problem), at)
+        return self._open(Keys([], at, problem=problem), at)
+
+    def _fresh(self) -> bool:
+        """True if nothing stands before."""
+        return len(self.blocks) == 1 and not self.blocks[0].body
 
     def _open(self, keys: Keys, at: int) -> int:
         bracket = self.chars[at]
@@ -221,7 +234,7 @@ class _Reader:
             message = f"brackets are nested more than {MAX_DEPTH} deep here"
             raise Unreadable(Problem(message, Span(self.text, start, at + 1), refused=False), self._buried(at))
         tokens = (*keys.tokens, Token(bracket, bracket, self.text, at, at + 1))
-        template = _template(kind, keys.count, 0)
+        template = _template(kind, keys.numbers, 0)
         self.blocks.append(_Block(Statement(kind, tokens, tokens, template, keys.problem, is_block=True)))
         return at + 1
 
@@ -245,18 +258,19 @@ class _Reader:
             rest = self.chars[at + 1 : lexing.line_end(self.chars, at)].strip(" \t;,")
             raise Unreadable(problem, -1 if rest and rest[0] not in "#}]" else at + 1)
         while _CLOSER[self.blocks[-1].kind] != bracket:
-            self._abandon(f'"{bracket}"')
+            self._abandon(f'"{bracket}"', Span(self.text, at, at + 1))
         ends, end, _ = self._ends(at + 1)
         self._finish((Token(bracket, bracket, self.text, at, at + 1), *ends))
         return end
 
-    def _abandon(self, found: str) -> None:
-        """Close a block whose closing bracket is missing."""
+    def _abandon(self, found: str, place: Span | None = None) -> None:
+        """Close a block whose closing bracket is missing; libucl says so where another bracket closes, or at the file's end."""
         header = self.blocks[-1].header
         assert header is not None
-        closer = _CLOSER[header.kind]
-        message = f'expected "{closer}" to end what "{header.tokens[-1].value}" begins here, found {found}'
-        self._finish((), Problem(message, header.tokens[-1].span))
+        opener = header.tokens[-1]
+        where = "here" if place is None else f"on line {opener.span.line}"
+        message = f'expected "{_CLOSER[header.kind]}" to end what "{opener.value}" begins {where}, found {found}'
+        self._finish((), Problem(message, place or opener.span))
 
     def _finish(self, close: tuple[Token, ...], problem: Problem | None = None) -> None:
         block = self.blocks.pop()
@@ -273,17 +287,20 @@ def _parts(chars: str, start: int, end: int) -> bool:
     return "\n" in gap or "\r" in gap or "#" in gap or "/" in gap
 
 
-_TEMPLATES: dict[tuple[str, int, int], Template] = {}
+_TEMPLATES: dict[tuple[str, tuple[int, ...], int], Template] = {}
 
 
-def _template(kind: str, keys: int, value: int) -> Template:
-    """The template of a statement with so many names; `value` is the number of its tokens up to the value, 0 without one."""
-    known = _TEMPLATES.get((kind, keys, value))
+def _template(kind: str, keys: list[int], value: int) -> Template:
+    """The template of a statement with its names' numbers; `value` is the number of its tokens up to the value, 0 without one."""
+    shape = (kind, tuple(keys), value)
+    known = _TEMPLATES.get(shape)
     if known is None:
-        parts: tuple[Template, ...] = () if kind == "item" else (Template("keys", tuple(range(keys))),)
+        parts: tuple[Template, ...] = () if kind == "item" else (Template("keys", shape[1]),)
         if value:
             parts = (*parts, Template("value", (value - 1,)))
-        known = _TEMPLATES[kind, keys, value] = Template(kind, parts)
+        known = Template(kind, parts)
+        if len(keys) < 4:  # a file may not fill the memory with shapes
+            _TEMPLATES[shape] = known
     return known
 
 

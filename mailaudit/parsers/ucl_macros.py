@@ -41,6 +41,9 @@ class Macro:
         match = _NAME.match(self.chars, at)
         assert match is not None
         name = match.group()[1:]
+        if match.end() == len(self.chars):
+            message = "a macro's name at the very end of the file, which rspamd passes over"
+            raise Unreadable(Problem(message, Span(self.text, at, match.end()), refused=False))
         if name not in KNOWN:
             near = get_close_matches(name[:20], KNOWN, 1)
             known = f", did you mean .{near[0]}?" if near else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailaudit.parsers import ucl_lexing as lexing
 from mailaudit.parsers.tree import Problem, Token
@@ -17,11 +17,14 @@ _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
 
 @dataclass(slots=True)
 class Keys:
-    """The names before a value: their tokens with the separator, where the value begins, and what is wrong so far."""
+    """The names before a value: their tokens with the separator, where the value begins, and what is wrong so far.
+
+    `numbers` are the places of the names among the tokens.
+    """
 
     tokens: list[Token]
     at: int
-    count: int = 1
+    numbers: list[int] = field(default_factory=list)
     problem: Problem | None = None
 
 
@@ -35,19 +38,23 @@ class Names:
         self.stop = -1  # the next character that ends a line's statement or opens a bracket
 
     def read(self, at: int) -> Keys:
-        """The names before a value, and the separator."""
+        """The names before a value, and the separator. Between several names libucl passes over a separator."""
         first = self._key(at)
-        keys = Keys([first[0]], first[1], problem=first[2])
+        keys = Keys([first[0]], first[1], [0], first[2])
         while True:
             separator = self._separator(keys)
             at = keys.at
             if at >= self.size:
                 raise Unreadable(self._no_value(keys, at))
-            if separator or self.chars[at] in "{[" or not self._more_names(at):
+            bracket = self.chars[at] in "{["
+            if separator and len(keys.numbers) > 1 and bracket:
+                message = f'"{keys.tokens[-1].value}" must not stand between several names and "{self.chars[at]}"'
+                keys.problem = keys.problem or Problem(message, keys.tokens[-1].span, mend="")
+            if bracket or not self._more_names(at) or (separator and len(keys.numbers) == 1):
                 break
             token, keys.at, problem = self._key(at)
+            keys.numbers.append(len(keys.tokens))
             keys.tokens.append(token)
-            keys.count += 1
             keys.problem = keys.problem or problem
         return self._at_value(keys, separator)
 
@@ -127,8 +134,6 @@ class Names:
             at = match.end() if match else at
             if lexing.at_comment(chars, at):
                 at = lexing.skip(chars, at)
-            if at >= self.size:
-                raise Unreadable(self._no_value(keys, keys.at))
         keys.at = at
         return keys
 
