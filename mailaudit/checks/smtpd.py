@@ -14,12 +14,12 @@ from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import ALIASES, LIBEXEC, SmtpdConfig
+from mailaudit.models.smtpd import ALIASES, SmtpdConfig
 from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
-from mailaudit.models.smtpd_parts import Cause, Filter, Refusal, Table
+from mailaudit.models.smtpd_parts import LIBEXEC, Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Aliases, Virtuals
-from mailaudit.parsers.tree import Problem, Statement, Token
+from mailaudit.parsers.tree import Statement, Token
 from mailaudit.questions import Absent, Failed, Reason
 
 MOST_ACCESS = 0o740  # ssl.c, ssl_load_key: rwxr----- at most
@@ -50,8 +50,6 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outco
     if isinstance(smtpd, SmtpdConfig):
         others = {id(each.problem) for each in smtpd.meanings if owner(each) != "SMTPD001"}
         own = tuple(problem for problem in smtpd.refusals if id(problem) not in others)
-        if smtpd.old_grammar:  # one mistake, whose parts are not mended one by one
-            own = tuple(Problem(smtpd.old_grammar[0].message, problem.span) for problem in smtpd.old_grammar)
         smtpd = dataclasses.replace(smtpd, refusals=own)
     for outcome in loads(smtpd, "smtpd", reference):
         if isinstance(outcome, Finding) and outcome.fix is not None:
@@ -266,7 +264,7 @@ def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         message = f"No filter hands mail to rspamd{effect}."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "filter", "missing", absence=True)
     for known in smtpd.filters.values():
-        path = smtpd.program(known)
+        path = known.program_path
         if path is not None:
             yield from _program(smtpd, known, path)
 

@@ -161,7 +161,7 @@ def _has_pki(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
     pki = pki_name(smtpd)
     verify = [token for token in listener.statement.seen if token.kind == "verify"]
     fix = Fix("Name the pki", Safety.UNSAFE, after((verify or [listener.tls_at])[0], f"pki {pki}")) if pki is not None else None
-    message = f"The listener on port {listener.port} has no pki, so smtpd does not start (OpenSMTPD 7 and later)."
+    message = f"The listener on port {listener.port} has no pki, so smtpd does not start (since OpenSMTPD 6.9)."
     yield Finding(message, (Place.at(listener.tls_at.span),), fix, f"listener {listener.port}", "no pki")
 
 

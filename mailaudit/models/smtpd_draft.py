@@ -6,12 +6,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mailaudit.models.release import NEWEST, Number
 from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table, string
+from mailaudit.models.smtpd_releases import PAIRS
 from mailaudit.parsers.tree import Node, Problem, Token
 
 QUEUE_KEY_LENGTH = 32  # characters, not bytes that they encode (crypto.c, crypto_setup)
 _DELAYS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SCALES = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50, "E": 2**60}
+_DELAY = re.compile(r"\s*\+?(\d+)([smhd])", re.ASCII)  # strtonum(3), and the unit
+_LONGEST_DELAY = 2**31 - 1
+_SIZE = re.compile(r"\s*([+-]?)(\d*)(?:\.(\d*))?(?:([BKMGTPE])(?:[^A-Za-z0-9][\s\S]*)?)?", re.ASCII | re.IGNORECASE)
 _GENERATED = re.compile(r"\{\{generate:hex(\d+)\}\}")
 _MASKED = re.compile(r"\{\{masked:[^:{}]*:(\d+):[^{}]*\}\}")
 
@@ -28,6 +33,7 @@ class Draft:
     """The definitions so far, in the order smtpd reads them, and the refusals."""
 
     services: Services
+    release: Number = NEWEST
     pki: dict[str, Pki] = field(default_factory=dict)
     cas: set[str] = field(default_factory=set)
     tables: dict[str, Table] = field(default_factory=dict)
@@ -43,9 +49,11 @@ class Draft:
     secrets: list[tuple[str, str]] = field(default_factory=list)
     inline: list[Table] = field(default_factory=list)
 
-    def refuse(self, message: str, at: Token, cause: Cause = Cause.OTHER, name: str = "", where: str = "") -> None:
-        """Note that smtpd refuses this."""
-        self.refusals.append(Refusal(cause, Problem(message, at.span), name, where))
+    def refuse(  # noqa: PLR0913, PLR0917  what there is to say of a refusal; most give two
+        self, message: str, at: Token, cause: Cause = Cause.OTHER, name: str = "", where: str = "", mend: str | None = None
+    ) -> None:
+        """Note that smtpd refuses this; `mend` is what plainly should stand there."""
+        self.refusals.append(Refusal(cause, Problem(message, at.span, mend=mend), name, where))
 
     def table(self, node: Node, use: str, *kinds: str) -> tuple[Table, bool] | None:
         """The table that stands below an option's node, and whether it holds regular expressions; None if it has none.
@@ -58,6 +66,8 @@ class Draft:
             child = holder.node(kind)
             if child is not None:
                 table = self._table(child, kind, use)
+                if regex is None and use in PAIRS and self.release >= PAIRS[use]:
+                    kinds = (*kinds, "hash")
                 if table.kind is not None and table.kind not in (*kinds, "dynamic"):
                     what = "single values" if table.kind == "list" else "keys with values"
                     self.refuse(f'"{use}" can not look things up in a table of {what}', table_at(child))
@@ -126,12 +136,12 @@ class Draft:
 
     def delay(self, token: Token) -> int | None:
         """Seconds of a time such as 4d, or None if smtpd refuses it."""
-        written = token.value
-        number, unit = written[:-1], written[-1:]
-        if unit not in _DELAYS or not number.isascii() or not number.isdigit() or int(number) < 1:
-            self.refuse(f'"{written}" is no time: expected a number and s, m, h or d', token)
+        match = _DELAY.fullmatch(token.value)
+        seconds = int(match[1][-20:]) * _DELAYS[match[2]] if match else 0
+        if match is None or not 0 < seconds <= _LONGEST_DELAY or len(match[1].lstrip("0")) > 12:
+            self.refuse(f'"{token.value}" is no time: expected a number and s, m, h or d, such as 4d', token)
             return None
-        return int(number) * _DELAYS[unit]
+        return seconds
 
 
 def table_at(node: Node) -> Token:
@@ -155,13 +165,14 @@ def inline_entries(node: Node) -> tuple[tuple[tuple[Token, Token | None], ...], 
 
 
 def scaled(written: str) -> int | None:
-    """Bytes of a size such as 35M or 1.5G (scan_scaled(3)), or None if it is none."""
-    match = re.fullmatch(r"\s*\+?(\d+)(?:\.(\d+))?\s*([A-Za-z]?)\s*", written, re.ASCII)
-    if match is None or match[3].upper() not in _SCALES:
+    """Bytes of a size such as 35M or 1.5G (scan_scaled(3), which takes nothing for 0), or None if it is none."""
+    match = _SIZE.fullmatch(written)
+    if match is None or len(match[2]) > 18:
         return None
-    scale = _SCALES[match[3].upper()]
-    fraction = int(match[2]) * scale // 10 ** len(match[2]) if match[2] else 0
-    return int(match[1]) * scale + fraction
+    scale = _SCALES[(match[4] or "").upper()]
+    fraction = int(match[3][:18]) * scale // 10 ** len(match[3][:18]) if match[3] else 0
+    size = int(match[2] or 0) * scale + fraction
+    return None if size >= 2**63 or (size and match[1] == "-") else size
 
 
 def secret_length(value: str) -> int:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from mailaudit.parsers.tree import Node, Problem, Statement, Token
 from mailaudit.text import Span
 
+LIBEXEC = "/usr/local/libexec/smtpd"
+
 
 class Cause(StrEnum):
     """Why smtpd refuses a statement that its grammar reads."""
@@ -23,6 +25,7 @@ class Cause(StrEnum):
     TLS_WITHOUT_PKI = "TLS without pki"
     AUTH_WITHOUT_TLS = "auth without TLS"
     NO_RULES = "no rules"
+    RELEASE = "not known to the host's release"
     OTHER = "other"
 
 
@@ -80,6 +83,14 @@ class Filter:
     statement: Statement
     program: Token | None = None
     chain: tuple[Token, ...] = ()
+
+    @property
+    def program_path(self) -> str | None:
+        """The path of its program: relative ones are below smtpd's own directory; None where it has none."""
+        words = self.program.value.split() if self.program is not None else []
+        if not words:
+            return None
+        return words[0] if words[0].startswith("/") else f"{LIBEXEC}/{words[0]}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, Draft, inline_entries
 from mailaudit.models.smtpd_parts import Cause, Filter, Pki, Table, leaf, string
 from mailaudit.parsers.tree import Statement, Token
 
-_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+_HOST_NAME = re.compile(r"(?:(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?\.?", re.ASCII)
 _DYNAMIC = ("db", "getpwnam")
 _LIMITS = {
     "smtp": {"max-rcpt", "max-mails"},
@@ -18,9 +19,9 @@ _LIMITS = {
     "scheduler": {"max-inflight", "max-evp-batch-size", "max-msg-batch-size", "max-schedule"},
     "mta": {
         "max-conn-per-host", "max-conn-per-route", "max-conn-per-source", "max-conn-per-connector", "max-conn-per-relay",
-        "max-conn-per-domain", "conndelay-host", "conndelay-route", "conndelay-source", "conndelay-connector",
-        "conndelay-relay", "conndelay-domain", "discdelay-route", "max-mail-per-session", "sessdelay-transaction",
-        "sessdelay-keepalive", "max-failures-per-session", "family", "task-hiwat", "task-lowat", "task-release",
+        "max-conn-per-domain", "conn-delay-host", "conn-delay-route", "conn-delay-source", "conn-delay-connector",
+        "conn-delay-relay", "conn-delay-domain", "reconn-delay-route", "session-mail-max", "session-transaction-delay",
+        "session-keepalive", "max-failures-per-session", "task-hiwat", "task-lowat", "task-release",
     },
 }  # fmt: skip
 
@@ -177,7 +178,10 @@ def read_limits(draft: Draft, statement: Statement) -> None:
     known = _LIMITS[statement.kind]
     for limit in statement.node.nodes("limit"):
         if limit.first.value not in known:
-            draft.refuse(f'"{limit.first.value}" is no limit of {statement.kind}', limit.first)
+            near = difflib.get_close_matches(limit.first.value, known, 1)
+            meant = f'; "{near[0]}" is meant' if near else ""
+            mend = near[0] if near and not limit.first.via else None
+            draft.refuse(f'"{limit.first.value}" is no limit of {statement.kind}{meant}', limit.first, mend=mend)
 
 
 def read_mda(draft: Draft, statement: Statement) -> None:
@@ -216,8 +220,8 @@ def read_bounce(draft: Draft, statement: Statement) -> None:
 def read_admd(draft: Draft, statement: Statement) -> None:
     """`admd NAME`."""
     name = string(statement.node)
-    if not name.value.isprintable():
-        draft.refuse("an admd is printable", name)
+    if not all(" " <= char <= "~" for char in name.value):
+        draft.refuse("an admd holds printable ASCII characters only", name)
 
 
 READERS: Mapping[str, Callable[[Draft, Statement], None]] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from mailaudit.models.smtpd_draft import Draft
 from mailaudit.models.smtpd_parts import Action, Cause, Criterion, Listener, Rule, Table, leaf, string
+from mailaudit.models.smtpd_releases import PKI_REQUIRED
 from mailaudit.parsers.tree import Node, Statement, Token
 
 ACTIONS = ("mbox", "maildir", "lmtp", "mda", "forward-only", "expand-only", "relay")
@@ -165,8 +166,12 @@ def _check_listener(draft: Draft, listener: Listener, ca: Node | None) -> None:
     if ca is not None and string(ca).value.lower() not in draft.cas:
         draft.refuse(f'the ca "{string(ca).value}" is not defined above', string(ca))
     for name in listener.pki:
-        if name.value.lower() not in draft.pki:
-            draft.refuse(f'the pki "{name.value}" is not defined above', name, Cause.PKI, name.value.lower(), where)
+        known = name.value.lower()
+        if known not in draft.pki:
+            draft.refuse(f'the pki "{name.value}" is not defined above', name, Cause.PKI, known, where)
+        elif name.value != known and draft.release >= PKI_REQUIRED:
+            message = f'smtpd keeps the pki "{name.value}" as "{known}", and looks for a listener\'s letter by letter'
+            draft.refuse(message, name, mend=None if name.via else name.span.chars.replace(name.value, known))
     if listener.is_socket:
         return
     if listener.tls_at is None:
@@ -175,8 +180,8 @@ def _check_listener(draft: Draft, listener: Listener, ca: Node | None) -> None:
             draft.refuse(message, listener.auth_at, Cause.AUTH_WITHOUT_TLS, where=where)
         if listener.pki:
             draft.refuse('"pki" needs "tls", "tls-require" or "smtps"', listener.pki[0])
-    elif not listener.pki:
-        message = f'"{listener.tls_at.value}" needs a "pki" (OpenSMTPD 7 and later)'
+    elif not listener.pki and draft.release >= PKI_REQUIRED:
+        message = f'"{listener.tls_at.value}" needs a "pki" (since OpenSMTPD 6.9)'
         draft.refuse(message, listener.tls_at, Cause.TLS_WITHOUT_PKI, where=where)
 
 
@@ -251,8 +256,7 @@ def _criterion(draft: Draft, node: Node, use: str, *, is_negated: bool) -> Crite
     words, inner = _split(node)
     if inner is None:
         return Criterion(node.kind, words[-1], is_negated)
-    kinds = ("list", "hash") if node.kind in ("auth", "mail-from") else ("list",)
-    found = draft.table(node, use, *kinds)
+    found = draft.table(node, use, "list")
     table, regex = found if found is not None else (None, False)
     return Criterion(node.kind, words[-1], is_negated, table, regex)
 

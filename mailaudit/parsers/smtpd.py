@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailaudit.parsers.grammar import Mismatch
-from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
+from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON
+from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tokens import TRIVIA, Macro, Undefined, expand, tokenise
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span, Text
@@ -22,8 +23,6 @@ _IN_BRACES = ("string", "word", "number", "macro", ",", "=", "=>", "}", "{", "ne
 CARRIAGE_RETURN = "the line ends with a carriage return, which smtpd does not read"
 _CANDIDATES = sorted(KEYWORDS)
 _MARKS = ("{", "}", "<", ">", ",", "=", "=>", "newline")
-_OLD_STATEMENTS = ("accept", "reject", "deliver", "expire", "limit", "max-message-size", "bounce-warn", "enqueuer")
-_OLD_WORDS = ("certificate", "secure", "tagged", "via", "deliver", "sender", "recipient", "authenticated")
 
 
 class _Reader:
@@ -199,16 +198,12 @@ def _shown(token: Token) -> str:
 
 
 def _old_grammar(row: Sequence[Token], found: Token) -> str:
-    """What to say of the grammar before 6.4 (2018), which is still found in many tutorials; empty if it is not that."""
-    first = row[0]
-    if found is first and first.value in _OLD_STATEMENTS and first.kind in ("word", *_OLD_STATEMENTS):
-        return (
-            f'"{first.value}" is the grammar of OpenSMTPD before 6.4: since then an "action" says how mail is delivered and '
-            '"match" which mail'
-        )
-    if found.kind in ("word", *KEYWORDS) and found.value in _OLD_WORDS and first.kind in STATEMENTS:
-        return f'"{found.value}" can not stand here: it is the grammar of OpenSMTPD before 6.4'
-    return ""
+    """What to say of a statement in the grammar before 6.4 (2018); empty if it is not that."""
+    words = became([row])
+    old = {word for known, _ in words for word in known.split()}
+    if found is not row[0] and found.value not in old and not is_rule(row):
+        return ""
+    return f"this is the grammar of OpenSMTPD before 6.4: {told(words)}" if words else ""
 
 
 @dataclass(frozen=True, slots=True)

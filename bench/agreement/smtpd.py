@@ -1,0 +1,91 @@
+"""smtpd.conf: accepted or refused, and where, as OpenSMTPD 6.8 and 7.8 did; the file before 6.4 named as that."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.agreement import Row
+from mailaudit.models.services import read_services
+from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.sources import Known, Sources
+from mailaudit.questions import Answer, Command, CommandOutput, Found, Question, ReadFile, RunCommand
+from mailaudit.snapshot import Snapshot
+
+VERSIONS = ("6.8", "7.8")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A configuration and what one version of smtpd said of it; `conf` is its dump of what it understood, if there is one."""
+
+    name: str
+    data: bytes
+    ok: bool
+    errors: tuple[str, ...]
+    conf: dict[str, object] | None = None
+
+    @property
+    def lines(self) -> list[int]:
+        """The lines that smtpd named, in the order it did."""
+        return [int(each.split(":")[1]) for each in self.errors if each.count(":") > 1 and each.split(":")[1].isdigit()]
+
+
+def cases(corpora: Path, version: str) -> Iterator[Case]:
+    """All recorded cases of one version."""
+    short = version.replace(".", "")
+    with (corpora / "smtpd" / "vectors.jsonl").open(encoding="utf-8") as lines:
+        for each in map(json.loads, lines):
+            conf = each.get("conf") if version == "7.8" else None
+            yield Case(each["name"], each["text"].encode(), each[f"ok{short}"], tuple(each[f"err{short}"]), conf)
+    with (corpora / "smtpd" / "verdicts.jsonl").open(encoding="utf-8") as lines:
+        for each in map(json.loads, lines):
+            if each["bin"] == version:
+                dump = corpora / "smtpd" / "dumps" / f"{Path(each['file']).name}.json"
+                conf = json.loads(dump.read_text("utf-8")) if version == "7.8" and dump.exists() else None
+                yield Case(each["file"], (corpora / each["file"]).read_bytes(), each["ok"], tuple(each["errors"]), conf)
+
+
+def model(data: bytes, version: str = "7.8", **files: bytes) -> SmtpdConfig:
+    """The model of a configuration, read as a host of this OpenBSD release reads it."""
+    answers: dict[Question, Answer] = {
+        ReadFile(PATH): Found(data),
+        RunCommand(Command.UNAME): Found(CommandOutput(0, f"OpenBSD {version} amd64\n")),
+    }
+    answers |= {ReadFile(path): Found(content) for path, content in files.items()}
+    sources = Sources(Snapshot("host", "target", answers))
+    slot = read_smtpd(sources, read_services(sources))
+    if not isinstance(slot, Known):
+        raise TypeError(slot)
+    return slot.value
+
+
+def differs(case: Case, version: str) -> str:
+    """How mailaudit's reading differs from what smtpd said; empty if it does not."""
+    refusals = model(case.data, version).refusals
+    ours = min((problem.span.line for problem in refusals), default=None)
+    theirs = case.lines[0] if case.lines else None
+    if case.ok is bool(refusals):
+        said = "accepts" if case.ok else f"refuses ({'; '.join(case.errors[:2])})"
+        return f"{case.name}: smtpd {version} {said}, mailaudit finds {[problem.message for problem in refusals[:2]]}"
+    if refusals and theirs not in (None, ours):
+        return f"{case.name}: smtpd {version} names line {theirs}, mailaudit line {ours}"
+    return ""
+
+
+def compare(corpora: Path, version: str, limit: int | None = None) -> Row:
+    """How many cases agree on accept or reject and on the first line that is refused."""
+    known = list(cases(corpora, version))
+    if limit is not None:
+        known = random.Random(64).sample(known, min(limit, len(known)))
+    wrong = tuple(filter(None, (differs(case, version) for case in known)))
+    return Row(f"smtpd.conf, OpenSMTPD {version}", len(known) - len(wrong), len(known), (), wrong)
+
+
+def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
+    """One row a version."""
+    for version in VERSIONS:
+        yield compare(corpora, version, limit)

@@ -1,0 +1,88 @@
+"""What smtpd.conf gained after 6.4: what a host's release does not read yet, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.models.release import Number, shown
+from mailaudit.parsers.tree import Node, Problem, Statement, Token
+
+LEARNT: tuple[
+    tuple[Number, str, str], ...
+] = (  # since when, in which statement (* for any), which part: its kind, or parent/kind
+    ((6, 5), "match", "rdns"),
+    ((6, 5), "*", "regex"),
+    ((6, 6), "filter", ""),
+    ((6, 6), "proc", ""),
+    ((6, 6), "srs", ""),
+    ((6, 6), "action", "filter"),
+    ((6, 6), "action", "junk"),
+    ((6, 6), "action", "srs"),
+    ((6, 6), "listen", "filter"),
+    ((6, 6), "listen", "proxy-v2"),
+    ((6, 7), "filter", "auth"),
+    ((6, 7), "filter", "bypass"),
+    ((6, 7), "match", "from/auth"),
+    ((6, 7), "match", "from/mail-from"),
+    ((6, 7), "match", "for/rcpt-to"),
+    ((6, 8), "admd", ""),
+    ((6, 9), "action", "ciphers"),
+    ((6, 9), "action", "protocols"),
+    ((6, 9), "listen", "ciphers"),
+    ((6, 9), "listen", "protocols"),
+    ((7, 5), "listen", "on-socket/no-dsn"),
+)
+PAIRS: dict[str, Number] = {  # where keys with values may stand in for single values, and since when; never in `regex`
+    "auth": (7, 5),
+    "mail-from": (7, 5),
+    "from mail-from": (7, 5),
+    "rcpt-to": (7, 5),
+    "for rcpt-to": (7, 5),
+    "src": (7, 5),
+}
+LINES_IN_BRACES: Number = (7, 5)
+SEVERAL_PKI: Number = (6, 9)
+PKI_REQUIRED: Number = (6, 9)
+"""Since libtls smtpd takes a listener's certificates from its pki options alone, and their names letter by letter."""
+
+_BY_STATEMENT: dict[str, list[tuple[Number, str]]] = {}
+for _number, _statement, _part in LEARNT:
+    _BY_STATEMENT.setdefault(_statement, []).append((_number, _part))
+
+
+def unknown_parts(statement: Statement, release: Number) -> Iterator[Problem]:
+    """What this release does not read of a statement that the newest one reads."""
+    if release < LINES_IN_BRACES:
+        newline = next((token for token in statement.seen if token.kind == "newline"), None)
+        if newline is not None:
+            yield _problem(LINES_IN_BRACES, "a new line inside braces", newline)
+    known = [*_BY_STATEMENT.get(statement.kind, ()), *_BY_STATEMENT["*"]]
+    parts = {part: number for number, part in known if release < number}
+    if "" in parts:
+        yield _problem(parts[""], f'"{statement.kind}"', statement.seen[0])
+    elif parts:
+        for found, part in _parts(statement.node):
+            for name in (found.kind, part):
+                if name in parts:
+                    yield _problem(parts[name], f'"{part.removeprefix("on-").replace("/", " ")}"', found.first)
+    several = _pki(statement) if release < SEVERAL_PKI else []
+    if len(several) > 1:
+        yield _problem(SEVERAL_PKI, "more than one pki for a listener", several[1])
+
+
+def _parts(node: Node, parent: str = "") -> Iterator[tuple[Node, str]]:
+    """All nodes below, each with its name: `from/auth` below a `from`, else its kind alone."""
+    for child in node:
+        if isinstance(child, Node):
+            path = f"{parent}/{child.kind}"
+            yield child, path if parent in ("from", "for", "on-socket") else child.kind
+            yield from _parts(child, child.kind)
+
+
+def _pki(statement: Statement) -> list[Token]:
+    body = statement.node.node("on") if statement.kind == "listen" else None
+    return [node.first for node in body.nodes("pki")] if body is not None else []
+
+
+def _problem(number: Number, what: str, at: Token) -> Problem:
+    return Problem(f"smtpd before {shown(number)} does not read {what}", at.span)
