@@ -16,6 +16,7 @@ from mailaudit.parsers.tree import Language, nothing
 from mailaudit.text import Text
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+FIXTURES = Path(__file__).parent / "fixtures" / "configs"
 NAMES = sorted(LANGUAGES)
 SNIPPETS = [
     b"pass in on egress proto tcp to port { ssh smtp }\n",
@@ -43,9 +44,9 @@ SNIPPETS = [
 
 
 def files_of(language: Language) -> list[Path]:
-    """The example files written in a language."""
+    """The files of the examples and of the fixtures that are written in a language."""
     found = []
-    for root in EXAMPLES.iterdir():
+    for root in (*EXAMPLES.iterdir(), *FIXTURES.iterdir()):
         for path in root.rglob("*"):
             inside = "/" + str(path.relative_to(root))
             if path.is_file() and any(fnmatch(inside, pattern) for pattern in language.paths):
@@ -64,7 +65,7 @@ def test_any_bytes_come_back(name: str, data: bytes) -> None:
 def test_the_examples_are_read_whole(name: str) -> None:
     language = LANGUAGES[name]
     files = files_of(language)
-    assert files or not language.paths, "each language that has a place on the host has its file in the examples"
+    assert files or not language.paths, "each language that has a place on the host has its file in the examples or fixtures"
     for path in files:
         tree = laws.check(language, path.read_bytes())
         assert not tree.unread(), [(s.span.chars, s.problem) for s in tree.unread()]
