@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("questions",),
     ("findings", "snapshot", "recording"),
     ("parsers",),
+    ("editing",),
     ("models",),
     ("checks", "collect", "relevance", "rulebook", "settings", "survey"),
     ("audit",),
@@ -46,7 +47,7 @@ DOORS = {
     "cryptography": ("models.certificates",),
     "OpenSSL": ("collect.tls",),
 }
-PURE = ("checks", "models", "parsers", "survey", "repair", "reports")
+PURE = ("checks", "editing", "models", "parsers", "survey", "repair", "reports")
 IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
 
 
@@ -64,7 +65,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(found, ast.ImportFrom):
             assert not found.level, "imports are absolute"
             module = found.module or ""
-            if module in ("mailaudit", "mailaudit.models", "mailaudit.checks", "mailaudit.parsers", "mailaudit.reports"):
+            if module in ("mailaudit", "mailaudit.models", "mailaudit.checks", "mailaudit.editing", "mailaudit.parsers", "mailaudit.reports"):
                 for alias in found.names:
                     whole = PACKAGE.joinpath(*module.split(".")[1:], alias.name)
                     yield f"{module}.{alias.name}" if whole.is_dir() or whole.with_suffix(".py").exists() else module

@@ -14,7 +14,7 @@ _KEYWORDS = (
     "account alternative api authority certificate chain challengedir contact domain ecdsa full include insecure key name "
     "names profile rsa sign url with"
 )
-_LEXICON = Lexicon(
+LEXICON = Lexicon(
     keywords=frozenset(_KEYWORDS.split()),
     stop="(){}!=#,",
     operators=(),
@@ -87,7 +87,7 @@ def _refuse(template: Template, tokens: tuple[Token, ...]) -> Problem | None:
 
 _DIALECT = Dialect(
     name="acme",
-    lexicon=_LEXICON,
+    lexicon=LEXICON,
     grammars=_grammars(),
     openers={ROOT: frozenset({"authority", "domain"})},
     refuse=_refuse,

@@ -19,7 +19,7 @@ _KEYWORDS = (
     "preload protocols request requests return rewrite root sack server socket strip style subdomains syslog tcp ticket "
     "timeout tls type types with"
 )
-_LEXICON = Lexicon(
+LEXICON = Lexicon(
     keywords=frozenset(_KEYWORDS.split()),
     first=r"A-Za-z0-9:_*",
     stop="(){}<>!=#,;/",
@@ -219,7 +219,7 @@ def _refuse(template: Template, tokens: tuple[Token, ...]) -> Problem | None:
 _OPTION = Grammar(_KINDS, _options())
 _DIALECT = Dialect(
     name="httpd",
-    lexicon=_LEXICON,
+    lexicon=LEXICON,
     grammars={ROOT: Grammar(_KINDS, _root()), "types": Grammar(_KINDS, _types()), "server": _OPTION, "location": _OPTION},
     openers={ROOT: frozenset({"server", "types"}), "server": frozenset({"location"})},
     strict=frozenset({"types"}),

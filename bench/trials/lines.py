@@ -1,0 +1,131 @@
+"""Trials that any language of statements allows: one goes, a copy of one comes, one takes another's place."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from bench.trials import Row, Trial, depths, row, rows_of
+from mailaudit.editing import statements
+from mailaudit.editing.style import Edits, Style, is_blank_line, line_begin, line_end
+from mailaudit.parsers.tree import Statement, Tree
+
+LONGEST = 400
+
+Change = Callable[[Tree, Statement], Edits | None]
+
+
+def whole(statement: Statement, depth: int) -> tuple[Row, ...]:
+    """A statement with all below it."""
+    return tuple(rows_of((statement,), depth))
+
+
+def at(tree: Tree, numbers: tuple[int, ...]) -> Statement | None:
+    """The statement at a place in a tree."""
+    among = tree.statements
+    found = None
+    for number in numbers:
+        if number >= len(among):
+            return None
+        found = among[number]
+        among = found.body
+    return found
+
+
+def places(tree: Tree) -> list[tuple[tuple[int, ...], Statement]]:
+    """Each statement with its place."""
+    found: list[tuple[tuple[int, ...], Statement]] = []
+
+    def walk(among: tuple[Statement, ...], place: tuple[int, ...]) -> None:
+        for number, statement in enumerate(among):
+            found.append(((*place, number), statement))
+            walk(statement.body, (*place, number))
+
+    walk(tree.statements, ())
+    return found
+
+
+def is_plain(statement: Statement) -> bool:
+    """True for one that was read, and that can be written elsewhere as it stands."""
+    if statement.problem is not None or not statement.tokens or statement.kind in ("include", "macro", "empty"):
+        return False
+    if any(token.kind == "macro" for each in statement.walk() for token in each.tokens):
+        return False
+    return len(statement.whole.chars) < LONGEST and "\n" not in statement.whole.chars and not statement.is_block
+
+
+def trials(
+    tree: Tree, rng: random.Random, style: Style, remove: Change | None = None, comment_out: Change | None = None
+) -> Iterator[Trial]:
+    """Some edits of whole statements; `remove` and `comment_out` where the language has its own."""
+    found = [(place, each) for place, each in places(tree) if each.tokens and each.problem is None]
+    if not found:
+        return
+    depth = depths(tree)
+    place, statement = rng.choice(found)
+    if statement.kind not in ("macro", "include", "load"):
+        gone = whole(statement, depth[id(statement)])
+        edits = remove(tree, statement) if remove else statements.remove(statement, style)
+        yield Trial("remove", edits, gone, (), cuts=True)
+        if edits is not None:
+            yield Trial("remove with its comment", statements.remove(statement, style, comment=True), gone, (), cuts=True)
+        edits = comment_out(tree, statement) if comment_out else statements.comment_out(statement, style)
+        yield Trial("comment out", edits, gone, ())
+    place, statement = rng.choice(found)
+    kin = [each for other, each in found if other[:-1] == place[:-1] and is_plain(each)]
+    if not kin:
+        return
+    copy = rng.choice(kin)
+    line = copy.span.chars
+    come = (row(copy, depth[id(statement)]),)
+
+    def take_out(number: int, lower: int) -> Edits | None:
+        target = at(tree_after, (*place[:-1], number + lower))
+        return statements.remove(target, style) if target is not None else None
+
+    tree_after = tree
+    number = place[-1]
+
+    def undo(after: Tree, lower: int) -> Edits | None:
+        nonlocal tree_after
+        tree_after = after
+        return take_out(number, lower)
+
+    apart = rng.random() < 0.5
+    text = statement.span.text
+    has_lines = (
+        line_begin(text, style, statement.span.start) is not None and line_end(text, style, statement.whole.end) is not None
+    )
+    reversible = has_lines and (not apart or _before_blank(statement))
+    below = statements.below(statement, style, line, apart=apart)
+    yield Trial("insert below", below, (), come, undo=(lambda after: undo(after, 1)) if reversible else None)
+    above = statements.above(statement, style, line, apart=apart)
+    reversible = has_lines and not apart
+    yield Trial("insert above", above, (), come, undo=(lambda after: undo(after, 0)) if reversible else None)
+    if is_plain(statement):
+        gone = whole(statement, depth[id(statement)])
+        yield Trial("replace", statements.replace(statement, style, line) if len(place) == 1 else None, gone, come, cuts=True)
+    yield from _at_ends(tree, rng, style, copy, line)
+
+
+def _before_blank(statement: Statement) -> bool:
+    """True if a blank line follows: only then is it plain which blank line came with a statement."""
+    text = statement.span.text
+    end = text.line_span(statement.whole.end)[1]
+    return end < len(text.chars) and is_blank_line(text, end)
+
+
+def _at_ends(tree: Tree, rng: random.Random, style: Style, copy: Statement, line: str) -> Iterator[Trial]:
+    blocks = [(each, d) for each in tree.walk() if each.is_block and each.body and (d := depths(tree)[id(each)]) >= 0]
+    if blocks:
+        block, depth = rng.choice(blocks)
+        kin = [each for each in block.body if is_plain(each)]
+        if kin:
+            inner = rng.choice(kin)
+            come = (row(inner, depth + 1),)
+            yield Trial("inside", statements.inside(block, style, inner.span.chars), (), come)
+            yield Trial("inside, first", statements.inside(block, style, inner.span.chars, first=True), (), come)
+    if copy in tree.statements:
+        come = (row(copy, 0),)
+        yield Trial("at the end", statements.at_end(tree, style, line), (), come)
+        yield Trial("add", statements.add(tree, style, copy.kind, line), (), come)
