@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailaudit.editing import statements
-from mailaudit.editing.style import NONE, Edits, Style, alone, siblings, step
+from mailaudit.editing.style import NONE, Edits, Style, alone, fitted, siblings
 from mailaudit.parsers.tree import Statement, Tree
 
 
@@ -39,8 +39,8 @@ class Blocks:
         kind = alone(self.style, lines, self.around(block)).kind
         kin = [each for each in block.body if each.kind == kind]
         if kin and block.close:
-            return statements.below(kin[-1], self.style, *lines, level=step(tree, self.style))
-        return statements.inside(block, self.style, *lines, level=step(tree, self.style))
+            return statements.below(kin[-1], fitted(tree, self.style), *lines)
+        return statements.inside(block, fitted(tree, self.style), *lines)
 
     def set_option(self, tree: Tree, block: Statement, line: str) -> Edits | None:
         """An option that a block has once: in place of the one that it has, else at the end of the block."""

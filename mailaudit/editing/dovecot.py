@@ -8,7 +8,7 @@ from functools import partial
 
 from mailaudit.editing import statements
 from mailaudit.editing.assignments import blanks
-from mailaudit.editing.style import NONE, Edits, Style, Unwritable, alone, newline_at, step
+from mailaudit.editing.style import NONE, Edits, Style, Unwritable, alone, fitted, newline_at
 from mailaudit.edits import Edit, indent_of, insert
 from mailaudit.parsers import dovecot
 from mailaudit.parsers.tree import Statement, Token, Tree, nothing
@@ -120,7 +120,7 @@ def _new(tree: Tree, section: Statement | None, key: str, words: str) -> Edits |
     if section is not None:
         if beside:
             return statements.below(beside[-1], STYLE, line)
-        return statements.inside(section, STYLE, line, level=step(tree, STYLE))
+        return statements.inside(section, fitted(tree, STYLE), line)
     includes = [each for each in body if each.kind == "include"]
     if beside and (not includes or includes[-1].span.end < beside[-1].span.start):
         return statements.below(beside[-1], STYLE, line)
@@ -178,10 +178,10 @@ def continued(statement: Statement, words: str) -> str:
 
 def add_lines(tree: Tree, path: Path, lines: Sequence[str]) -> Edits | None:
     """Lines into the last section at a path, or at the end of the file; each tab they begin with is a level of indentation."""
-    level = step(tree, STYLE)
+    style = fitted(tree, STYLE)
     if path:
-        return statements.inside(sections(tree, path)[-1], STYLE, *lines, level=level)
-    return statements.at_end(tree, STYLE, *lines, apart=bool(tree.text.chars), level=level)
+        return statements.inside(sections(tree, path)[-1], style, *lines)
+    return statements.at_end(tree, style, *lines, apart=bool(tree.text.chars))
 
 
 def add_section(tree: Tree, name: str, settings: Sequence[tuple[str, str]], path: Path = ()) -> Edits | None:

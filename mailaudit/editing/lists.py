@@ -14,6 +14,7 @@ from mailaudit.parsers.tree import Statement, Token
 from mailaudit.text import Span, Text
 
 BLANKS = " \t"
+BARE = ("", "")
 _BLANKS = re.compile(r"[ \t]*")
 _JOINED = re.compile(r"\\?\r?\n")
 
@@ -39,7 +40,7 @@ class Items:
     opened: Token | None = None
     closed: Token | None = None
     commas: bool = False  # for a list that has not two items to show it
-    brackets: str = "{}"  # what a list without brackets gets around it with its second item; empty for languages without
+    brackets: tuple[str, str] = ("{ ", " }")  # around a list that had none, from its second item on; empty where none may be
     shared: bool = False
 
     @classmethod
@@ -89,7 +90,7 @@ class Items:
             last += 1
         inside = self.opened is None or self.opened.via == via
         opened, closed = (self.opened, self.closed) if inside else (None, None)
-        brackets = self.brackets if inside else ""
+        brackets = self.brackets if inside else BARE
         return replace(self, items=self.items[first : last + 1], opened=opened, closed=closed, brackets=brackets), number - first
 
     def spans(self) -> list[Span] | None:
@@ -116,7 +117,7 @@ def insert_item(listed: Items, words: str, at: int | None = None) -> Edits | Non
     if spans is None or (not spans and listed.opened is None):
         return None
     at = len(spans) if at is None else at
-    if listed.opened is None and len(spans) == 1 and listed.brackets:
+    if listed.opened is None and len(spans) == 1 and listed.brackets != BARE:
         if any(token.kind == "macro" for token in listed.items[0]):
             return None  # it may hold a list already
         return _made_a_list(listed, spans[0], words, at)
@@ -131,10 +132,10 @@ def insert_item(listed: Items, words: str, at: int | None = None) -> Edits | Non
 
 
 def _made_a_list(listed: Items, span: Span, words: str, at: int) -> Edits:
-    opening, closing = listed.brackets[0], listed.brackets[1]
+    opening, closing = listed.brackets
     comma = "," if listed.commas else ""
     pair = f"{words}{comma} {span.chars}" if at == 0 else f"{span.chars}{comma} {words}"
-    whole = f"{opening} {pair} {closing}"
+    whole = f"{opening}{pair}{closing}"
     if listed.shared and not _in_quotes(span):  # a brace may stand in a macro's value within quotes alone
         whole = f'"{whole}"' if listed.items[0][0].via else whole
     return (Edit(span.path, span.start, span.end, set_off(span.text, span.start, span.end, whole)),)

@@ -12,6 +12,7 @@ from mailaudit.editing.style import (
     alone,
     blank_above,
     comment_begin,
+    fitted,
     is_blank_line,
     is_joining,
     laid_out,
@@ -19,7 +20,6 @@ from mailaudit.editing.style import (
     line_end,
     newline_at,
     stands_apart,
-    step,
 )
 from mailaudit.edits import Edit, indent_of, insert
 from mailaudit.parsers.tree import Statement, Token, Tree
@@ -30,19 +30,18 @@ BLANKS = " \t"
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """Lines to put in: how the file is written, the words, one level of indentation, whether a blank line stands above them."""
+    """Lines to put in: how the file is written, the words, whether a blank line stands above them."""
 
     style: Style
     lines: Sequence[str]
-    level: str
     apart: bool = False
 
 
-def below(statement: Statement, style: Style, *lines: str, apart: bool = False, level: str = "") -> Edits:
-    """Lines below a statement and its body, indented alike; `apart`: behind a blank line."""
+def below(statement: Statement, style: Style, *lines: str, apart: bool = False, indent: str | None = None) -> Edits:
+    """Lines below a statement and its body, indented alike, or by `indent`; `apart`: behind a blank line."""
     span = statement.whole
-    indent = indent_of(span.text, span.start)
-    return (_below(span.text, span.end, indent, _New(style, lines, level or style.indent, apart)),)
+    indent = indent_of(span.text, span.start) if indent is None else indent
+    return (_below(span.text, span.end, indent, _New(style, lines, apart)),)
 
 
 def _below(text: Text, at: int, indent: str, new: _New, outer: str | None = None) -> Edit:
@@ -50,7 +49,7 @@ def _below(text: Text, at: int, indent: str, new: _New, outer: str | None = None
     chars = text.chars
     end = line_end(text, new.style, at)
     newline = newline_at(text, end if end is not None else text.line_span(at)[1])
-    block = laid_out(new.lines, indent, new.level, newline)
+    block = laid_out(new.lines, indent, new.style.indent, newline)
     if end is None:
         rest = at
         while chars[rest : rest + 1] in BLANKS and rest < len(chars):
@@ -68,13 +67,13 @@ def _line_at(text: Text, end: int, block: str, newline: str, new: _New) -> Edit:
     return insert(text, end, f"{gap}{block}{newline}")
 
 
-def above(statement: Statement, style: Style, *lines: str, apart: bool = False, level: str = "") -> Edits:
+def above(statement: Statement, style: Style, *lines: str, apart: bool = False) -> Edits:
     """Lines above a statement and the comment lines that belong to it, indented alike."""
     span = statement.span
     text = span.text
     indent = indent_of(text, span.start)
     newline = newline_at(text, text.line_span(span.start)[1])
-    block = laid_out(lines, indent, level or style.indent, newline)
+    block = laid_out(lines, indent, style.indent, newline)
     begin = line_begin(text, style, span.start)
     if begin is None:
         at = span.start
@@ -96,32 +95,31 @@ def _line_broken(span: Span, newline: str) -> Edit:
     return Edit(text.path, span.end, end, newline + indent_of(text, span.start))
 
 
-def inside(block: Statement, style: Style, *lines: str, level: str = "", first: bool = False) -> Edits | None:
+def inside(block: Statement, style: Style, *lines: str, first: bool = False) -> Edits | None:
     """Lines at the end of a block's body, or at its beginning; None if the block is never closed."""
     if not block.is_block or not block.close or not block.tokens:
         return None
-    level = level or style.indent
     header = block.tokens[-1]
     indent = indent_of(header.text, block.tokens[0].start)
     on_header = bool(block.body) and block.body[-1].span.line == block.span.line
     if block.body and first:
-        return above(block.body[0], style, *lines, level=level) if on_header else _first(block, style, lines, level)
+        return above(block.body[0], style, *lines) if on_header else _first(block, style, lines)
     if block.body and not on_header:
-        return below(block.body[-1], style, *lines, level=level)
+        return below(block.body[-1], style, *lines)
     at = block.body[-1].whole.end if block.body else header.end
-    return (_below(header.text, at, indent + level, _New(style, lines, level), indent),)
+    return (_below(header.text, at, indent + style.indent, _New(style, lines), indent),)
 
 
-def _first(block: Statement, style: Style, lines: Sequence[str], level: str) -> Edits:
+def _first(block: Statement, style: Style, lines: Sequence[str]) -> Edits:
     """Lines right below the first line of a block, indented as what stands there."""
     header = block.tokens[-1]
     if block.body[0].span.line == block.span.line:
-        return above(block.body[0], style, *lines, level=level)
+        return above(block.body[0], style, *lines)
     inner = indent_of(header.text, block.body[0].span.start)
-    return (_below(header.text, header.end, inner, _New(style, lines, level)),)
+    return (_below(header.text, header.end, inner, _New(style, lines)),)
 
 
-def at_end(tree: Tree, style: Style, *lines: str, apart: bool = False, level: str = "") -> Edits | None:
+def at_end(tree: Tree, style: Style, *lines: str, apart: bool = False) -> Edits | None:
     """Lines at the end of a file, behind all that stands there; None if its last block is never closed."""
     text = tree.text
     last = tree.statements[-1] if tree.statements else None
@@ -131,30 +129,30 @@ def at_end(tree: Tree, style: Style, *lines: str, apart: bool = False, level: st
     newline = newline_at(text, end)
     begin = text.line_span(end - 1)[0] if end else 0
     apart = apart and end > 0 and not is_blank_line(text, begin)
-    new = _New(style, lines, level or style.indent, apart)
-    return (_line_at(text, end, laid_out(lines, "", new.level, newline), newline, new),)
+    block = laid_out(lines, "", style.indent, newline)
+    return (_line_at(text, end, block, newline, _New(style, lines, apart)),)
 
 
 def add(tree: Tree, style: Style, kind: str, *lines: str, use: Statement | None = None) -> Edits | None:
     """Lines of a kind: below the last statement of the kind, above `use`; else above what comes later in the style's order."""
-    level = step(tree, style)
+    style = fitted(tree, style)
     own = [each for each in tree.statements if each.tokens]
     if use is not None and use.span.text is not tree.text:
         use = None
     limit = use.span.start if use is not None else len(tree.text.chars)
     kin = [each for each in own if each.kind == kind and each.whole.end <= limit]
     if kin:
-        return below(kin[-1], style, *lines, apart=stands_apart(own, kind, kind), level=level)
+        return below(kin[-1], style, *lines, apart=stands_apart(own, kind, kind))
     later = style.order[style.order.index(kind) + 1 :] if kind in style.order else ()
     neighbour = next((each for each in own if each.kind in later and each.span.start <= limit), use)
     if neighbour is not None:
         apart = stands_apart(own, kind, neighbour.kind) or _has_own_comment(neighbour, style)
-        return above(neighbour, style, *lines, apart=apart, level=level)
+        return above(neighbour, style, *lines, apart=apart)
     if not own:
-        return at_end(tree, style, *lines, level=level)
+        return at_end(tree, style, *lines)
     if own[-1].is_block and not own[-1].close:
         return None
-    return below(own[-1], style, *lines, apart=stands_apart(own, kind, own[-1].kind), level=level)
+    return below(own[-1], style, *lines, apart=stands_apart(own, kind, own[-1].kind))
 
 
 def _has_own_comment(statement: Statement, style: Style) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from mailaudit.edits import Edit, indent_of, newline_of
@@ -147,6 +147,11 @@ def step(tree: Tree, style: Style) -> str:
         if inner.startswith(outer) and inner != outer and block.body[0].span.line != block.span.line:
             steps[inner[len(outer) :]] += 1
     return steps.most_common(1)[0][0] if steps else style.indent
+
+
+def fitted(tree: Tree, style: Style) -> Style:
+    """A style with the level of indentation that a file has."""
+    return replace(style, indent=step(tree, style))
 
 
 def laid_out(lines: Iterable[str], indent: str, level: str, newline: str) -> str:
