@@ -9,6 +9,7 @@ from typing import Literal
 
 from mailaudit.models.interfaces import LOOPBACK, Address, Interface, Interfaces, read_interfaces
 from mailaudit.models.pf_addresses import LINK_LOCAL, AddressBook
+from mailaudit.models.pf_definitions import Queue
 from mailaudit.models.pf_egress import egress_of
 from mailaudit.models.pf_eval import DEFAULT, Filter
 from mailaudit.models.pf_items import Fault
@@ -76,6 +77,8 @@ class Ruleset(Model):
     book: AddressBook = field(default_factory=lambda: AddressBook((), lambda _table: ([], True)), repr=False)
     not_there: tuple[Problem, ...] = ()
     services: Services = field(default_factory=Services, repr=False)
+    queues: tuple[Queue, ...] = field(default=(), repr=False)
+    definitions: Mapping[int, Table] = field(default_factory=dict, repr=False)
 
     @property
     def not_read(self) -> list[Problem]:
@@ -281,6 +284,8 @@ def ruleset(tree: Tree, sources: Sources, services: Services, interfaces: Interf
         book=AddressBook(known, TableFiles(sources).read),
         not_there=unknown,
         services=services,
+        queues=tuple(found.queues),
+        definitions=found.definitions,
     )
 
 

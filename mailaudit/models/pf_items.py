@@ -17,7 +17,8 @@ from mailaudit.models.pf_values import (
     WIDTH,
     Compared,
     Peer,
-    Range,
+    Ports,
+    PortTest,
     address4,
     address6,
     can_be_a_host,
@@ -67,23 +68,23 @@ class Reader:
 
     services: Services
     faults: list[Refused] = field(default_factory=list)
-    _ports: dict[tuple[str, ...], tuple[Range, ...]] = field(default_factory=dict)
+    _ports: dict[tuple[str, ...], Ports] = field(default_factory=dict)
 
-    def ports(self, tokens: Sequence[Token]) -> tuple[Range, ...]:
-        """The ports of a list, as ranges."""
+    def ports(self, tokens: Sequence[Token]) -> Ports:
+        """The ports of a list."""
         key = tuple([token.value for token in tokens])
         known = self._ports.get(key)
         if known is None:
             before = len(self.faults)
-            ranges: list[Range] = []
-            for operator, operands in comparisons(tokens):
-                ranges += self._port_item(operator, operands)
-            known = merged(ranges)
+            at = {id(token): number for number, token in enumerate(tokens)}
+            tests = [self._port_item(operator, operands, at[id(operands[0])]) for operator, operands in comparisons(tokens)]
+            ranges = [each for test in tests for each in port_range(test.operator, test.low, test.high)]
+            known = Ports(tuple(tests), merged(ranges))
             if len(self.faults) == before:
                 self._ports[key] = known
         return known
 
-    def _port_item(self, operator: str, operands: list[Token]) -> tuple[Range, ...]:
+    def _port_item(self, operator: str, operands: list[Token], number: int) -> PortTest:
         first = operands[0]
         if len(operands) == 1 and ":" in first.value and first.kind != "number":
             low, high = self.port_pair(first)
@@ -91,12 +92,12 @@ class Reader:
                 raise Refused(f'"{first.value}" cannot be used with another port operator', first)
             if low > high:
                 raise Refused(f'the range of ports "{first.value}" ends before it begins', first)
-            return port_range(":", low, high)
+            return PortTest(operator if low == high else ":", low, high, number)
         numbers = [self.port(token) for token in operands]
         second = numbers[-1]
         if operator in _BETWEEN and (numbers[0] > second or (operator == "><" and numbers[0] == second)):
             raise Refused("a range of ports that ends before it begins", first)
-        return port_range(operator, numbers[0], second)
+        return PortTest(operator, numbers[0], second, number)
 
     def port_pair(self, token: Token) -> tuple[int, int]:
         """Both ends of `22:25`."""
@@ -251,9 +252,6 @@ def _peers(tokens: Sequence[Token]) -> Iterator[Peer]:
             continue
         if kind in _PUNCTUATION:
             continue
-        if kind == "weight":
-            at += 1
-            continue
         following = tokens[at].kind if at < size else ""
         if kind == "<":
             peer = Peer("table", tokens[at], name=tokens[at].value)
@@ -275,8 +273,17 @@ def _peers(tokens: Sequence[Token]) -> Iterator[Peer]:
             at += 2
         else:
             peer = peer_of(token)
+        if at < size and tokens[at].kind == "weight":
+            peer = replace(peer, weight=_weight(tokens[at + 1]))
+            at += 2
         yield replace(peer, negated=True) if negated else peer
         negated = False
+
+
+def _weight(token: Token) -> int:
+    if not 1 <= int(token.value) <= MAX_PORT:
+        raise Refused(f"a weight is a number from 1 to {MAX_PORT}", token)
+    return int(token.value)
 
 
 def peer_of(token: Token) -> Peer:
@@ -353,4 +360,4 @@ def _address_range(first: Token, last: Token) -> Peer:
     low, high = peer_of(first), peer_of(last)
     if low.kind != "net" or high.kind != "net" or low.family != high.family:
         raise Refused("a range of addresses needs two addresses of one family", last)
-    return Peer("net", first, family=low.family, low=low.low, high=high.high)
+    return Peer("net", first, family=low.family, low=low.low, high=high.high, is_range=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from typing import Any
 
 from mailaudit.models.pf_items import Reader, Refused, compared, interfaces, peer_of
@@ -16,11 +17,12 @@ _ONLY_ONCE = frozenset(
 _NAT = frozenset(["nat-to", "binat-to", "af-to"])
 _ROUTES = frozenset(["route-to", "reply-to", "dup-to"])
 _DIVERTS = frozenset(["divert-to", "divert-reply", "divert-packet"])
+_HEX_KEY = re.compile(r"0x[0-9A-Fa-f]{32}\Z")
 MAX_LABEL = 63
 MAX_PRIO = 7
 
 
-def read_options(templates: tuple[Template, ...], tokens: tuple[Token, ...], reader: Reader, queues: set[str]) -> Options:
+def read_options(templates: tuple[Template, ...], tokens: tuple[Token, ...], reader: Reader, queues: Container[str]) -> Options:
     """The options of a rule."""
     found: dict[str, Any] = {}
     seen: set[str] = set()
@@ -28,7 +30,10 @@ def read_options(templates: tuple[Template, ...], tokens: tuple[Token, ...], rea
         node = Node(template, tokens)
         values = [tokens[number] for number in flat(template)]
         _once(template.kind, values[0], seen)
+        before = found.get("users", ()), found.get("groups", ())
         _read_one(node, values, found, reader, queues)
+        if template.kind in ("user", "group"):  # those that are written last are looked at first
+            found[f"{template.kind}s"] += before[template.kind == "group"]
     return Options(**found)
 
 
@@ -46,7 +51,7 @@ def _once(kind: str, token: Token, seen: set[str]) -> None:
         seen.add(same)
 
 
-def _read_one(node: Node, values: list[Token], found: dict[str, Any], reader: Reader, queues: set[str]) -> None:
+def _read_one(node: Node, values: list[Token], found: dict[str, Any], reader: Reader, queues: Container[str]) -> None:
     kind = node.kind
     if kind in _SIMPLE:
         found.update(_SIMPLE[kind](values))
@@ -64,15 +69,14 @@ def _read_one(node: Node, values: list[Token], found: dict[str, Any], reader: Re
     elif kind == "af-to":
         _af_to(node, found, reader)
     elif kind in _ROUTES:
-        found["route"] = kind
-        _take_on(found, _translation(node, reader).targets)
+        found.update(route=kind, route_to=_translation(node, reader))
+        _take_on(found, found["route_to"].targets)
     elif kind == "divert-to":
-        _take_on(found, (peer_of(values[1]),))
-        _divert_port(reader, values[-1])
-        found["divert"] = kind
+        found["divert_to"] = peer_of(values[1])
+        _take_on(found, (found["divert_to"],))
+        found.update(divert=kind, divert_port=_divert_port(reader, values[-1]))
     elif kind == "divert-packet":
-        _divert_port(reader, values[-1])
-        found["divert"] = kind
+        found.update(divert=kind, divert_port=_divert_port(reader, values[-1]))
     elif kind in ("queue", "set-in-rule"):
         _settings(node, queues)
     elif kind == "scrub":
@@ -223,7 +227,24 @@ def _translation(node: Node, reader: Reader) -> Translation:
     types = [kind for kind in kinds if kind in ("bitmask", "random", "source-hash", "round-robin", "least-states")]
     if len(types) > 1 or len(set(kinds)) < len(kinds):
         raise Refused("only one way to choose among targets can be given", leaves[0])
-    return Translation(peers, ports, "static-port" in kinds)
+    return Translation(
+        peers,
+        ports,
+        "static-port" in kinds,
+        types[0] if types else "",
+        _hash_key(node),
+        "sticky-address" in kinds,
+        port is not None and port.all_leaves()[-1].value.endswith(":*"),
+    )
+
+
+def _hash_key(node: Node) -> str:
+    hashed = node.node("source-hash")
+    words = hashed.all_leaves()[1:] if hashed is not None else []
+    key = " ".join(word.value for word in words)
+    if key.startswith("0x") and not _HEX_KEY.match(key):
+        raise Refused("a key in hex must be of 128 bits, that is 32 digits", words[0])
+    return key
 
 
 def _target_port(reader: Reader, token: Token) -> tuple[tuple[int, int], ...]:
@@ -240,11 +261,13 @@ def _target_port(reader: Reader, token: Token) -> tuple[tuple[int, int], ...]:
     return ((low, high),)
 
 
-def _divert_port(reader: Reader, token: Token) -> None:
+def _divert_port(reader: Reader, token: Token) -> int:
     if token.kind != "number" and ":" in token.value:
         raise Refused(f'"{token.value}" is not one port', token)
-    if reader.port(token) == 0:
+    port = reader.port(token)
+    if port == 0:
         raise Refused("port 0 cannot be diverted to", token)
+    return port
 
 
 def _take_on(found: dict[str, Any], targets: tuple[Peer, ...]) -> None:
@@ -269,7 +292,7 @@ def _af_to(node: Node, found: dict[str, Any], reader: Reader) -> None:
                 raise Refused("the addresses of af-to must be of the family it names", peer.at)
 
 
-def _settings(node: Node, queues: set[str]) -> None:
+def _settings(node: Node, queues: Container[str]) -> None:
     for child in (node, *(each for each in node if isinstance(each, Node))):
         names = child.node("queue-names")
         if names is not None:

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from mailaudit.models.interfaces import Interfaces
+from mailaudit.models.interfaces import Interfaces, driver_of
+from mailaudit.models.pf_definitions import Queue, check_option, joined, read_queue, read_table
 from mailaudit.models.pf_items import Fault, OnInterface, Reader, Refused, interfaces
 from mailaudit.models.pf_meaning import check
 from mailaudit.models.pf_options import read_options
-from mailaudit.models.pf_rules import NO_OPTIONS, Anchor, Entry, Options, Outline, Rule, Table, Translation, outline
-from mailaudit.models.pf_values import DEBUG_LEVELS, LIMITS, OPTIMIZATIONS, TIMEOUTS, Peer, strtoul
+from mailaudit.models.pf_rules import (
+    NO_OPTIONS,
+    STOCK,
+    Anchor,
+    Defaults,
+    Entry,
+    Options,
+    Outline,
+    Rule,
+    Table,
+    Translation,
+    outline,
+)
+from mailaudit.models.pf_values import NO_PORTS, Peer
 from mailaudit.models.services import Services
 from mailaudit.parsers.tree import Included, Node, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span
-
-MAX_TABLE_NAME = 31
-_NOT_IN_TABLES = {
-    "table": "a table cannot hold another table",
-    "no-route": '"no-route" cannot stand in a table',
-    "urpf-failed": '"urpf-failed" cannot stand in a table',
-    "label": "a route label cannot stand in a table",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,10 @@ class Found:
     loads: dict[str, tuple[Entry, ...] | None] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     missing: list[tuple[str, Span]] = field(default_factory=list)  # included files of which there is no text
-    queues: set[str] = field(default_factory=set)
+    queues: list[Queue] = field(default_factory=list)
+    definitions: dict[int, Table] = field(default_factory=dict)  # of tables, by the identity of their statements
     policy: str = "drop"  # as it stands at the statement that is being read
+    defaults: Defaults = STOCK  # the same
 
 
 class RulesReader:
@@ -99,15 +106,16 @@ class RulesReader:
         elif kind == "anchor":
             self._anchor(statement, included, entries)
         elif kind == "table":
-            table = self._table(statement)
+            table = read_table(statement, self.reader)
+            self.found.definitions[id(statement)] = table
             before = tables.get(table.name)
-            tables[table.name] = _joined(before, table) if before is not None else table
+            tables[table.name] = joined(before, table) if before is not None else table
         elif kind == "set":
             self._set(statement)
         elif kind == "antispoof":
             entries += _antispoof(statement)
         elif kind == "queue":
-            self._queue(statement)
+            self.found.queues.append(read_queue(statement))
         elif kind in ("include", "load"):
             self._include(statement, included, entries, tables)
 
@@ -121,6 +129,8 @@ class RulesReader:
         tokens = statement.seen
         reader = self.reader
         action = tokens[plan.action].kind
+        source_ports = reader.ports([tokens[n] for n in plan.source_ports]) if plan.source_ports else NO_PORTS
+        target_ports = reader.ports([tokens[n] for n in plan.target_ports]) if plan.target_ports else NO_PORTS
         rule = Rule(
             statement,
             action,
@@ -131,11 +141,14 @@ class RulesReader:
             0 if plan.family is None else 4 if tokens[plan.family].kind == "inet" else 6,
             reader.protocols([tokens[n] for n in plan.protocols]) if plan.protocols else (),
             reader.peers([tokens[n] for n in plan.sources]) if plan.sources else (),
-            reader.ports([tokens[n] for n in plan.source_ports]) if plan.source_ports else (),
+            source_ports.ranges,
             reader.peers([tokens[n] for n in plan.targets]) if plan.targets else (),
-            reader.ports([tokens[n] for n in plan.target_ports]) if plan.target_ports else (),
+            target_ports.ranges,
             (tokens[plan.how[0]].kind if plan.how else self.found.policy) if action == "block" else "",
             self._options(plan, tokens) if plan.options or plan.systems else NO_OPTIONS,
+            source_ports.tests,
+            target_ports.tests,
+            self.found.defaults,
         )
         check(rule, Node(template, tokens), self.interfaces)
         if rule.options.family and not rule.family:
@@ -143,7 +156,7 @@ class RulesReader:
         return rule
 
     def _options(self, plan: Outline, tokens: tuple[Token, ...]) -> Options:
-        options = read_options(plan.options, tokens, self.reader, self.found.queues)
+        options = read_options(plan.options, tokens, self.reader, {queue.name.value for queue in self.found.queues})
         if plan.systems:
             return replace(options, systems=tuple(tokens[n].value for n in plan.systems if tokens[n].is_string))
         return options
@@ -172,31 +185,6 @@ class RulesReader:
             raise Refused(f'there is another anchor "{name}" with rules of its own', token)
         entries.append(Anchor(rule, name, tuple(body), tables))
 
-    def _table(self, statement: Statement) -> Table:
-        node = statement.node
-        name = node.leaves()[2]
-        if len(name.value) > MAX_TABLE_NAME:
-            raise Refused(f"the name of a table cannot be longer than {MAX_TABLE_NAME} characters", name)
-        entries: list[Peer] = []
-        files: list[Token] = []
-        for child in node:
-            if not isinstance(child, Node):
-                continue
-            leaves = child.all_leaves()
-            if child.kind == "table-option" and leaves[0].value not in ("const", "persist", "counters"):
-                raise Refused(f'"{leaves[0].value}" is no option of a table', leaves[0])
-            if child.kind == "file":
-                files.append(leaves[1])
-            elif child.kind == "entries":
-                _no_ranges(leaves)
-                entries += self.reader.peers(leaves)
-        for peer in entries:
-            if peer.kind in _NOT_IN_TABLES:
-                raise Refused(_NOT_IN_TABLES[peer.kind], peer.at)
-            if peer.dynamic:
-                raise Refused("an interface in parentheses cannot stand in a table", peer.at)
-        return Table(name.value, tuple(entries), tuple(files), name)
-
     def _set(self, statement: Statement) -> None:
         node = statement.node
         option = next(child for child in node if isinstance(child, Node))
@@ -205,9 +193,15 @@ class RulesReader:
         if name == "skip":
             self._skip(statement, leaves)
         else:
-            _check_option(name, leaves, self.found.options)
+            check_option(name, leaves, self.found.options)
         if name == "block-policy":
             self.found.policy = leaves[1].kind
+        elif name == "state-policy":
+            self.found.defaults = replace(self.found.defaults, lock=leaves[1].kind)
+        elif name == "state-defaults":
+            self.found.defaults = replace(self.found.defaults, states=option)
+        elif name == "reassemble":
+            self.found.defaults = replace(self.found.defaults, reassembles=leaves[1].value != "no")
         self.found.options.setdefault(name, []).append(statement)
 
     def _skip(self, statement: Statement, leaves: list[Token]) -> None:
@@ -219,18 +213,6 @@ class RulesReader:
             if each.negated or each.rdomain is not None:
                 raise Refused('"set skip on" takes interfaces and groups, without "!" or "rdomain"', each.at)
         self.found.skips += [Skip(each.name, each.at, statement) for each in names]
-
-    def _queue(self, statement: Statement) -> None:
-        leaves = statement.node.all_leaves()
-        for token in leaves:
-            if token.value.endswith("%"):
-                raise Refused("a bandwidth cannot be given in %", token)
-        kinds = {child.kind for child in statement.node if isinstance(child, Node)}
-        if not kinds & {"bandwidth", "flows"}:
-            raise Refused("a queue needs a bandwidth or a number of flows", leaves[1])
-        if not kinds & {"on", "parent"}:
-            raise Refused("a queue needs an interface or a parent", leaves[1])
-        self.found.queues.add(leaves[1].value)
 
     def _include(
         self, statement: Statement, included: Iterator[Included], entries: list[Entry], tables: dict[str, Table]
@@ -294,21 +276,11 @@ def _loaded(name: str, loads: Loads) -> tuple[tuple[Entry, ...] | None, Mapping[
     return None, {}
 
 
-def _joined(first: Table, second: Table) -> Table:
-    return replace(second, entries=first.entries + second.entries, files=first.files + second.files)
-
-
 def _anchor_name(name: str, statement: Statement) -> None:
     if name.startswith("_") or "/_" in name:
         raise Refused('names of anchors that begin with "_" are reserved', statement.seen[1])
     if statement.is_block and "/" in name:
         raise Refused("an anchor with rules of its own cannot have a path for its name", statement.seen[1])
-
-
-def _no_ranges(leaves: list[Token]) -> None:
-    for token in leaves:
-        if token.kind == "-":
-            raise Refused("a range of addresses cannot stand in a table", token)
 
 
 def _both_ways(rule: Rule) -> list[Rule]:
@@ -324,8 +296,10 @@ def _both_ways(rule: Rule) -> list[Rule]:
             direction="in",
             sources=rule.targets,
             source_ports=rule.target_ports,
+            source_tests=rule.target_tests,
             targets=nat.targets,
             target_ports=rule.source_ports,
+            target_tests=rule.source_tests,
             options=back,
         ),
     ]
@@ -346,35 +320,9 @@ def _antispoof(statement: Statement) -> list[Entry]:
         peer = Peer("interface", each.at, name=each.name, modifiers=("network",), dynamic=dynamic)
         rule = Rule(statement, "block", "in", log, quick, family=number, returns="drop")
         made.append(replace(rule, interfaces=(OnInterface(each.name, True, each.at),), sources=(peer,)))
-        if not each.name.startswith("lo"):
+        if driver_of(each.name) != "lo":  # of a group pfctl does not know that it is loopback
             made.append(replace(rule, sources=(replace(peer, modifiers=()),)))
     return made
-
-
-def _check_option(name: str, leaves: list[Token], options: dict[str, list[Statement]]) -> None:
-    last = leaves[-1]
-    allowed = {
-        "debug": DEBUG_LEVELS,
-        "optimization": OPTIMIZATIONS,
-        "ruleset-optimization": frozenset(["none", "basic", "profile"]),
-    }.get(name)
-    if allowed is not None and last.value not in allowed:
-        raise Refused(f'"{last.value}" is not known to "set {name}": {", ".join(sorted(allowed))}', last)
-    if name in ("timeout", "limit"):
-        known = TIMEOUTS if name == "timeout" else LIMITS
-        for token in leaves[1:]:
-            if token.is_string and token.value not in known:
-                raise Refused(f'there is no {name} "{token.value}"', token)
-            if token.kind == "number" and int(token.value) < 0:
-                raise Refused(f"a {name} cannot be less than 0", token)
-    elif name == "reassemble" and leaves[1].value not in ("yes", "no"):
-        raise Refused('"set reassemble" takes yes or no', leaves[1])
-    elif name == "hostid" and not (strtoul(last.value) if last.is_string else int(last.value)):
-        raise Refused("a hostid is a number that is not 0", last)
-    elif name == "state-defaults" and name in options:
-        raise Refused('"set state-defaults" can be given only once', leaves[0])
-    elif name == "syncookies" and leaves[1].value not in ("never", "adaptive", "always"):
-        raise Refused('"set syncookies" takes never, adaptive or always', leaves[1])
 
 
 def _macros(token: Token) -> tuple[Token, ...]:

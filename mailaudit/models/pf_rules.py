@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.pf_items import OnInterface
-from mailaudit.models.pf_values import TCP, Compared, Peer, Range
-from mailaudit.parsers.tree import Statement, Template, Token
+from mailaudit.models.pf_values import TCP, Compared, Peer, PortTest, Range
+from mailaudit.parsers.tree import Node, Statement, Template, Token
 
 FLAGS = {letter: 1 << number for number, letter in enumerate("FSRPAUEW")}
 SYN, ACK = FLAGS["S"], FLAGS["A"]
@@ -15,11 +15,18 @@ SYN, ACK = FLAGS["S"], FLAGS["A"]
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """Where `nat-to` or `rdr-to` sends a packet: addresses, and the ports if they are set."""
+    """Where `nat-to`, `rdr-to` or `route-to` sends a packet: addresses, and the ports if they are set.
+
+    `how` an address is chosen is `bitmask`, `random`, `source-hash` (with its `key`), `round-robin`, `least-states` or not said.
+    """
 
     targets: tuple[Peer, ...]
     ports: tuple[Range, ...] = ()
     static_port: bool = False
+    how: str = ""
+    key: str = ""
+    sticky: bool = False
+    onward: bool = False  # `port 8080:*`: as many ports as the rule looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,30 @@ class Options:
     binat: bool = False
     af_to: int = 0
     route: str = ""
+    route_to: Translation | None = None
     divert: str = ""
+    divert_to: Peer | None = None
+    divert_port: int = 0
     label: str = ""
 
 
 NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defaults:
+    """What the `set` statements above a rule make of what it leaves unsaid.
+
+    `lock` is the state policy, `if-bound` or `floating`; `states` the reading of `set state-defaults`, for pass rules that say
+    nothing of states; `reassembles` is False below `set reassemble no`.
+    """
+
+    lock: str = "floating"
+    states: Node | None = None
+    reassembles: bool = True
+
+
+STOCK = Defaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +106,9 @@ class Rule:
     target_ports: tuple[Range, ...] = ()
     returns: str = ""
     options: Options = NO_OPTIONS
+    source_tests: tuple[PortTest, ...] = ()
+    target_tests: tuple[PortTest, ...] = ()
+    defaults: Defaults = STOCK
 
     @property
     def stateful(self) -> bool:
@@ -120,12 +149,17 @@ def all_rules(entries: Iterable[Entry]) -> Iterator[Rule]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its entries in the file, and the files that hold more."""
+    """A table: its entries in the file, and the files that hold more.
+
+    `parts` are both in their order, list by list; `options` the words `const`, `persist` and `counters`.
+    """
 
     name: str
     entries: tuple[Peer, ...]
     files: tuple[Token, ...]
     at: Token
+    parts: tuple[Token | tuple[Peer, ...], ...] = ()
+    options: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ ICMP_CODES: dict[tuple[int, int], dict[str, int]] = {
     (4, 11): {"transit": 0, "reassemb": 1},
     (4, 12): {"badhead": 0, "optmiss": 1, "badlen": 2},
     (4, 40): {"unknown-ind": 1, "auth-fail": 2, "decrypt-fail": 3},
-    (6, 1): {"noroute-unr": 0, "admin-unr": 1, "notnbr-unr": 2, "beyond-unr": 2, "addr-unr": 3, "port-unr": 4},
+    (6, 1): {"noroute-unr": 0, "admin-unr": 1, "beyond-unr": 2, "notnbr-unr": 2, "addr-unr": 3, "port-unr": 4},
     (6, 3): {"transit": 0, "reassemb": 1},
     (6, 4): {"badhead": 0, "nxthdr": 1},
     (6, 137): {"redironlink": 0, "redirrouter": 1},
@@ -67,6 +67,11 @@ USERS = {
     "_file": 104, "_radiusd": 105, "_eigrpd": 106, "_vmd": 107, "_tftp_proxy": 108, "_ftp_proxy": 109, "_sndiop": 110,
     "_syspatch": 112, "_slaacd": 115, "nobody": 32767,
 }  # fmt: skip
+GROUPS = {
+    "wheel": 0, "daemon": 1, "kmem": 2, "sys": 3, "tty": 4, "operator": 5, "bin": 7, "wsrc": 9, "users": 10, "auth": 11,
+    "games": 13, "staff": 20, "wobj": 21, "sshd": 27, "guest": 31, "utmp": 45, "_shadow": 65, "network": 69, "_sndio": 99,
+    "_smtpq": 103, "dialer": 117, "nogroup": 32766,
+} | {name: number for name, number in USERS.items() if number > 27}  # fmt: skip
 TIMEOUTS = frozenset(
     f"{group}.{each}"
     for group, each in (
@@ -80,11 +85,17 @@ TIMEOUTS = frozenset(
 LIMITS = frozenset(["states", "src-nodes", "frags", "tables", "table-entries", "pktdelay-pkts", "anchors"])
 DEBUG_LEVELS = frozenset(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"])
 OPTIMIZATIONS = frozenset(["default", "normal", "high-latency", "satellite", "aggressive", "conservative"])
-TOS = frozenset(
-    ["critical", "ef", "inetcontrol", "lowdelay", "netcontrol", "reliability", "throughput"]
-    + [f"af{number}{drop}" for number in range(1, 5) for drop in range(1, 4)]
-    + [f"cs{number}" for number in range(8)]
-)
+TOS = {
+    "critical": 0xA0,
+    "ef": 0xB8,
+    "inetcontrol": 0xC0,
+    "lowdelay": 0x10,
+    "netcontrol": 0xE0,
+    "reliability": 0x04,
+    "throughput": 0x08,
+    **{f"af{number}{drop}": number << 5 | drop << 3 for number in range(1, 5) for drop in range(1, 4)},
+    **{f"cs{number}": number << 5 for number in range(8)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,32 @@ class Peer:
     modifiers: tuple[str, ...] = ()
     dynamic: bool = False
     bits: int | None = None
+    is_range: bool = False  # written as a range of two addresses
+    weight: int = 0  # of an address to translate or route to
+
+
+@dataclass(frozen=True, slots=True)
+class PortTest:
+    """One item of a list of ports: `=`, `!=`, `<`, `<=`, `>`, `>=`, `:` (from, to), `><` or `<>`, and its ports.
+
+    `number` is that of its first operand among the list's tokens, by which the written characters are found.
+    """
+
+    operator: str
+    low: int
+    high: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """A list of ports: what it says, item by item, and the ports that match one of them."""
+
+    tests: tuple[PortTest, ...] = ()
+    ranges: tuple[Range, ...] = ()
+
+
+NO_PORTS = Ports()
 
 
 @dataclass(frozen=True, slots=True)
