@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import isfinite
@@ -11,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.agreement import Row
+from mailaudit.models.rspamd import RspamdConfig, read_rspamd
+from mailaudit.models.sources import Known, Sources
 from mailaudit.models.ucl import Evaluation
 from mailaudit.models.ucl_values import Json, as_json
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Tree, nothing
+from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile
+from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text
 
 NEWER = {  # libucl's own repository is newer than the libucl in rspamd 3.4, which does what we do (asked live)
@@ -127,6 +132,66 @@ def _real(corpora: Path, limit: int | None) -> Row:
     return Row("rspamd files", count - len(wrong), count, wrong=tuple(wrong))
 
 
+def host(folder: Path) -> RspamdConfig | None:
+    """The model of a host's tree; None if there is nothing of rspamd in it."""
+    answers: dict[Question, Answer] = {}
+    while True:
+        sources = Sources(Snapshot("host", "target", answers, recorded=True))
+        slot = read_rspamd(sources)
+        if not sources.wanted:
+            return slot.value if isinstance(slot, Known) else None
+        answers |= {question: _answer(folder, question) for question in sources.wanted}
+
+
+def _answer(folder: Path, question: Question) -> Answer:
+    if isinstance(question, ListFiles):
+        return Found(tuple(sorted(path.removeprefix(str(folder)) for path in glob.glob(f"{folder}{question.pattern}"))))  # noqa: PTH207
+    assert isinstance(question, ReadFile)
+    path = Path(f"{folder}{question.path}")
+    return Found(path.read_bytes()) if path.is_file() else Absent()
+
+
+def _hosts(corpora: Path, limit: int | None) -> Row:
+    """`rspamadm configdump dkim_signing` of whole hosts."""
+    wrong: list[str] = []
+    count = 0
+    for path in islice(sorted((corpora / "hosts").glob("*.rspamd-dkim.json")), limit):
+        count += 1
+        folder = path.with_name(path.name.removesuffix(".rspamd-dkim.json"))
+        model = host(folder)
+        section = model.section("dkim_signing") if model is not None else None
+        printed = path.read_text("utf-8")
+        if not printed.startswith("{"):  # configdump's words about a file that rspamd refuses
+            refused = model is not None and bool(model.refusals)
+            wrong += [] if refused else [f"{folder.name}: rspamd refuses it ({printed.splitlines()[-1:]})"]
+            continue
+        dumped = json.loads(printed)
+        if section is None or not same(as_json(section, emitted=True), dumped):
+            wrong.append(f"{folder.name}: {json.dumps(as_json(section)) if section else 'no section'}")
+    return Row("hosts' DKIM settings", count - len(wrong), count, wrong=tuple(wrong))
+
+
+def _verdicts(corpora: Path, limit: int | None) -> Row:
+    """`rspamadm configtest` of whole hosts; a user or a folder that only the host has is no matter of its files."""
+    wrong: list[str] = []
+    explained: list[str] = []
+    count = 0
+    records = (record for record in _records(corpora / "hosts/verdicts.jsonl") if "rspamd" in record)
+    for record in islice(records, limit):
+        count += 1
+        model = host(corpora / "hosts" / record["host"])
+        refused = [] if model is None else [f"line {p.span.line}: {p.message}" for p in model.refusals]
+        verdict = record["rspamd"]
+        lines = {int(found) for line in verdict["out"] for found in re.findall(r"line: (\d+)", line)}
+        if verdict["ok"] != bool(refused) and (not lines or model is None or model.refusals[0].span.line in lines):
+            continue
+        if not refused and any("bad user" in line for line in verdict["out"]):
+            explained.append(f"{record['host']}: {verdict['out'][0]}, which the host that asked does not have")
+        else:
+            wrong.append(f"{record['host']}: {verdict['out'][:2]}, but {refused or 'we accept'}")
+    return Row("hosts' rspamd", count - len(wrong) - len(explained), count, tuple(explained), tuple(wrong))
+
+
 def _lower(value: Json) -> Json:
     """The value with its keys in lower case, as libucl's test program has them."""
     if isinstance(value, dict):
@@ -164,3 +229,5 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
     yield _vectors(corpora, limit)
     yield _real(corpora, limit)
     yield _own_cases(corpora, limit)
+    yield _hosts(corpora, limit)
+    yield _verdicts(corpora, limit)
