@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, insert, replace
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
-from mailaudit.models.credentials import BCRYPT, LOCKED, Credentials, Entry
+from mailaudit.models.credentials import Credentials, Entry
+from mailaudit.models.passwords import BCRYPT, LOCKED
 from mailaudit.models.site import Site
 from mailaudit.questions import Failed, Reason, Stat
 

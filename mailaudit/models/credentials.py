@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass, field
 
 from mailaudit.models.accounts import Accounts, read_accounts
+from mailaudit.models.passwords import Password, is_masked, password_of
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Statement, Token, Tree
@@ -15,49 +15,6 @@ from mailaudit.questions import Absent, Failed, Reason, Stat
 PATH = "/etc/mail/credentials"
 SMTPD = "/etc/mail/smtpd.conf"
 MOST_LINKS = 8
-BCRYPT = "bcrypt"
-EMPTY = "empty"
-LOCKED = "locked"
-PLAIN = "plain"
-PREFIXED = "prefixed"
-
-_MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
-_SCHEMES = (
-    (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
-    (re.compile(r"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),
-    (re.compile(r"\$2[abxy]?\$.*", re.DOTALL), "broken bcrypt"),
-    (re.compile(r"\$1\$.*", re.DOTALL), "md5-crypt"),
-    (re.compile(r"\$5\$.*", re.DOTALL), "sha256-crypt"),
-    (re.compile(r"\$6\$.*", re.DOTALL), "sha512-crypt"),
-    (re.compile(r"\$y\$.*", re.DOTALL), "yescrypt"),
-    (re.compile(r"\$argon2[a-z]*\$.*", re.DOTALL), "argon2"),
-    (re.compile(r"\$.*", re.DOTALL), "unknown crypt scheme"),
-    (re.compile(r"[*!]+"), LOCKED),
-    (re.compile(r"[./A-Za-z0-9]{13}"), "des-crypt"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Password:
-    """What may be said of a password: its scheme and its length in characters, never the password.
-
-    `scheme` is `bcrypt` or another crypt(3) scheme, `plain`, `empty`, `locked`, or a Dovecot prefix in braces: `{BLF-CRYPT}`;
-    `behind` is then the scheme of what follows the prefix.
-    """
-
-    scheme: str
-    length: int
-    behind: str = ""
-
-    @property
-    def is_prefixed(self) -> bool:
-        """True for a Dovecot scheme prefix, which smtpd takes for part of the hash."""
-        return self.scheme.startswith("{")
-
-    @property
-    def kind(self) -> str:
-        """The scheme as the KIND of a mask: a prefix without its braces, a plus, and what follows it."""
-        return f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,23 +55,6 @@ class Credentials(Model):
     def entry(self, address: str) -> Entry | None:
         """The user of an address."""
         return next((entry for entry in self.entries if entry.address == address.lower()), None)
-
-
-def password_of(written: str) -> Password:
-    """The kind of a password; a masked one is told by its mask."""
-    masked = _MASKED.fullmatch(written)
-    if masked is not None:
-        prefix, found, behind = masked[1].partition("+")
-        return Password(f"{{{prefix}}}" if found else prefix, int(masked[2]), behind)
-    if not written:
-        return Password(EMPTY, 0)
-    for pattern, scheme in _SCHEMES:
-        match = pattern.fullmatch(written)
-        if match is not None and scheme == PREFIXED:
-            return Password(f"{{{match[1].upper()}}}", len(written), password_of(match[2]).scheme)
-        if match is not None:
-            return Password(scheme, len(written))
-    return Password(PLAIN, len(written))
 
 
 def read_credentials(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Credentials]:
@@ -177,7 +117,7 @@ def _secrets(tree: Tree) -> tuple[tuple[str, str], ...]:
         if statement.problem is not None:
             values += [value for value in fields[2:] if "$" in value]
             values += [token.value for token in statement.tokens] if len(fields) < 2 else []
-        found += ((password_of(value).kind, value) for value in values if value and not _MASKED.fullmatch(value))
+        found += ((password_of(value).kind, value) for value in values if value and not is_masked(value))
     return tuple(dict.fromkeys(found))
 
 

@@ -10,11 +10,18 @@ from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.credentials import Credentials, read_credentials
+from mailaudit.models.cron import Crontabs, read_cron
+from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot import DovecotConfig, read_dovecot
+from mailaudit.models.hostname_if import HostnameIf, read_hostname_if
 from mailaudit.models.httpd import HttpdConfig, read_httpd
 from mailaudit.models.listening import Listening, read_listening
+from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.pf import Ruleset, read_pf
+from mailaudit.models.rc import RcConf, read_rc
+from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
+from mailaudit.models.rspamd import RspamdConfig, read_rspamd
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
@@ -72,14 +79,21 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
         Services: Known(services),
         Ruleset: sources.make(read_pf, services),
         SshdConfig: Known(sources.make(read_sshd)),
+        DoasConfig: sources.make(read_doas),
+        Crontabs: sources.make(read_cron),
+        RedisConfig: sources.make(read_redis),
         AcmeConfig: acme,
         HttpdConfig: httpd,
         SmtpdConfig: smtpd,
         DovecotConfig: dovecot,
+        RspamdConfig: sources.make(read_rspamd),
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),
         Accounts: accounts,
+        LoginConf: sources.make(read_login),
+        RcConf: sources.make(read_rc),
+        HostnameIf: sources.make(read_hostname_if),
         Listening: Known(read_listening(smtpd, dovecot, httpd, sources.make(read_sockets, services))),
         Site: Known(site),
         Reference: Known(read_reference(templates, site)),

@@ -1,0 +1,76 @@
+"""What may be said of a password: its scheme and its length, never more."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BCRYPT = "bcrypt"
+EMPTY = "empty"
+LOCKED = "locked"
+PLAIN = "plain"
+PREFIXED = "prefixed"
+
+_MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
+_SCHEMES = (
+    (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
+    (re.compile(r"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),
+    (re.compile(r"\$2[abxy]?\$.*", re.DOTALL), "broken bcrypt"),
+    (re.compile(r"\$1\$.*", re.DOTALL), "md5-crypt"),
+    (re.compile(r"\$5\$.*", re.DOTALL), "sha256-crypt"),
+    (re.compile(r"\$6\$.*", re.DOTALL), "sha512-crypt"),
+    (re.compile(r"\$y\$.*", re.DOTALL), "yescrypt"),
+    (re.compile(r"\$argon2[a-z]*\$.*", re.DOTALL), "argon2"),
+    (re.compile(r"\$.*", re.DOTALL), "unknown crypt scheme"),
+    (re.compile(r"[*!]+"), LOCKED),
+    (re.compile(r"[./A-Za-z0-9]{13}"), "des-crypt"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """What may be said of a password: its scheme and its length in characters, never the password.
+
+    `scheme` is `bcrypt` or another crypt(3) scheme, `plain`, `empty`, `locked`, or a Dovecot prefix in braces: `{BLF-CRYPT}`;
+    `behind` is then the scheme of what follows the prefix.
+    """
+
+    scheme: str
+    length: int
+    behind: str = ""
+
+    @property
+    def is_prefixed(self) -> bool:
+        """True for a Dovecot scheme prefix, which smtpd takes for part of the hash."""
+        return self.scheme.startswith("{")
+
+    @property
+    def kind(self) -> str:
+        """The scheme as the KIND of a mask: a prefix without its braces, a plus, and what follows it."""
+        return f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
+
+
+def is_masked(written: str) -> bool:
+    """True for a mask that stands for a password."""
+    return _MASKED.fullmatch(written) is not None
+
+
+def password_of(written: str) -> Password:
+    """The kind of a password; a masked one is told by its mask."""
+    masked = _MASKED.fullmatch(written)
+    if masked is not None:
+        prefix, found, behind = masked[1].partition("+")
+        return Password(f"{{{prefix}}}" if found else prefix, int(masked[2]), behind)
+    scheme, behind = _scheme(written)
+    return Password(scheme, len(written), "" if behind is None else _scheme(behind)[0])
+
+
+def _scheme(written: str) -> tuple[str, str | None]:
+    """The scheme, and what follows it where it is a prefix."""
+    if not written:
+        return EMPTY, None
+    for pattern, scheme in _SCHEMES:
+        match = pattern.fullmatch(written)
+        if match is not None:
+            return (f"{{{match[1].upper()}}}", match[2]) if scheme == PREFIXED else (scheme, None)
+    return PLAIN, None
