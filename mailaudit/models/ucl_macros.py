@@ -85,7 +85,8 @@ class Macro:
 
     def _paths(self) -> Iterator[str]:
         for folder in self.searched or [""]:
-            path = posixpath.join(folder, self.value) if folder else self.value
+            path = posixpath.normpath(posixpath.join(folder, self.value))
+            path = f"/{path.lstrip('/')}" if path.startswith("/") else path
             if self._argument("glob", "boolean") and ("*" in path or "?" in path):
                 yield from reversed(self.evaluation.files.matches(path))  # the frames are a stack
             else:
