@@ -8,18 +8,30 @@ from pathlib import Path
 
 from bench import corpus
 from bench.agreement import Row
-from bench.trials import Tally, Trials, blocks, dovecot, pf, smtpd
+from bench.trials import Tally, Trials, blocks, dovecot, flat, pf, smtpd, tables
 from mailaudit.parsers import LANGUAGES
+from mailaudit.parsers.choosing import language_of
 from mailaudit.parsers.tree import nothing
 from mailaudit.text import Text
 
 TRIALS: dict[str, Trials] = {
-    "pf": pf.trials,
-    "smtpd": smtpd.trials,
-    "dovecot": dovecot.trials,
     "acme": blocks.acme_trials,
+    "crontab": flat.crontab_trials,
+    "crontab-system": flat.crontab_trials,
+    "doas": flat.doas_trials,
+    "dovecot": dovecot.trials,
+    "hostname": flat.hostname_trials,
     "httpd": blocks.httpd_trials,
+    "pf": pf.trials,
+    "rc": flat.rc_trials,
+    "redis": flat.redis_trials,
+    "smtpd": smtpd.trials,
+    "sshd": flat.sshd_trials,
+    **dict.fromkeys(("aliases", "table", "virtuals"), tables.trials),
+    **dict.fromkeys(("credentials", "group", "master.passwd", "passwd"), tables.field_trials),
+    "services": tables.service_trials,
 }
+OWN = Path(__file__).parents[2]
 TRIED = 400  # edits of each language
 LARGEST = 64 << 10  # bytes of a file
 
@@ -30,6 +42,11 @@ def files() -> dict[str, list[Path]]:
     for language, path in corpus.host_files():
         if language in found:
             found[language].append(path)
+    for folder in ("examples", "tests/fixtures/configs"):
+        for path in sorted((OWN / folder).rglob("*")):
+            language_and_root = language_of(str(path)) if path.is_file() else None
+            if language_and_root is not None and language_and_root[0].name in found:
+                found[language_and_root[0].name].append(path)
     return found
 
 

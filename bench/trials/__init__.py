@@ -33,6 +33,7 @@ class Trial:
     undo: Again | None = None
     cuts: bool = False
     commas: bool = True  # False where they come and go with the items of lists
+    quotes: bool = True  # False where they are tokens, and come and go with what a value is
 
 
 Trials = Callable[[Tree, random.Random], Iterator[Trial]]
@@ -67,9 +68,9 @@ def depths(tree: Tree) -> dict[int, int]:
     return found
 
 
-def without_commas(rows: Iterable[Row]) -> list[Row]:
-    """Rows without the commas between the items of lists."""
-    return [(depth, kind, tuple(value for value in values if value != ",")) for depth, kind, values in rows]
+def without_marks(rows: Iterable[Row], marks: str) -> list[Row]:
+    """Rows without some punctuation marks."""
+    return [(depth, kind, tuple(value for value in values if value not in tuple(marks))) for depth, kind, values in rows]
 
 
 def difference(before: list[Row], after: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -103,7 +104,11 @@ def fault(language: Language, tree: Tree, trial: Trial) -> str | None:
     except ValueError as error:
         return str(error)
     after = language.parse(Text.of(tree.text.path, chars), nothing)
-    shown = list if trial.commas else without_commas
+
+    def shown(rows: Iterable[Row]) -> list[Row]:
+        marks = ("" if trial.commas else ",") + ("" if trial.quotes else "\"'")
+        return without_marks(rows, marks) if marks else list(rows)
+
     was, now = shown(rows_of(tree.statements)), shown(rows_of(after.statements))
     if not is_that_edit(was, now, shown(trial.gone), shown(trial.come)):
         return f"changed {difference(was, now)} instead of {trial.gone, trial.come}"

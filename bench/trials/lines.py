@@ -101,11 +101,19 @@ def trials(
     yield Trial("insert below", below, (), come, undo=(lambda after: undo(after, 1)) if reversible else None)
     above = statements.above(statement, style, line, apart=apart)
     reversible = has_lines and not apart
+    if number and not _is_closed(tree, place):
+        return
     yield Trial("insert above", above, (), come, undo=(lambda after: undo(after, 0)) if reversible else None)
     if is_plain(statement):
         gone = whole(statement, depth[id(statement)])
         yield Trial("replace", statements.replace(statement, style, line) if len(place) == 1 else None, gone, come, cuts=True)
     yield from _at_ends(tree, rng, style, copy, line)
+
+
+def _is_closed(tree: Tree, place: tuple[int, ...]) -> bool:
+    """True unless the statement before is a block without an end, to which all belongs that is put above this one."""
+    before = at(tree, (*place[:-1], place[-1] - 1))
+    return before is None or not before.is_block or bool(before.close)
 
 
 def _before_blank(statement: Statement) -> bool:

@@ -37,8 +37,13 @@ class _New:
     apart: bool = False
 
 
-def below(statement: Statement, style: Style, *lines: str, apart: bool = False, indent: str | None = None) -> Edits:
-    """Lines below a statement and its body, indented alike, or by `indent`; `apart`: behind a blank line."""
+def below(statement: Statement, style: Style, *lines: str, apart: bool = False, indent: str | None = None) -> Edits | None:
+    """Lines below a statement and its body, indented alike, or by `indent`; `apart`: behind a blank line.
+
+    None below a block without an end, for they would stand in it.
+    """
+    if statement.is_block and not statement.close:
+        return None
     span = statement.whole
     indent = indent_of(span.text, span.start) if indent is None else indent
     return (_below(span.text, span.end, indent, _New(style, lines, apart)),)
@@ -63,7 +68,7 @@ def _line_at(text: Text, end: int, block: str, newline: str, new: _New) -> Edit:
     gap = newline if new.apart else ""
     if end and text.chars[end - 1] != "\n":
         joined = newline if is_joining(text, new.style) else ""
-        return insert(text, end, f"{newline}{joined}{gap}{block}")
+        return insert(text, end, f"{newline}{joined}{gap}{block}{newline if new.style.ends else ''}")
     return insert(text, end, f"{gap}{block}{newline}")
 
 
@@ -180,7 +185,7 @@ def remove(statement: Statement, style: Style, *, comment: bool = False) -> Edit
     if comment and (end == len(text.chars) or is_blank_line(text, end)):
         begin = comment_begin(text, style, begin)
     begin, end = _with_blank_line(text, begin, end)
-    if begin and end == len(text.chars) and not text.chars.endswith("\n"):
+    if begin and end == len(text.chars) and not text.chars.endswith("\n") and not style.ends:
         begin -= len(newline_at(text, begin))
     return (Edit(text.path, begin, end, ""),)
 

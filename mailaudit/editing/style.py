@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mailaudit.edits import Edit, indent_of, newline_of
@@ -27,7 +27,8 @@ class Style:
 
     `rest` matches what may stand behind a statement's last token: blanks, a comment, the end of the line; nothing else stands
     on that line then. `comments` begin a comment line. `joins` matches a line, without its newline, to which the next one is
-    joined. `order` has the kinds of statements in the order in which they stand in a file.
+    joined. `order` has the kinds of statements in the order in which they stand in a file. Where a last line without a newline
+    is not read, the style `ends` every line that it writes.
     """
 
     language: Language
@@ -35,7 +36,8 @@ class Style:
     comments: tuple[str, ...] = ("#",)
     joins: re.Pattern[str] | None = None
     indent: str = "\t"
-    order: tuple[str, ...] = field(default=())
+    order: tuple[str, ...] = ()
+    ends: bool = False
 
 
 # The family of parse.y: a backslash joins lines even in a comment.
