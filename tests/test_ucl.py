@@ -60,7 +60,7 @@ def test_statements_have_their_names_and_values() -> None:
     tree = parse('a = 1;\nb "x y" { c: [1, {d e}] }\n.include(try=true; priority=1,duplicate=merge) "$CONFDIR/x";\n')
     setting, section, macro = tree.statements
     assert shape(setting) == ("setting", ["a"], ("integer", "1"))
-    inner = ("section", [], [("setting", ["d"], ("word", "e"))])
+    inner: object = ("section", [], [("setting", ["d"], ("word", "e"))])
     assert shape(section) == ("section", ["b", "x y"], [("array", ["c"], [("item", [], ("integer", "1")), inner])])
     arguments = [[token.value for token in each.leaves()] for each in macro.node.nodes("argument")]
     assert arguments == [["try", "true"], ["priority", "1"], ["duplicate", "merge"]]

@@ -1,0 +1,232 @@
+"""rspamd's settings as they take effect on a host: from which file each comes, workers, keys that sign, packaged values."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.agreement.ucl import host, same
+from mailaudit.models.rspamd import RspamdConfig, Worker, read_rspamd
+from mailaudit.models.rspamd_files import variables
+from mailaudit.models.sources import Known, Lacking, NotHere, Sources
+from mailaudit.models.ucl_values import Value, as_json
+from mailaudit.questions import Answer, Failed, Found, ListFiles, Question, ReadFile, Reason
+from mailaudit.snapshot import Snapshot
+from tests.daemons import HERE, need
+
+FIXTURES = Path(__file__).parent / "fixtures/configs/rspamd"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A host root with the fixtures in it."""
+    shutil.copytree(FIXTURES, tmp_path / "etc/rspamd")
+    return tmp_path
+
+
+def of(root: Path, **files: str) -> RspamdConfig:
+    """The model of a root, with files of /etc/rspamd written into it first."""
+    for name, chars in files.items():
+        path = root / "etc/rspamd" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(chars)
+    model = host(root)
+    assert model is not None
+    return model
+
+
+def value(model: RspamdConfig, *names: str) -> Value:
+    found = model.get(*names)
+    assert found is not None
+    return found
+
+
+def worker(model: RspamdConfig, kind: str) -> Worker:
+    [found] = [each for each in model.workers if each.kind == kind]
+    return found
+
+
+def test_each_value_knows_where_it_was_decided_and_what_it_overrides(root: Path) -> None:
+    model = of(root)
+    found = value(model, "dkim_signing", "allow_username_mismatch")
+    assert (found.truth, found.span.path, found.span.line) == (False, "/etc/rspamd/override.d/dkim_signing.conf", 2)
+    local, packaged = found.before
+    assert (local.truth, local.span.path) == (True, "/etc/rspamd/local.d/dkim_signing.conf")
+    assert model.is_packaged(packaged)
+    assert not model.is_packaged(found)
+    assert model.assumed
+    assert not model.refusals
+    assert not model.not_read
+
+
+def test_workers(root: Path) -> None:
+    model = of(root)
+    normal = worker(model, "normal")
+    assert [(bind.host, bind.port, bind.is_loopback) for bind in normal.binds] == [
+        ("127.0.0.1", 11333, True),
+        ("::1", 11333, True),
+    ]
+    assert [bind.value.span.line for bind in normal.binds] == [1, 2]
+    controller = worker(model, "controller")
+    assert [bind.is_loopback for bind in controller.binds] == [True]
+    assert [before.text for before in controller.binds[0].value.before] == ["*:11334", "localhost:11334"]
+    assert [each.text for each in controller.section.all("secure_ip")] == ["127.0.0.1", "203.0.113.9"]
+    proxy = worker(model, "rspamd_proxy")
+    assert [(bind.path, bind.is_loopback) for bind in proxy.binds] == [("/var/run/rspamd/milter.sock", True)]
+    assert [each.is_enabled for each in model.workers] == [True, True, True, False]
+    assert worker(model, "fuzzy").file == "worker-fuzzy.inc"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('"*:11333"', ("*", 11333, None, False)),
+        ('"*v6:11333"', ("*v6", 11333, None, False)),
+        ('"127.0.0.1"', ("127.0.0.1", 11333, None, True)),
+        ('"[2001:db8::9]:11333"', ("2001:db8::9", 11333, None, False)),
+        ('"203.0.113.9:5000"', ("203.0.113.9", 5000, None, False)),
+        ('"mail.example.com:11333"', ("mail.example.com", 11333, None, None)),
+        ('"/var/run/rspamd.sock mode=0660"', (None, None, "/var/run/rspamd.sock", True)),
+        ('"{= env.BIND =}"', (None, None, None, None)),
+    ],
+)
+def test_sockets(tmp_path: Path, written: str, expected: object) -> None:
+    model = of(tmp_path, **{"local.d/worker-normal.inc": f"bind_socket = {written};\n"})
+    [bind] = worker(model, "normal").binds
+    assert (bind.host, bind.port, bind.path, bind.is_loopback) == expected
+
+
+def test_the_keys_that_sign(root: Path) -> None:
+    dkim = of(root).dkim
+    keys = {domain: [(key.selector, key.path) for key in dkim.keys(domain)] for domain in dkim.domains}
+    assert keys == {
+        "example.com": [("selector0", "/etc/mail/dkim/example.com.key")],
+        "example.org": [("rsa", "/etc/mail/dkim/rsa.key"), ("ed", "/etc/mail/dkim/ed25519.key")],
+        "example.net": [("old", "/etc/mail/dkim/example.net.key")],
+    }
+    [fallback] = dkim.keys("nowhere.example")
+    assert fallback.fallback
+    assert fallback.path == "/etc/mail/dkim/nowhere.example.key"
+    assert (dkim.flag("use_esld"), dkim.flag("check_pubkey"), dkim.flag("allow_pubkey_mismatch")) == (False, False, True)
+    assert dkim.word("use_domain") == "header"
+    assert not dkim.unknown
+
+
+def test_keys_without_any_file_are_rspamds_own(tmp_path: Path) -> None:
+    dkim = of(tmp_path, **{"local.d/redis.conf": ""}).dkim
+    assert [(key.selector, key.path) for key in dkim.keys("example.com")] == [("dkim", "/var/rspamd/dkim/example.com.dkim.key")]
+    off = of(tmp_path, **{"local.d/dkim_signing.conf": 'try_fallback = false; selector_map = "/etc/mail/selectors";\n'}).dkim
+    assert off.keys("example.com") == ()
+    assert [each.text for each in off.unknown] == ["/etc/mail/selectors"]
+
+
+def test_modules_that_are_loaded(root: Path) -> None:
+    model = of(root)
+    assert {name: model.is_enabled(name) for name in ("spf", "dkim", "dmarc", "greylist", "nonesuch")} == {
+        "spf": True,
+        "dkim": True,
+        "dmarc": True,
+        "greylist": False,  # rspamd.conf.override says so
+        "nonesuch": False,
+    }
+    assert of(root, **{"local.d/options.inc": 'filters = "regexp";'}).is_enabled("dkim") is False
+
+
+def test_thresholds_and_numbers(root: Path) -> None:
+    model = of(root)
+    assert [value(model, "actions", name).number for name in ("reject", "add_header", "greylist")] == [12, 5.5, None]
+    assert value(model, "redis", "timeout").number == 0.5
+    assert [each.text for each in value(model, "redis").all("servers")] == ["127.0.0.1", "203.0.113.9:6379"]
+    assert value(model, "settings", "authenticated", "authenticated").truth is True
+
+
+def test_secrets_are_known_and_the_stock_password_is_none(root: Path) -> None:
+    assert dict.fromkeys(secret for _, secret in of(root).secrets).keys() == {"$2$abcdefghijklmnop$qrstuvwxyz"}
+
+
+def test_a_file_that_no_module_includes_is_named(root: Path) -> None:
+    model = of(root, **{"local.d/dkim_singing.conf": "enabled = false;\n", "local.d/list.map": "x\n"})
+    assert model.unused == ("/etc/rspamd/local.d/dkim_singing.conf",)
+    assert "/etc/rspamd/local.d/more-settings.inc" in model.own
+
+
+def test_a_file_that_rspamd_refuses(root: Path) -> None:
+    model = of(root, **{"local.d/redis.conf": 'servers = "127.0.0.1"\ntimeout 1s; x\npassword = "secret-word";\n'})
+    assert [(problem.span.path, problem.span.line) for problem in model.refusals] == [("/etc/rspamd/local.d/redis.conf", 2)]
+    assert ("rspamd", "secret-word") in model.secrets
+
+
+def test_the_hosts_own_packaged_files_come_first(root: Path) -> None:
+    include = '.include(try=true,priority=1,duplicate=merge) "$LOCAL_CONFDIR/local.d/dkim_signing.conf"'
+    model = of(root, **{"modules.d/dkim_signing.conf": f"dkim_signing {{ use_esld = false; {include} }}\n"})
+    assert value(model, "dkim_signing", "allow_username_mismatch").truth is True  # override.d is not included there
+    assert model.get("spf") is None
+    assert "/etc/rspamd/modules.d/dkim_signing.conf" not in model.packaged
+
+
+def test_nothing_of_rspamd_is_no_model(tmp_path: Path) -> None:
+    assert host(tmp_path) is None
+    assert isinstance(read_rspamd(Sources(Snapshot("h", "t", {}))), NotHere)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_pass() -> None:
+    answers: dict[Question, Answer] = {
+        ListFiles("/etc/rspamd/*"): Found(("/etc/rspamd/rspamd.conf",)),
+        ListFiles("/etc/rspamd/local.d/*"): Failed(Reason.UNREADABLE, "permission denied"),
+    }
+    slot = read_rspamd(Sources(Snapshot("h", "t", answers, recorded=True)))
+    assert isinstance(slot, Lacking)
+    assert slot.reason is Reason.UNREADABLE
+
+
+def test_freebsds_folder() -> None:
+    path = "/usr/local/etc/rspamd/local.d/redis.conf"
+    answers: dict[Question, Answer] = {
+        ListFiles("/usr/local/etc/rspamd/local.d/*"): Found((path,)),
+        ReadFile(path): Found(b'servers = "127.0.0.1";\n'),
+    }
+    slot = read_rspamd(Sources(Snapshot("h", "t", answers)))
+    assert isinstance(slot, Known)
+    assert value(slot.value, "redis", "servers").span.path == path
+    assert slot.value.local("x") == "/usr/local/etc/rspamd/local.d/x"
+
+
+@pytest.mark.parametrize("example", ["as-published", "corrected"])
+def test_the_examples(example: str) -> None:
+    model = host(EXAMPLES / example)
+    assert model is not None
+    assert not model.refusals
+    [key] = model.dkim.keys("example.com")
+    assert (key.path, key.fallback) == ("/etc/mail/dkim/example.com.key", False)
+
+
+@pytest.mark.daemon
+def test_what_we_take_for_packaged_is_what_the_package_brings(root: Path) -> None:
+    """The fixtures on our packaged files, against the fixtures on Debian's."""
+    need(HERE, "rspamadm")
+    dumped: Any = json.loads(HERE.run("rspamadm", f"--var=LOCAL_CONFDIR={FIXTURES}", "configdump", "-j", "-C").stdout)
+    paths = variables("/etc/rspamd")
+    debian = {
+        "LOGDIR": "/var/log/rspamd",
+        "DBDIR": "/var/lib/rspamd",
+        "SHAREDIR": "/usr/share/rspamd",
+        "LOCAL_CONFDIR": str(FIXTURES),
+    }
+    ours: Any = as_json(of(root).root, emitted=True)
+    ours["logging"]["log_format"] = dumped["logging"]["log_format"]  # no rule asks for it
+    for each in (ours["options"], dumped["options"]):
+        each.pop("check_all_filters")  # rspamd's own Lua turns it on
+    ours["actions"].pop("greylist")  # null
+    written = json.dumps(ours).replace("/var/run/rspamd/rspamd.pid", "/run/rspamd/rspamd.pid")
+    for name, path in debian.items():
+        written = written.replace(paths[name], path)
+    ours = json.loads(written)
+    whole = "actions arc classifier custom dkim dkim_signing dmarc greylist history_redis logging milter_headers options"
+    for name in (*whole.split(), "ratelimit", "redis", "replies", "settings", "spf", "worker"):
+        assert same(ours[name], dumped[name]), (name, ours[name], dumped[name])
+    assert dumped.keys() - ours.keys() == set()
