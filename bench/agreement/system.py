@@ -100,7 +100,7 @@ def records_of(data: str) -> list[str]:
 
 
 def lookup(files: list[list[str]], name: str, level: int = 0) -> tuple[str, int]:
-    """A record with its tc= replaced, and how that went: 0, 1 (a tc= names nothing), -1 (there is no such record), -3 (a loop)."""
+    """A record with its tc= replaced, and how that went: 0, 1 (a tc= names nothing), -1 (no such record), -3 (a loop)."""
     if level > 32:
         return "", -3
     for number, records in enumerate(files):
@@ -164,7 +164,7 @@ def difference(record: str, status: int, model: LoginConf, name: str) -> str:
         return "" if status != 0 and ours is None else f"cgetent(3) says {status}, we find {'nothing' if ours is None else 'it'}"
     for one in record.split(":")[1:]:
         cap = re.split(r"[=#@]", one, maxsplit=1)[0]
-        for operator in "=#:" if cap and not cap.startswith((" ", "\t")) else "":
+        for operator in "=#:" if re.fullmatch(r"[^\s\\]+", cap) else "":  # nobody looks for others
             found = ours.capability(cap, "" if operator == ":" else operator)
             value = None if found is None else "" if found.value is None else found.value.value
             theirs = capability(record, cap, operator)

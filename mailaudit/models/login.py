@@ -169,7 +169,9 @@ def _ignored(tree: Tree) -> Iterator[Problem]:
 def _fields(statement: Statement) -> Iterator[Problem]:
     for node in statement.node.nodes("ignored"):
         field = node.first
-        if field.value.startswith("#"):
+        if field.value.endswith("\r"):
+            message = "a carriage return stands at the end of the line, so the record ends here"
+        elif field.value.startswith("#"):
             message = "inside a record this is no comment: what stands behind its colons counts"
         else:
             message = "a capability that does not stand right behind a colon is not found"

@@ -9,7 +9,8 @@ Statements, and the nodes of their readings:
   - one node `names`, whose leaves are the names between `|` (token kind `name`): the class's own first, then further ones;
   - for each capability a node `capability`: the leaf `capability` is its name; then nothing (a boolean), or the leaf `@` (it is
     taken away), or the leaf `=` or `#` and the leaf `value` (which may be empty). `tc` is a capability like the others;
-  - for each field that no lookup can find a node `ignored` with one leaf `ignored`: blanks before its name, or no name at all.
+  - for each field that no lookup can find a node `ignored` with one leaf `ignored`: blanks or a backslash in its name, blanks
+    before it, or no name at all.
 * `ignored`: a record that is never found: no name of it can be looked up, mostly because the backslash is missing on the line
   before, or it is the last one and the file ends without the newline that would end it. Its node `ignored` has the same
   children as that of a class.
@@ -35,6 +36,7 @@ NO_NAME = "no login class is called that: is the backslash missing at the end of
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")
 _CONTINUED = re.compile(r"(\\+)(\n+)")
 _NAME = re.compile(r"[^=#@:]*")
+_ODD = re.compile(r"[\s\\]")
 _FINDABLE = re.compile(r"[^\s/|:]+\Z")
 
 
@@ -123,7 +125,7 @@ def _field(text: Text, at: int, end: int, tokens: list[Token]) -> list[Template]
         return []
     number = len(tokens)
     name = _end(_NAME.match(chars, start, end))
-    if name == start or " " in chars[at:start] or "\t" in chars[at:start]:
+    if name == start or " " in chars[at:start] or "\t" in chars[at:start] or _ODD.search(_joined(chars[start:name])):
         tokens.append(_token("ignored", text, start, end))
         return [Template("ignored", (number,))]
     tokens.append(_token("capability", text, start, name))
@@ -135,10 +137,14 @@ def _field(text: Text, at: int, end: int, tokens: list[Token]) -> list[Template]
 
 
 def _token(kind: str, text: Text, start: int, end: int) -> Token:
-    value = text.chars[start:end]
-    if "\n" in value:
-        value = _CONTINUED.sub(lambda match: "\\" * (len(match[1]) - len(match[2])), value)
-    return Token(kind, value, text, start, end)
+    return Token(kind, _joined(text.chars[start:end]), text, start, end)
+
+
+def _joined(written: str) -> str:
+    """Characters without the backslash-newlines in them."""
+    if "\n" not in written:
+        return written
+    return _CONTINUED.sub(lambda match: "\\" * (len(match[1]) - len(match[2])), written)
 
 
 def _end(match: re.Match[str] | None) -> int:
