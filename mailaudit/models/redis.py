@@ -168,7 +168,7 @@ def _secrets(settings: tuple[Setting, ...], trees: Iterable[Tree]) -> Iterator[t
         token for setting in settings if setting.name == "user" for token in setting.arguments[1:] if token.value[:1] in "><#!"
     ]
     for token in tokens:
-        quoted = token.span.chars.strip("\"'")
-        for value in (token.value, quoted):
+        written = token.span.chars
+        for value in (token.value, written[1:-1] if written[:1] in "\"'" else written):
             if not value.startswith("{{"):
                 yield "redis-password", value.lstrip("><#!") if value[:1] in "><#!" else value

@@ -9,6 +9,7 @@ from mailaudit.models.included import WithIncludes, in_reading_order
 from mailaudit.models.ordered import Visits
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.sources import Sources, refused_statements
+from mailaudit.parsers.sshd import is_for_all
 from mailaudit.parsers.sshd_keywords import ALIASES
 from mailaudit.parsers.tree import Statement, Token, Tree
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
@@ -161,14 +162,6 @@ def _setting(statement: Statement, within: tuple[Statement, ...]) -> Setting | N
     name = ALIASES.get(keyword.value, keyword.value)
     conditions = tuple(block for block in within if not is_for_all(block))
     return Setting(name, keyword, tuple(arguments), statement, conditions)
-
-
-def is_for_all(block: Statement) -> bool:
-    """True for `Match all`."""
-    if block.unread:
-        return False
-    criteria = block.node.nodes("criterion")
-    return len(criteria) == 1 and criteria[0].first.value.lower() == "all"
 
 
 def _recorded(output: str) -> dict[str, tuple[str, ...]]:

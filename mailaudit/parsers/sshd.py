@@ -49,7 +49,7 @@ def parse(text: Text, _include: Include) -> Tree:
     statements = list(blocks[0][1])
     for match, body in blocks[1:]:
         if match is not None:
-            within = tuple(_in_match(each) for each in body)
+            within = tuple(body) if is_for_all(match) else tuple(_in_match(each) for each in body)
             statements.append(
                 Statement(match.kind, match.tokens, match.seen, match.template, match.problem, within, is_block=True)
             )
@@ -57,6 +57,12 @@ def parse(text: Text, _include: Include) -> Tree:
 
 
 LANGUAGE = Language("sshd", parse, _TRIVIA, ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*"))
+
+
+def is_for_all(block: Statement) -> bool:
+    """True for `Match all`, which holds from the start: what stands below it is as if it stood above all blocks."""
+    criteria = [] if block.unread else block.node.nodes("criterion")
+    return len(criteria) == 1 and criteria[0].first.value.lower() == "all"
 
 
 def _in_match(statement: Statement) -> Statement:
