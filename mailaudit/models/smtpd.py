@@ -11,8 +11,8 @@ from mailaudit.models.release import read_release
 from mailaudit.models.smtpd_draft import Draft, Services
 from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table
 from mailaudit.models.smtpd_reach import Reach, reach
-from mailaudit.models.smtpd_releases import unknown_parts
-from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees, refused_statements
+from mailaudit.models.smtpd_releases import as_read_by, unknown_parts
+from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tree import Problem, Statement, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat
@@ -147,14 +147,13 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
     tree = slot.value
     trees = all_trees(tree)
     draft = _drawn(tree, Draft(services, read_release(sources).number))
-    if not draft.rules and not draft.refusals and not refused_statements(trees):
+    if not draft.rules and not draft.refusals:
         problem = Problem("there is no match rule, so smtpd has nothing to do", Span(tree.text, 0, 0))
         draft.refusals.append(Refusal(Cause.NO_RULES, problem))
     missing, unknown = smtpd_evidence.includes(sources, tree)
     draft.refusals += [Refusal(Cause.OTHER, problem) for problem in missing]
-    _half_pki(draft)
-    refusals = [*refused_statements(trees), *(refusal.problem for refusal in draft.refusals)]
-    refusals.sort(key=lambda problem: (problem.span.path != PATH, problem.span.path, problem.span.start))
+    _half_pki(draft, tree)
+    refusals = sorted((refusal.problem for refusal in draft.refusals), key=_reading_order)
     old = _old_grammar(tree, refusals)
     name, assumed = smtpd_evidence.server_name(sources)
     stats = smtpd_evidence.stats(sources, draft)
@@ -175,13 +174,17 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             rules=tuple(draft.rules),
             options=draft.options,
             server_name=name,
-            meanings=() if old is not None else tuple(draft.refusals),
+            meanings=() if old is not None else tuple(each for each in draft.refusals if each.cause is not Cause.GRAMMAR),
             stats=stats,
             lists=smtpd_evidence.lists(sources, draft.rules),
             unknown_includes=unknown,
             old_grammar=old,
         )
     )
+
+
+def _reading_order(problem: Problem) -> tuple[bool, str, int]:
+    return problem.span.path != PATH, problem.span.path, problem.span.start
 
 
 def _drawn(tree: Tree, draft: Draft) -> Draft:
@@ -196,12 +199,15 @@ def _drawn(tree: Tree, draft: Draft) -> Draft:
 
 
 def _read_into(draft: Draft, tree: Tree) -> None:
-    for _, statement in _in_order(tree):
-        reader = _READERS.get(statement.kind)
+    for _, written in _in_order(tree):
+        statement = as_read_by(written, draft.release)
+        if statement.problem is not None and statement.problem.refused:
+            draft.refusals.append(Refusal(Cause.GRAMMAR, statement.problem))
         if statement.template is not None:
             draft.refusals += [Refusal(Cause.RELEASE, problem) for problem in unknown_parts(statement, draft.release)]
-        if reader is not None and statement.template is not None:
-            reader(draft, statement)
+            reader = _READERS.get(statement.kind)
+            if reader is not None:
+                reader(draft, statement)
 
 
 def _old_grammar(tree: Tree, refusals: list[Problem]) -> Problem | None:
@@ -227,10 +233,13 @@ def _in_order(tree: Tree) -> Iterator[tuple[Tree, Statement]]:
                 yield from _in_order(found.tree)
 
 
-def _half_pki(draft: Draft) -> None:
+def _half_pki(draft: Draft, tree: Tree) -> None:
+    """Refuse a pki without certificate or key, if no statement of it is broken: that one is the mistake then."""
+    rows = [statement.tokens for _, statement in _in_order(tree) if statement.unread]
+    broken = {row[1].value.lower() for row in rows if len(row) > 1 and row[0].kind == "pki"}
     for pki in draft.pki.values():
         for word, token in (("cert", pki.cert), ("key", pki.key)):
-            if token is None:
+            if token is None and pki.name not in broken and broken <= draft.pki.keys():
                 at = pki.statements[0].seen[1]
                 draft.refuse(f'the pki "{at.value}" has no {word}', at, Cause.HALF_PKI, pki.name, word)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailaudit.models.release import NEWEST, Number
+from mailaudit.models.release import NEWEST, Number, shown
 from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table, string
 from mailaudit.models.smtpd_releases import PAIRS
 from mailaudit.parsers.tree import Node, Problem, Token
@@ -53,7 +53,7 @@ class Draft:
         self, message: str, at: Token, cause: Cause = Cause.OTHER, name: str = "", where: str = "", mend: str | None = None
     ) -> None:
         """Note that smtpd refuses this; `mend` is what plainly should stand there."""
-        self.refusals.append(Refusal(cause, Problem(message, at.span, mend=mend), name, where))
+        self.refusals.append(Refusal(cause, Problem(message, at.place, mend=mend), name, where))
 
     def table(self, node: Node, use: str, *kinds: str) -> tuple[Table, bool] | None:
         """The table that stands below an option's node, and whether it holds regular expressions; None if it has none.
@@ -66,11 +66,14 @@ class Draft:
             child = holder.node(kind)
             if child is not None:
                 table = self._table(child, kind, use)
-                if regex is None and use in PAIRS and self.release >= PAIRS[use]:
+                since = PAIRS.get(use) if regex is None else None
+                if since is not None and since <= self.release:
                     kinds = (*kinds, "hash")
                 if table.kind is not None and table.kind not in (*kinds, "dynamic"):
                     what = "single values" if table.kind == "list" else "keys with values"
-                    self.refuse(f'"{use}" can not look things up in a table of {what}', table_at(child))
+                    who = f"smtpd before {shown(since)}" if since is not None else f'"{use}"'
+                    things = f' "{use}"' if since is not None else " things"
+                    self.refuse(f"{who} can not look{things} up in a table of {what}", table_at(child))
                 return table, regex is not None
         return None
 
@@ -95,7 +98,6 @@ class Draft:
     def chain(self, tokens: list[Token]) -> tuple[Token, ...]:
         """The filters of a chain, those that smtpd refuses in it too."""
         seen: set[str] = set()
-        programs: set[str] = set()
         for token in tokens:
             known = self.filters.get(token.value)
             if known is None:
@@ -104,10 +106,6 @@ class Draft:
                 self.refuse(f'the filter "{token.value}" is a chain, and a chain can not hold another', token)
             elif token.value in seen:
                 self.refuse(f'the filter "{token.value}" stands twice in one chain', token)
-            elif known.program is not None and known.program.value in programs and known.kind == "proc":
-                self.refuse(f'the program "{known.program.value}" stands twice in one chain', token)
-            if known is not None and known.program is not None:
-                programs.add(known.program.value)
             seen.add(token.value)
         return tuple(tokens)
 

@@ -75,6 +75,8 @@ def _file_table(draft: Draft, statement: Statement, name: Token, source: Token) 
         backend, path = "static", source.value
     elif colon and not path.startswith("/"):
         draft.refuse(f'the path of the table <{name.value}> must begin with "/"', source)
+    elif not backend or (backend == "getpwnam" and path):
+        draft.refuse(f'"{source.value}" is no backend of a table: expected file:PATH, db:PATH or the like', source)
     backend = "file" if backend == "static" else backend
     kind = None if backend == "file" else "dynamic"
     return Table(name.value, name, backend, path or None, (), kind, statement)
@@ -104,7 +106,7 @@ def read_filter(draft: Draft, statement: Statement) -> None:
     part = node.node(kind)
     assert part is not None
     if kind == "proc-exec":
-        program = string(part)
+        program = draft.procs[name.value] = string(part)
         draft.once([*part.nodes("user"), *part.nodes("group"), *part.nodes("chroot")])
     elif kind == "proc":
         program = draft.procs.get(string(part).value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mailaudit.models.release import Number, shown
+from mailaudit.parsers.smtpd import read_tokens
 from mailaudit.parsers.tree import Node, Problem, Statement, Token
 
 LEARNT: tuple[
@@ -40,6 +42,7 @@ PAIRS: dict[str, Number] = {  # where keys with values may stand in for single v
     "for rcpt-to": (7, 5),
     "src": (7, 5),
 }
+KEYWORDS: dict[str, Number] = {"admd": (6, 8), "protocols": (6, 9)}  # plain words before
 LINES_IN_BRACES: Number = (7, 5)
 SEVERAL_PKI: Number = (6, 9)
 PKI_REQUIRED: Number = (6, 9)
@@ -53,21 +56,33 @@ for _number, _statement, _part in LEARNT:
 def unknown_parts(statement: Statement, release: Number) -> Iterator[Problem]:
     """What this release does not read of a statement that the newest one reads."""
     if release < LINES_IN_BRACES:
-        newline = next((token for token in statement.seen if token.kind == "newline"), None)
-        if newline is not None:
-            yield _problem(LINES_IN_BRACES, "a new line inside braces", newline)
+        yield from _lines_in_braces(statement.seen)
     known = [*_BY_STATEMENT.get(statement.kind, ()), *_BY_STATEMENT["*"]]
     parts = {part: number for number, part in known if release < number}
     if "" in parts:
         yield _problem(parts[""], f'"{statement.kind}"', statement.seen[0])
     elif parts:
         for found, part in _parts(statement.node):
-            for name in (found.kind, part):
-                if name in parts:
-                    yield _problem(parts[name], f'"{part.removeprefix("on-").replace("/", " ")}"', found.first)
+            for name in {found.kind, part} & parts.keys():
+                yield _problem(parts[name], f'"{name.removeprefix("on-").replace("/", " ")}"', found.first)
     several = _pki(statement) if release < SEVERAL_PKI else []
     if len(several) > 1:
         yield _problem(SEVERAL_PKI, "more than one pki for a listener", several[1])
+
+
+def as_read_by(statement: Statement, release: Number) -> Statement:
+    """A statement that is refused because a word of it is a keyword, as a release reads it for which it is none yet."""
+    row = statement.tokens
+    if statement.problem is None or not any(KEYWORDS.get(token.kind, release) > release for token in row):
+        return statement
+    words = tuple(
+        Token("word", token.value, token.text, token.start, token.end, token.via)
+        if KEYWORDS.get(token.kind, release) > release
+        else token
+        for token in row
+    )
+    read = read_tokens(words)
+    return replace(statement, kind=read.kind, seen=read.seen, template=read.template, problem=read.problem)
 
 
 def _parts(node: Node, parent: str = "") -> Iterator[tuple[Node, str]]:
@@ -79,10 +94,24 @@ def _parts(node: Node, parent: str = "") -> Iterator[tuple[Node, str]]:
             yield from _parts(child, child.kind)
 
 
+def _lines_in_braces(row: tuple[Token, ...]) -> Iterator[Problem]:
+    """New lines in a list where older releases do not read them: they do in place of a comma between two values."""
+    for number, token in enumerate(row):
+        if token.kind != "newline":
+            continue
+        before = row[number - 1]
+        if before.kind in ("{", ","):
+            yield _problem(LINES_IN_BRACES, f'a new line after "{before.kind}"', token)
+            return
+        if row[number + 1].kind == "}":
+            yield _problem(LINES_IN_BRACES, 'a new line before "}"', row[number + 1])
+            return
+
+
 def _pki(statement: Statement) -> list[Token]:
     body = statement.node.node("on") if statement.kind == "listen" else None
     return [node.first for node in body.nodes("pki")] if body is not None else []
 
 
 def _problem(number: Number, what: str, at: Token) -> Problem:
-    return Problem(f"smtpd before {shown(number)} does not read {what}", at.span)
+    return Problem(f"smtpd before {shown(number)} does not read {what}", at.place)

@@ -16,7 +16,7 @@ _KINDS = {  # what an action's option can look things up in
     "domain": ("hash",), "src": ("list",), "host": ("list",),
 }  # fmt: skip
 _EXCLUSIVE = (("alias", "virtual"), ("host", "domain"), ("backup", "host"), ("backup", "domain"))
-_TAG_SIZE = 32
+_LONGEST_TAG = 32
 _TLS = {"tls": "tls", "tls-require": "tls-require", "smtps": "smtps"}
 _OPTIONS = (
     "inet4", "inet6", "port", "filter", "ciphers", "protocols", "ca", "tag", "hostname", "hostnames", "mask-src",
@@ -31,7 +31,7 @@ def read_action(draft: Draft, statement: Statement) -> None:
     body = next(part for part in node if isinstance(part, Node) and part.kind in ACTIONS)
     options = [part for part in body if isinstance(part, Node)]
     ttls = node.nodes("ttl")
-    draft.once([*options, *ttls])
+    draft.once([each for each in (*options, *ttls) if each.kind != "wrapper"])
     _exclusive(draft, options)
     for ttl in ttls:
         draft.delay(string(ttl))
@@ -62,7 +62,7 @@ def _exclusive(draft: Draft, options: list[Node]) -> None:
     kinds = {option.kind: option for option in options}
     for one, other in _EXCLUSIVE:
         if one in kinds and other in kinds:
-            later = max((kinds[one].first, kinds[other].first), key=lambda token: token.start)
+            later = max((kinds[one].first, kinds[other].first), key=_place)
             draft.refuse(f'"{one}" and "{other}" exclude each other', later)
 
 
@@ -93,6 +93,8 @@ def read_listen(draft: Draft, statement: Statement) -> None:
     options = {part.kind: part for part in reversed([part for part in body if isinstance(part, Node)])}
     everything = [part for part in body if isinstance(part, Node)]
     draft.once(everything, _OPTIONS)
+    if "inet4" in options and "inet6" in options:
+        draft.refuse('"inet4" and "inet6" exclude each other', max(options["inet4"].first, options["inet6"].first, key=_place))
     if socket is not None and any(listener.is_socket for listener in draft.listeners):
         draft.refuse("a second listener on the socket", at)
     modes = [part for part in everything if part.kind in _TLS]
@@ -133,6 +135,10 @@ def read_listen(draft: Draft, statement: Statement) -> None:
     draft.listeners.append(listener)
 
 
+def _place(token: Token) -> int:
+    return token.start
+
+
 def _family(options: Mapping[str, Node], where: str) -> int | None:
     if "inet4" in options:
         return 4
@@ -161,8 +167,8 @@ def _port(draft: Draft, option: Node | None, mode: Node | None) -> tuple[int | N
 
 def _check_listener(draft: Draft, listener: Listener, ca: Node | None) -> None:
     where = f"listen {listener.port}"
-    if listener.tag is not None and len(listener.tag.value) >= _TAG_SIZE:
-        draft.refuse(f"a tag has at most {_TAG_SIZE - 1} characters", listener.tag)
+    if listener.tag is not None and len(listener.tag.value) > _LONGEST_TAG:
+        draft.refuse(f"a tag has at most {_LONGEST_TAG} characters", listener.tag)
     if ca is not None and string(ca).value.lower() not in draft.cas:
         draft.refuse(f'the ca "{string(ca).value}" is not defined above', string(ca))
     for name in listener.pki:

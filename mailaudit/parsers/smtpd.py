@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailaudit.parsers.grammar import Mismatch
-from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON
+from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tokens import TRIVIA, Macro, Undefined, expand, tokenise
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
@@ -19,7 +19,7 @@ from mailaudit.text import Span, Text
 MAX_INCLUDES = 16  # one file in another; smtpd itself stops only when it runs out of descriptors
 MAX_WORD = 8094  # characters; parse.y's buffer
 _MAX_NUMBER = 2**63 - 1
-_IN_BRACES = ("string", "word", "number", "macro", ",", "=", "=>", "}", "{", "newline", "bad")
+_BEGINS = frozenset(STATEMENTS)
 CARRIAGE_RETURN = "the line ends with a carriage return, which smtpd does not read"
 _CANDIDATES = sorted(KEYWORDS)
 _MARKS = ("{", "}", "<", ">", ",", "=", "=>", "newline")
@@ -35,8 +35,8 @@ class _Reader:
     def read(self, text: Text, above: tuple[str, ...]) -> Tree:
         statements: list[Statement] = []
         included: list[Included] = []
-        for tokens in _rows(tokenise(text, LEXICON)):
-            statement = self._statement(tokens)
+        for row, stop in _rows(tokenise(text, LEXICON)):
+            statement = self._statement(row, stop)
             if statement.kind == "include":
                 statement, found = self._included(statement, (*above, text.path))
                 included.append(found)
@@ -46,7 +46,7 @@ class _Reader:
             statements.append(statement)
         return Tree("smtpd", text, tuple(statements), tuple(included))
 
-    def _statement(self, row: tuple[Token, ...]) -> Statement:
+    def _statement(self, row: tuple[Token, ...], stop: Token | None) -> Statement:
         written = tuple(token for token in row if token.kind != "newline")
         row, strange = _without_strange_ends(row)
         seen = expand(row, self.macros, LEXICON) if row else ()
@@ -55,7 +55,9 @@ class _Reader:
             return Statement("unread", written, problem=problem)
         if not seen:  # a macro that is empty or a comment, or a carriage return alone
             return Statement("empty", written, problem=strange)
-        read = read_tokens(seen)
+        read = read_tokens(seen, stop)
+        if read.kind == "macro" and any(char.isspace() for char in seen[0].value[1:]):
+            return Statement("unread", written, seen, problem=Problem("a macro's name can hold no blank", seen[0].span))
         return Statement(read.kind, written, read.seen, read.template, read.problem or strange)
 
     def _included(self, statement: Statement, above: tuple[str, ...]) -> tuple[Statement, Included]:
@@ -79,10 +81,10 @@ def parse(text: Text, include: Include) -> Tree:
 LANGUAGE = Language("smtpd", parse, TRIVIA, ("/etc/mail/smtpd.conf",))
 
 
-def _rows(tokens: list[Token]) -> Iterator[tuple[Token, ...]]:
-    """Statements: a line each, longer where a brace is open, which only the words of a list keep open.
+def _rows(tokens: list[Token]) -> Iterator[tuple[tuple[Token, ...], Token | None]]:
+    """Statements: a line each, longer where a brace is open; and the token that ends one whose brace is never closed.
 
-    A line that begins with a keyword while a brace is open is a statement of its own: smtpd stops at that word too.
+    A line that begins as a statement does is one of its own, though a brace is open: smtpd stops at that word too.
     """
     row: list[Token] = []
     depth = 0
@@ -92,11 +94,11 @@ def _rows(tokens: list[Token]) -> Iterator[tuple[Token, ...]]:
             if row and depth:
                 row.append(token)
             elif row:
-                yield tuple(row)
+                yield tuple(row), None
                 row = []
             continue
-        if depth and kind not in _IN_BRACES and row[-1].kind == "newline":
-            yield tuple(row)
+        if depth and kind in _BEGINS and row[-1].kind == "newline":
+            yield tuple(row), token
             row, depth = [], 0
         if kind == "{":
             depth += 1
@@ -104,7 +106,7 @@ def _rows(tokens: list[Token]) -> Iterator[tuple[Token, ...]]:
             depth -= 1
         row.append(token)
     if row:
-        yield tuple(row)
+        yield tuple(row), None
 
 
 def _without_strange_ends(row: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem | None]:
@@ -131,36 +133,37 @@ class Reading:
     problem: Problem | None = None
 
 
-def read_tokens(seen: tuple[Token, ...]) -> Reading:
-    """A statement from its tokens, macros expanded."""
+def read_tokens(seen: tuple[Token, ...], stop: Token | None = None) -> Reading:
+    """A statement from its tokens, macros expanded. `stop` is what ends it where a brace is never closed."""
     problem = _bad_token(seen)
     if problem is not None:
         return Reading("unread", seen, problem=problem)
     found = GRAMMAR.read(seen)
     if not isinstance(found, Mismatch):
         return Reading(found.kind, seen, found)
-    return _explain(seen, found)
+    return _explain(seen, found, stop)
 
 
 def _bad_token(row: Sequence[Token]) -> Problem | None:
     """What no grammar can read: an open quote, a NUL, a word that is too long."""
     for token in row:
         if token.kind == "bad" and token.value[:1] in ('"', "'"):
-            return Problem("this quote is never closed", token.span)
+            return Problem("this quote is never closed", token.place)
         if token.kind == "string" and "\x00" in token.value:
-            return Problem("a quoted string may hold no NUL character", token.span)
+            return Problem("a quoted string may hold no NUL character", token.place)
         if len(token.value) > MAX_WORD:
-            return Problem(f"this is longer than the {MAX_WORD} characters that smtpd reads", token.span)
+            return Problem(f"this is longer than the {MAX_WORD} characters that smtpd reads", token.place)
         if token.kind == "number" and len(token.value) > 18 and abs(int(token.value[:20])) > _MAX_NUMBER:
             token.kind = "large number"
     return None
 
 
-def _explain(row: tuple[Token, ...], mismatch: Mismatch) -> Reading:
+def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> Reading:
     """The problem at the token where the grammar stopped, in smtpd.conf(5)'s words, and the reading as if it were mended."""
     if mismatch.at >= len(row):
-        message = f'expected {mismatch.expected} after "{_shown(row[-1])}", found the end of the line'
-        return Reading("unread", row, problem=Problem(message, row[-1].span))
+        found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
+        message = f'expected {mismatch.expected} after "{_shown(row[-1])}", found {found_there}'
+        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place))
     at = mismatch.at
     if row[at].kind == "newline":
         at = min(at + 1, len(row) - 1)
@@ -174,7 +177,7 @@ def _explain(row: tuple[Token, ...], mismatch: Mismatch) -> Reading:
         if meant is not None:
             message += f"; quote it: {meant.mend}" if meant.mend.startswith('"') else f'; "{meant.mend}" is meant'
     if meant is None:
-        return Reading("unread", row, problem=Problem(message, found.span))
+        return Reading("unread", row, problem=Problem(message, found.place))
     return Reading(meant.template.kind, meant.seen, meant.template, Problem(message, meant.span, mend=meant.mend))
 
 

@@ -35,6 +35,11 @@ class Token:
         return Span(self.text, self.start, self.end)
 
     @property
+    def place(self) -> Span:
+        """Where the daemon meets it: where the macro is used that it came out of, else its written characters."""
+        return self.via[0] if self.via else self.span
+
+    @property
     def is_string(self) -> bool:
         """True for a bare word or a quoted string: what parse.y calls STRING."""
         return self.kind in ("word", "string")
