@@ -23,6 +23,7 @@ from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.rspamd import RspamdConfig, read_rspamd
 from mailaudit.models.services import Services, read_services
+from mailaudit.models.sieve import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
 from mailaudit.models.sockets import read_sockets
@@ -86,6 +87,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
         HttpdConfig: httpd,
         SmtpdConfig: smtpd,
         DovecotConfig: dovecot,
+        Sieve: sources.make(read_sieve, dovecot),
         RspamdConfig: sources.make(read_rspamd),
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
