@@ -121,9 +121,11 @@ def _inet(words: Sequence[Token]) -> Statement:
     second = words[1]
     if second.kind == "#":
         return _unread(words, _expected("an address", second))
+    if second.value == "autoconf":
+        return _checked("autoconf", _without_comment(words, 2))
     no_address = words[0].value == "inet6" and ":" not in second.value and second.value != "alias"
-    if second.value == "autoconf" or second.value.startswith("-") or no_address:
-        return _checked("autoconf" if second.value == "autoconf" else "ifconfig", _without_comment(words, 2))
+    if len(words) == 2 and (no_address or second.value.startswith("-")):  # before a third word a mask is expected all the same
+        return _checked("ifconfig", words)
     return _address(words)
 
 
@@ -210,7 +212,8 @@ def _command(text: Text, start: int, end: int) -> Statement:
         return _flat("ignored", _words(text, start, end, _PLAIN))
     at = _end(_BLANK.match(text.chars, start + 1, end))
     to = at + len(text.chars[at:end].rstrip(" \t"))
-    tokens = (Token("!", "!", text, start, start + 1), Token("command", _value(text.chars[at:to]), text, at, to))
+    command = " ".join(_value(text.chars[at:to]).split())  # the words of the line with a blank between them, even in quotes
+    tokens = (Token("!", "!", text, start, start + 1), Token("command", command, text, at, to))
     return Statement("command", tokens, tokens, Template("command", (1,)))
 
 
