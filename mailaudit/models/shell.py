@@ -185,7 +185,7 @@ class _Reader:
     def command(self, when: _When, depth: int) -> _Outcome:
         """A simple command or a compound one."""
         kind = self.kind()
-        if depth > _DEEPEST:
+        if depth > _DEEPEST and kind != "word":
             self.left = True
             self.at += 1
             return _Outcome()
