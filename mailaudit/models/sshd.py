@@ -10,7 +10,7 @@ from mailaudit.models.ordered import Visits
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.sources import Sources, refused_statements
 from mailaudit.parsers.sshd import is_for_all
-from mailaudit.parsers.sshd_keywords import ALIASES
+from mailaudit.parsers.sshd_keywords import ALIASES, KEYWORDS
 from mailaudit.parsers.tree import Statement, Token, Tree
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
 from mailaudit.text import Span
@@ -54,13 +54,17 @@ _SAME = {"without-password": "prohibit-password"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """One statement: the keyword as the man page names it in lower case, its arguments, and the Match blocks around it."""
+    """One statement: the keyword as the man page names it in lower case, its arguments, and the Match blocks around it.
+
+    A block `Match all` is no condition: it is not in `within`, but `for_all` is true.
+    """
 
     name: str
     keyword: Token
     arguments: tuple[Token, ...]
     statement: Statement
     within: tuple[Statement, ...] = ()
+    for_all: bool = False
 
     @property
     def value(self) -> str:
@@ -86,9 +90,8 @@ class Address:
 class SshdConfig(WithIncludes):
     """sshd's configuration.
 
-    `ports` are those it listens on, at least one. `settings` are the statements that count for every login, in order;
-    `conditional` those within Match blocks (a block `Match all` counts as none). `recorded` is what `sshd -T` said, by keyword:
-    it is what counts, wherever it is known.
+    `ports` are those it listens on, at least one. `settings` are the statements without a condition, in order; `conditional`
+    those within Match blocks. `recorded` is what `sshd -T` said, by keyword: it is what counts, wherever it is known.
     """
 
     ports: tuple[int, ...] = field(default=(22,))
@@ -98,9 +101,15 @@ class SshdConfig(WithIncludes):
     addresses: tuple[Address, ...] = ()
 
     def written(self, name: str) -> tuple[Setting, ...]:
-        """The statements of a keyword that count for every login: the first, or all where each adds to the others."""
+        """The statements of a keyword that count for every login: the first, or all where each adds to the others.
+
+        What a block `Match all` says of a login takes the place of what stands above all blocks.
+        """
         name = ALIASES.get(name.lower(), name.lower())
         found = tuple(setting for setting in self.settings if setting.name == name)
+        known = KEYWORDS.get(name)
+        if known is not None and known.in_match:
+            found = tuple(setting for setting in found if setting.for_all) or found
         return found if name in _ADDED or name == "subsystem" else found[:1]
 
     def value(self, name: str) -> str | None:
@@ -161,7 +170,7 @@ def _setting(statement: Statement, within: tuple[Statement, ...]) -> Setting | N
     keyword, *arguments = statement.node.leaves()
     name = ALIASES.get(keyword.value, keyword.value)
     conditions = tuple(block for block in within if not is_for_all(block))
-    return Setting(name, keyword, tuple(arguments), statement, conditions)
+    return Setting(name, keyword, tuple(arguments), statement, conditions, len(conditions) < len(within))
 
 
 def _recorded(output: str) -> dict[str, tuple[str, ...]]:

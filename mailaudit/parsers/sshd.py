@@ -226,6 +226,13 @@ def _match(tokens: list[Token], seen: list[Token], arguments: tuple[Token, ...],
     return Statement("match", tuple(tokens), tuple(seen), Template("match", tuple(parts)), problem, is_block=True)
 
 
+def _expected(name: str, argument: str) -> str:
+    """What is expected instead of a criterion's argument, or nothing."""
+    if name == "localport" and not (argument.isdigit() and len(argument) < 6 and int(argument) < 65536):
+        return "a port"
+    return sshd_keywords.networks(argument) if name in ("address", "localaddress") else ""
+
+
 def _criterion(seen: list[Token], at: int, first: int) -> tuple[int, Problem | None]:
     """How many tokens the criterion at a place has, and what is wrong with it."""
     token = seen[at]
@@ -244,6 +251,7 @@ def _criterion(seen: list[Token], at: int, first: int) -> tuple[int, Problem | N
         argument = seen[at + 1].value
     if not argument:
         return 1, Problem(f'expected an argument after "{token.value}", found the end of the line', token.span)
-    if name == "localport" and not (argument.isdigit() and int(argument) < 65536):
-        return 1, Problem(f'expected a port after "{name}", found "{argument}"', token.span)
+    expected = _expected(name, argument)
+    if expected:
+        return 1, Problem(f'expected {expected} after "{name}", found "{argument}"', token.span)
     return (1 if equals else 2), None

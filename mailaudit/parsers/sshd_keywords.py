@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ MACs macs; Match words m; MaxAuthTries number m; MaxSessions number m; MaxStartu
 PasswordAuthentication {_FLAG} m; PermitEmptyPasswords {_FLAG} m; PermitListen words m; PermitOpen words m;
 PermitRootLogin {_FLAG}|prohibit-password|without-password|forced-commands-only m; PermitTTY {_FLAG} m;
 PermitTunnel {_FLAG}|point-to-point|ethernet m; PermitUserEnvironment word; PermitUserRC {_FLAG} m; PerSourceMaxStartups limit;
-PerSourceNetBlockSize netblock; PerSourcePenalties penalties; PerSourcePenaltyExemptList word; PidFile word; Port port;
+PerSourceNetBlockSize netblock; PerSourcePenalties penalties; PerSourcePenaltyExemptList addresses; PidFile word; Port port;
 PrintLastLog {_FLAG}; PrintMotd {_FLAG}; PubkeyAcceptedAlgorithms word m; PubkeyAuthentication {_FLAG} m;
 PubkeyAuthOptions none|touch-required|verify-required+ m; RDomain word m; RefuseConnection {_FLAG} m; RekeyLimit rekey m;
 RequiredRSASize number m; RevokedKeys word m; SecurityKeyProvider word; SetEnv settings m; SshdAuthPath word;
@@ -210,6 +211,23 @@ def _rekey(number: int, value: str, _count: int) -> str:
     )
 
 
+def networks(value: str) -> str:
+    """What is expected of a list of addresses, networks and patterns, or nothing where it is one (addr_match_list())."""
+    for each in value.split(","):
+        address, slash, bits = each.removeprefix("!").partition("/")
+        if not address:
+            return "an address, a network or a pattern between commas"
+        if slash and not _is_number(bits, 128):
+            continue
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            continue  # a pattern
+        if slash and (int(bits) > parsed.max_prefixlen or int(parsed) & ((1 << (parsed.max_prefixlen - int(bits))) - 1)):
+            return f'a network whose address has no bits beyond its mask (not "{each}")'
+    return ""
+
+
 def _names(what: str, known: frozenset[str]) -> Test:
     def test(_number: int, value: str, _count: int) -> str:
         if value.startswith("-"):
@@ -234,6 +252,7 @@ def _matches(pattern: re.Pattern[str], expected: str, *others: str) -> Test:
 
 
 _TESTS: dict[str, Test] = {
+    "addresses": lambda _number, value, _count: networks(value),
     "ciphers": _names("ciphers", CIPHERS),
     "macs": _names("MACs", MACS),
     "kex": _names("key exchange methods", KEX),
