@@ -114,6 +114,15 @@ def test_what_is_not_known_is_not_told() -> None:
     assert isinstance(no_mode.may("vmail", CREDENTIALS, Access.READ), Unsure)
 
 
+def test_directories_of_the_system_are_taken_to_be_open_where_their_modes_are_not_known() -> None:
+    stats = {"/etc": Stat("directory"), CREDENTIALS: file(0o440, "_smtpd", "_dovecot"), "/srv": Stat("directory")}
+    assert isinstance(files(stats).may("_smtpd", CREDENTIALS, Access.READ), Allowed)
+    closed = files({**stats, "/etc": folder(0o700)})
+    assert isinstance(closed.may("_smtpd", CREDENTIALS, Access.READ), Denied)
+    below = files({**stats, "/srv/x": file(0o444, "root", "wheel")})
+    assert isinstance(below.may("_smtpd", "/srv/x", Access.READ), Unsure)
+
+
 def test_without_accounts_membership_is_open_where_it_matters() -> None:
     stats = {CREDENTIALS: file(0o440, "_smtpd", "_dovecot")}
     found = files(stats, known=False)

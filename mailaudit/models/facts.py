@@ -13,10 +13,13 @@ from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot import DovecotConfig, read_dovecot
+from mailaudit.models.files import Files, read_files
 from mailaudit.models.hostname_if import HostnameIf, read_hostname_if
 from mailaudit.models.httpd import HttpdConfig, read_httpd
 from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.login import LoginConf, read_login
+from mailaudit.models.looked_at import looked_at
+from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf import Ruleset, read_pf
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
@@ -100,6 +103,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
         Site: Known(site),
         Reference: Known(read_reference(templates, site)),
     }
+    slots[PemFiles] = Known(read_pem(sources, slots))
+    slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
     return Facts(slots, site, _coverage(sources, slots), trees, frozenset(sources.wanted))
 

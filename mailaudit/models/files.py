@@ -122,7 +122,8 @@ class Files(Model):
 
     def _look(self, path: str) -> Stat | Absent | Failed:
         known = self.found.get(path)
-        if isinstance(known, Failed | None) and path in SHIPPED:
+        has_no_mode = isinstance(known, Stat) and known.type == "directory" and known.mode is None
+        if path in SHIPPED and (has_no_mode or isinstance(known, Failed | None)):
             return Stat("directory", 0o755, "root", "wheel")
         if known is None:
             return Failed(Reason.NOT_RECORDED, f"the metadata of {path} was not recorded")

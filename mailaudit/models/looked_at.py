@@ -1,0 +1,75 @@
+"""The paths whose metadata rules ask about: those of the reference, and those that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
+from mailaudit.models.credentials import Credentials
+from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.sources import Known, Model, Slot
+
+FIXED = (
+    "/etc/acme-client.conf",
+    "/etc/doas.conf",
+    "/etc/httpd.conf",
+    "/etc/login.conf",
+    "/etc/login.conf.db",
+    "/etc/login.conf.d/dovecot.db",
+    "/etc/mail/aliases",
+    "/etc/mail/credentials",
+    "/etc/mail/dkim",
+    "/etc/mail/smtpd.conf",
+    "/etc/mail/smtpd.conf.bak",
+    "/etc/mail/virtuals",
+    "/etc/pf.conf",
+    "/etc/pf.conf.defaults",
+    "/etc/ssl/dovecot",
+    "/etc/ssl/private",
+    "/usr/local/lib/dovecot",
+    "/usr/local/libexec/smtpd/table-passwd",
+    "/var/vmail",
+    "/var/vmail/.forward",
+    "/var/vmail/.ssh",
+    "/var/www/acme",
+)
+"""Those that are asked about wherever a host is at hand."""
+
+
+def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
+    """All absolute paths whose metadata some rule asks about, sorted."""
+    found = set(FIXED)
+    for slot in slots.values():
+        if isinstance(slot, Known) and isinstance(slot.value, Model):
+            found.update(tree.text.path for tree in slot.value.trees)
+            found.update(path for path in _named(slot.value) if path.startswith("/"))
+    return tuple(sorted(found))
+
+
+def _named(model: Model) -> Iterator[str]:
+    """The paths that a configuration names."""
+    match model:
+        case AcmeConfig():
+            for authority in model.authorities:
+                yield from (token.value for token in (authority.account,) if token)
+            for domain in model.domains:
+                named = (domain.key, domain.certificate, domain.chain, domain.full_chain, domain.challengedir)
+                yield from (token.value for token in named if token)
+            yield CHALLENGE_DIRECTORY
+        case SmtpdConfig():
+            for pki in model.pki.values():
+                yield from (token.value for token in (pki.cert, pki.key) if token)
+            for table in model.tables.values():
+                yield from (path for path in (table.path,) if path)
+            for known in model.filters.values():
+                yield from (path for path in (known.program_path,) if path)
+        case DovecotConfig():
+            for setting in (model.certificate, model.key):
+                yield from (path for path in (model.path_of(setting),) if path)
+        case RspamdConfig():
+            for domain in model.dkim.domains:
+                yield from (key.path for key in model.dkim.keys(domain) if key.path)
+        case Credentials():
+            yield from (entry.home.value for entry in model.entries)
