@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import corpus
 from bench.agreement import Row
-from bench.trials import Tally, Trials, blocks, dovecot, flat, pf, smtpd, tables
+from bench.trials import Tally, Trials, blocks, dovecot, flat, pf, records, smtpd, tables, zone
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.choosing import language_of
 from mailaudit.parsers.tree import nothing
@@ -22,11 +22,15 @@ TRIALS: dict[str, Trials] = {
     "dovecot": dovecot.trials,
     "hostname": flat.hostname_trials,
     "httpd": blocks.httpd_trials,
+    "login": records.login_trials,
     "pf": pf.trials,
     "rc": flat.rc_trials,
     "redis": flat.redis_trials,
+    "sieve": records.sieve_trials,
     "smtpd": smtpd.trials,
     "sshd": flat.sshd_trials,
+    "zone": zone.trials,
+    "ucl": records.ucl_trials,
     **dict.fromkeys(("aliases", "table", "virtuals"), tables.trials),
     **dict.fromkeys(("credentials", "group", "master.passwd", "passwd"), tables.field_trials),
     "services": tables.service_trials,
@@ -42,6 +46,8 @@ def files() -> dict[str, list[Path]]:
     for language, path in corpus.host_files():
         if language in found:
             found[language].append(path)
+    for pattern in ("tests/fixtures/configs/zone/*", "examples/*/zone/*", "examples/*/*.zone"):
+        found["zone"] += [path for path in sorted(OWN.glob(pattern)) if path.is_file()]
     for folder in ("examples", "tests/fixtures/configs"):
         for path in sorted((OWN / folder).rglob("*")):
             language_and_root = language_of(str(path)) if path.is_file() else None

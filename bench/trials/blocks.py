@@ -43,13 +43,13 @@ def acme_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
             gone,
             come_name,
             again=lambda after: acme.add_name(after, acme.block(after, "domain", _name(domain)) or domain, "fresh.example"),
-            commas=False,
+            marks=",",
         )
         name = rng.choice(names.items)[0].value
         left = list(bare)
         left.remove(name)
         come_left = ((1, "alternative", (*old[:3], *left, "}")),) if [each for each in left if each != ","] else ()
-        yield Trial("remove name", acme.remove_name(domain, name), gone, come_left, commas=False, cuts=True)
+        yield Trial("remove name", acme.remove_name(domain, name), gone, come_left, marks=",", cuts=True)
 
 
 def _undone_domain(after: Tree) -> Edits | None:
@@ -158,7 +158,7 @@ def _flags(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     if kinds.count(node.kind) == 1:
         come = ((depth, statement.kind, (*old[:first], *old[last + 1 :])),) if len(nodes) > 1 else ()
         edits = httpd.remove_flag(block, statement.kind, node.kind)
-        yield Trial("remove flag", edits, (row(statement, depth),), come, cuts=True, commas=False)
+        yield Trial("remove flag", edits, (row(statement, depth),), come, cuts=True, marks=",")
     copy = node.first.span.to(node.all_leaves()[-1].span).chars
     _, end = _bounds(statement, nodes[-1])
     copied = old[first : last + 1]
@@ -172,5 +172,5 @@ def _flags(tree: Tree, rng: random.Random) -> Iterator[Trial]:
         httpd.add_flag(statement, copy),
         (row(statement, depth),),
         ((depth, statement.kind, tuple(new)),),
-        commas=False,
+        marks=",",
     )

@@ -12,6 +12,7 @@ from mailaudit.editing import crontab, doas, hostname_if, rc, redis, sshd
 from mailaudit.editing.style import Style, Unwritable
 from mailaudit.parsers.tree import Statement, Tree
 
+QUOTES = "\"'"
 VALUES = ("NO", "-v -f /etc/x", "", "it's", 'say "x"', "a b", "back\\slash", "ends\\", "#mark", "% off", "-O", "ü ü")
 
 
@@ -41,7 +42,7 @@ def rc_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
         edits = _tried(partial(rc.set_variable, tree, name, value))
         again = partial(rc.set_variable, name=name, value=value)
         yield Trial(
-            "set variable", edits, _rows(found), ((0, "assignment", (name, "=", value)),), again=again, cuts=True, quotes=False
+            "set variable", edits, _rows(found), ((0, "assignment", (name, "=", value)),), again=again, cuts=True, marks=QUOTES
         )
         if found is not None and names.count(name) == 1:
             yield Trial("remove variable", rc.remove_variable(tree, name), _rows(found), (), cuts=True)
@@ -50,7 +51,7 @@ def rc_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     come = ((0, "assignment", ("pkg_scripts", "=", " ".join([*words, "freshd"]))),)
     edits = rc.add_package_script(tree, "freshd")
     again = partial(rc.add_package_script, name="freshd")
-    yield Trial("add package script", edits, _rows(scripts), come, again=again, quotes=False)
+    yield Trial("add package script", edits, _rows(scripts), come, again=again, marks=QUOTES)
 
 
 def _rows(statement: Statement | None, depth: int = 0) -> tuple[Row, ...]:

@@ -107,13 +107,13 @@ def list_trials(statement: Statement, items: Items, depth: int, rng: random.Rand
         return ((depth, statement.kind, come),)
 
     yield Trial("replace item", replace_item(number, word), gone, new(*old[:first], *copied, *old[last + 1 :]), cuts=True)
-    yield Trial("remove item", remove_item(number), gone, new(*old[:first], *old[last + 1 :]), cuts=True, commas=False)
+    yield Trial("remove item", remove_item(number), gone, new(*old[:first], *old[last + 1 :]), cuts=True, marks=",")
     begin, end = bounds(statement, items, len(items.items) - 1)
     if items.opened is None and len(items.items) == 1:
         come = new(*old[:begin], "{", *old[begin : end + 1], *copied, "}", *old[end + 1 :])
     else:
         come = new(*old[: end + 1], *copied, *old[end + 1 :])
-    yield Trial("add item", add_item(word), gone, come, commas=False)
+    yield Trial("add item", add_item(word), gone, come, marks=",")
 
 
 def values(statement: Statement) -> list[str]:

@@ -138,5 +138,5 @@ def _filters(tree: Tree, rng: random.Random) -> Iterator[Trial]:
         (row(statement, 0),),
         ((0, "listen", come),),
         again=lambda after: smtpd.add_filter(after.statements[number], "fresh"),
-        commas=False,
+        marks=",",
     )

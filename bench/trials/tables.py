@@ -55,14 +55,14 @@ def _targets(tree: Tree, rng: random.Random, entry: Statement, target: str) -> I
 
     again = partial(_again, number, target)
     edits = _tried(partial(tables.add_target, entry, target))
-    yield Trial("add target", edits, gone, new([*old, target]), again=again, commas=False)
+    yield Trial("add target", edits, gone, new([*old, target]), again=again, marks=",")
     found = [token.value for token in entry.tokens if token.kind == "word"]
     if not found:
         return
     chosen = rng.choice(found)
     at = next(n for n, token in enumerate(entry.tokens) if token.kind == "word" and token.value == chosen)
     left = new([*old[:at], *old[at + 1 :]])
-    yield Trial("remove target", tables.remove_target(entry, chosen), gone, left, cuts=True, commas=False)
+    yield Trial("remove target", tables.remove_target(entry, chosen), gone, left, cuts=True, marks=",")
     edits = _tried(partial(tables.replace_target, entry, chosen, target))
     yield Trial("replace target", edits, gone, new([*old[:at], target, *old[at + 1 :]]), cuts=True)
 

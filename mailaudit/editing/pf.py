@@ -9,6 +9,7 @@ from mailaudit.editing.lists import Items
 from mailaudit.editing.style import NONE, PARSE_Y_JOINS, PARSE_Y_REST, Edits, Style, Unwritable, alone
 from mailaudit.parsers import pf
 from mailaudit.parsers.pf_grammar import KEYWORDS
+from mailaudit.parsers.pf_lines import LEXICON
 from mailaudit.parsers.tree import Node, Statement, Token, Tree
 
 STYLE = Style(
@@ -27,7 +28,7 @@ def write(value: str, like: str = "") -> str:
     """A value as a word or a quoted string; a number stands bare."""
     if value.isascii() and value.isdigit():
         return value
-    return words.quoted(value, pf.LEXICON, like=like)
+    return words.quoted(value, LEXICON, like=like)
 
 
 def options(tree: Tree, name: str) -> list[Statement]:
@@ -75,7 +76,7 @@ def set_word(statement: Statement, kind: str, line: str) -> Edits | None:
 
     `kind` is the name of the option's node, as "label", "state", "flags", "log". None where it comes out of a macro.
     """
-    new = words.fragment(line, pf.LEXICON)
+    new = words.fragment(line, LEXICON)
     node = statement.node.node(kind)
     if node is not None and words.says(node.all_leaves(), new):
         return NONE
@@ -157,7 +158,7 @@ def shared_items(listed: Node) -> Items:
 
 def add_item(statement: Statement, listed: Node, item: str) -> Edits | None:
     """One more item of a list, written as pf.conf has it: `25`, `"mail"`, `! 192.0.2.0/24`, `<spam>`."""
-    words.fragment(item, pf.LEXICON)
+    words.fragment(item, LEXICON)
     found = items(statement, listed)
     return None if found is None else lists.insert_item(found, item)
 
@@ -170,7 +171,7 @@ def remove_item(statement: Statement, listed: Node, number: int) -> Edits | None
 
 def replace_item(statement: Statement, listed: Node, number: int, item: str) -> Edits | None:
     """Another item in the place of one."""
-    words.fragment(item, pf.LEXICON)
+    words.fragment(item, LEXICON)
     found = items(statement, listed)
     return None if found is None else lists.replace_item(found, number, item)
 
@@ -182,9 +183,9 @@ def table(tree: Tree, name: str) -> Statement | None:
 
 def set_macro(tree: Tree, name: str, value: str) -> Edits | None:
     """Give a macro another value; a new one stands below the other macros, else above all statements."""
-    found = words.set_macro(tree, pf.LEXICON, name, value)
+    found = words.set_macro(tree, LEXICON, name, value)
     if found is not None:
         return found
     if not name.replace("_", "a").isalnum() or not name.isascii() or name in KEYWORDS or name[0].isdigit():
         raise Unwritable(f"no macro can be called {name!r}")
-    return add(tree, f"{name} = {words.quoted(value, pf.LEXICON, only=chr(34))}")
+    return add(tree, f"{name} = {words.quoted(value, LEXICON, only=chr(34))}")

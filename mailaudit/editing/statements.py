@@ -66,9 +66,10 @@ def _below(text: Text, at: int, indent: str, new: _New, outer: str | None = None
 def _line_at(text: Text, end: int, block: str, newline: str, new: _New) -> Edit:
     """Lines at the start of a line, or at the end of a file whose last line has no newline."""
     gap = newline if new.apart else ""
+    if end == len(text.chars) and is_joining(text, new.style):
+        gap = newline + gap
     if end and text.chars[end - 1] != "\n":
-        joined = newline if is_joining(text, new.style) else ""
-        return insert(text, end, f"{newline}{joined}{gap}{block}{newline if new.style.ends else ''}")
+        return insert(text, end, f"{newline}{gap}{block}{newline if new.style.ends else ''}")
     return insert(text, end, f"{gap}{block}{newline}")
 
 

@@ -56,12 +56,12 @@ def line_end(text: Text, style: Style, at: int) -> int | None:
 def line_begin(text: Text, style: Style, at: int) -> int | None:
     """Where the line begins whose first token begins at an offset; None if another token stands before it, or a joined line."""
     start = text.chars.rfind("\n", 0, at) + 1
-    if text.chars[start:at].strip(" \t\r\v\f") or _is_joined(text, style, start):
+    if text.chars[start:at].strip(" \t\r\v\f") or is_joined(text, style, start):
         return None
     return start
 
 
-def _is_joined(text: Text, style: Style, start: int) -> bool:
+def is_joined(text: Text, style: Style, start: int) -> bool:
     """True if the line that begins at an offset belongs to the line above it."""
     if style.joins is None or start == 0:
         return False
@@ -70,16 +70,18 @@ def _is_joined(text: Text, style: Style, start: int) -> bool:
 
 
 def is_joining(text: Text, style: Style) -> bool:
-    """True if the last line of a file has no newline, and would be joined to one that came behind it."""
-    start = text.chars.rfind("\n") + 1
-    return style.joins is not None and style.joins.fullmatch(text.chars, start) is not None
+    """True if the last line of a file would be joined to one that came behind it."""
+    chars = text.chars
+    if chars.endswith("\n"):
+        return is_joined(text, style, len(chars))
+    return style.joins is not None and style.joins.fullmatch(chars, chars.rfind("\n") + 1) is not None
 
 
 def comment_begin(text: Text, style: Style, start: int) -> int:
     """The start of the comment lines right above the line that begins at an offset; the same offset if there are none."""
     while start > 0:
         above = text.chars.rfind("\n", 0, start - 1) + 1
-        if not text.chars[above:start].lstrip(" \t").startswith(style.comments) or _is_joined(text, style, above):
+        if not text.chars[above:start].lstrip(" \t").startswith(style.comments) or is_joined(text, style, above):
             return start
         start = above
     return start
