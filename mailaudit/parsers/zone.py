@@ -40,10 +40,10 @@ _TOKEN = re.compile(
     r"(?P<blank>[ \t]+)"
     r"|(?P<newline>\r?\n|\r)"
     r"|(?P<comment>;[^\r\n]*)"
-    r'|(?P<string>"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*")'
-    r'|(?P<bad>")'
+    r'|(?P<string>"[^"\\\n\0]*(?:\\(?:[0-1][0-9]{2}|2[0-4][0-9]|25[0-5]|[^0-9\0])[^"\\\n\0]*)*")'
+    r'|(?P<bad>"|\\?\0)'
     r"|(?P<mark>[()])"
-    r'|(?P<word>(?:[^ \t\r\n;()"\\]|\\[^\r\n]|\\)+)'
+    r'|(?P<word>(?:[^ \t\r\n;()"\\\0]|\\[^\r\n\0]|\\(?!\0))+)'
 )
 _REST = re.compile(r"[^\r\n]*")
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|([\s\S]))")
@@ -147,8 +147,6 @@ def unquote(written: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         octet = int(match[1]) if match[1] else -1
-        if octet > 255:
-            return match.group()
         return str(match[2]) if octet < 0 else chr(octet if octet < 128 else 0xDC00 + octet)
 
     return _ESCAPE.sub(value, inside)
@@ -158,7 +156,8 @@ def _entry(tokens: tuple[Token, ...], has_blank: bool) -> Statement:
     paired = _pairs(tokens)
     for number, token in enumerate(tokens):
         if token.kind == "bad":
-            return _unread(tokens, token, "this string has no closing quote on its line")
+            lacks = "this string has no closing quote on its line, or an escape that is none"
+            return _unread(tokens, token, lacks if token.value.startswith('"') else "a zone holds no NUL")
         if token.kind in "()" and number not in paired:
             return _unread(tokens, token, "this parenthesis has no other half")
     fields = [number for number, token in enumerate(tokens) if token.kind in ("word", "string")]
@@ -216,7 +215,7 @@ def _include(tokens: tuple[Token, ...], fields: list[int]) -> Statement:
 
 
 def _generate(tokens: tuple[Token, ...], fields: list[int]) -> Statement:
-    if len(fields) < 2 or not re.fullmatch(r"[0-9]+-[0-9]+(?:/[0-9]+)?", tokens[fields[1]].value):
+    if len(fields) < 2 or not re.fullmatch(r"[0-9]{1,9}-[0-9]{1,9}(?:/[0-9]{1,9})?", tokens[fields[1]].value):
         at = tokens[fields[1]] if len(fields) > 1 else tokens[-1]
         return _unread(tokens, at, 'expected a range like "1-9" after $GENERATE')
     return _Record(tokens, fields[2:], False, "generate", (fields[0], Template("range", (fields[1],)))).read()
