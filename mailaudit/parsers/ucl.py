@@ -40,7 +40,7 @@ from mailaudit.text import Span, Text
 _ENDS = ";,\0"
 _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
 _BURY = re.compile(r'[{}\[\]]|"(?:\\[\s\S]|[^"\\\n])*"|#[^\n]*')
-_TEMPLATE = re.compile(r"\{%[\s\S]*?%\}|\{=[\s\S]*?=\}|\{#[\s\S]*?#\}")
+_TEMPLATE = re.compile(r"\{%[\s\S]{0,4000}?%\}|\{=[\s\S]{0,4000}?=\}|\{#[\s\S]{0,4000}?#\}")
 _CLOSER = {"section": "}", "array": "]"}
 
 
@@ -90,9 +90,23 @@ class _Reader:
     def _skipped(self, at: int) -> int:
         """Behind blanks and comments; a comment without an end is kept as unread."""
         try:
-            return lexing.skip(self.chars, at)
+            behind = lexing.skip(self.chars, at)
         except lexing.UnendedError as comment:
             return self._unread(comment.start, self._unended(comment))
+        if behind == self.size and self._ends_in_mark(at):
+            last = self.size - 1
+            message = 'a lone "#" at the very end of the file is no comment to rspamd'
+            return self._unread(last, Unreadable(Problem(message, Span(self.text, last, self.size), mend="")))
+        return behind
+
+    def _ends_in_mark(self, at: int) -> bool:
+        """True if the file ends with a `#` that begins a comment where a name could stand."""
+        last = self.size - 1
+        if last < at or self.chars[last] != "#" or lexing.skip(self.chars[:last], at) != last:
+            return False
+        before = self.chars[at:last]
+        follows = before.endswith("*/") or (before.endswith("\n") and "#" in before[before[:-1].rfind("\n") + 1 :])
+        return not follows and (at > 0 or last > 0)
 
     def _unended(self, comment: lexing.UnendedError) -> Unreadable:
         place = Span(self.text, comment.start, comment.start + 2)

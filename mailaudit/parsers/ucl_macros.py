@@ -11,6 +11,7 @@ from mailaudit.parsers.ucl_lexing import Unreadable
 from mailaudit.text import Span, Text
 
 KNOWN = ("include", "includes", "try_include", "priority", "inherit", "load", "include_map")
+LONGEST_ARGUMENTS = 4000  # characters; without an end to the search a file of open parentheses would take for ever
 _NAME = re.compile(r"\.[^ \t\n\v\f\r(]*")
 _PARENTHESIS = re.compile(r'[()]|"(?:[^"\\]|\\[\s\S])*"')
 _PARAMETER = re.compile(r"[^\0\n\r#,;\]}]*")
@@ -58,7 +59,7 @@ class Macro:
         """What stands in the parentheses, which is UCL in itself."""
         close = self._closing(at)
         if close < 0:
-            message = f'expected ")" to end the arguments of ".{self.tokens[0].value}", found the end of the file'
+            message = f'expected ")" to end the arguments of ".{self.tokens[0].value}"'
             raise Unreadable(Problem(message, Span(self.text, at, at + 1)))
         self._add("(", "(", at, at + 1)
         at += 1
@@ -69,7 +70,7 @@ class Macro:
 
     def _closing(self, at: int) -> int:
         depth = 0
-        for match in _PARENTHESIS.finditer(self.chars, at):
+        for match in _PARENTHESIS.finditer(self.chars, at, at + LONGEST_ARGUMENTS):
             mark = match.group()
             depth += (mark == "(") - (mark == ")")
             if not depth and mark == ")":
