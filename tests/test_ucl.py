@@ -205,6 +205,18 @@ def test_deep_nesting_is_kept_and_not_said_to_be_refused() -> None:
     assert tree.statements[-1].kind == "setting"
 
 
+MACROS = (
+    *('.include( |.include |.load(key=a) x|.priority 9|.inherit a|(|)|try=true|;|,|/*|*/|#|"x"|[1, 2]|=|{|}| |{%|%}'.split("|")),
+    *("\n", "{{masked:", "<<A\n", "\\"),
+)
+
+
+@given(st.lists(st.sampled_from(MACROS), max_size=12).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_macros_keep_the_laws_and_are_carried_out_without_a_crash(chars: str) -> None:
+    Evaluation(Shelf(x="a = 1"), {}).run(parse(chars))
+
+
 # Merging
 
 

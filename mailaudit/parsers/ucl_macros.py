@@ -63,7 +63,7 @@ class Macro:
             raise Unreadable(Problem(message, Span(self.text, at, at + 1)))
         self._add("(", "(", at, at + 1)
         at += 1
-        while (at := lexing.skip(self.chars, at)) < close:
+        while (at := self._skip(at, close)) < close:
             at = self._argument(at, close)
         self._add(")", ")", close, close + 1)
         return lexing.skip(self.chars, close + 1)
@@ -85,10 +85,10 @@ class Macro:
             message = f"expected an argument's name, found {lexing.found_at(self.chars, at)}"
             raise Unreadable(Problem(message, lexing.word_span(self.text, at)))
         self._add("key", match.group(), at, match.end())
-        at = lexing.skip(self.chars, match.end())
-        if self.chars[at] in "=:" and at < close:
+        at = self._skip(match.end(), close)
+        if self.chars[at] in "=:":
             self._add(self.chars[at], self.chars[at], at, at + 1)
-            at = lexing.skip(self.chars, at + 1)
+            at = self._skip(at + 1, close)
         values: list[int] = []
         nested = 0
         while at < close:
@@ -102,12 +102,20 @@ class Macro:
             else:
                 values.append(len(self.tokens))
                 at = self._value(at, close)
-            at = lexing.skip(self.chars, at)
+            at = self._skip(at, close)
         self.parts.append(Template("argument", (first, *values)))
         while at < close and self.chars[at] in ",;":
             self._add(self.chars[at], self.chars[at], at, at + 1)
-            at = lexing.skip(self.chars, at + 1)
+            at = self._skip(at + 1, close)
         return at
+
+    def _skip(self, at: int, close: int) -> int:
+        """Behind blanks and comments within the parentheses; where a comment holds their end, libucl finds none."""
+        behind = lexing.skip(self.chars, at)
+        if behind > close:
+            message = f'the ")" that ends the arguments of ".{self.tokens[0].value}" stands in a comment'
+            raise Unreadable(Problem(message, Span(self.text, close, close + 1)))
+        return behind
 
     def _value(self, at: int, close: int) -> int:
         """A value within the parentheses, as if they were a file of their own."""
