@@ -64,25 +64,17 @@ class OnInterface:
 
 @dataclass
 class Reader:
-    """Reads items; remembers what it read of equal ones."""
+    """Reads items; `faults` are what pfctl refuses and it is plain what was meant."""
 
     services: Services
     faults: list[Refused] = field(default_factory=list)
-    _ports: dict[tuple[str, ...], Ports] = field(default_factory=dict)
 
     def ports(self, tokens: Sequence[Token]) -> Ports:
         """The ports of a list."""
-        key = tuple([token.value for token in tokens])
-        known = self._ports.get(key)
-        if known is None:
-            before = len(self.faults)
-            at = {id(token): number for number, token in enumerate(tokens)}
-            tests = [self._port_item(operator, operands, at[id(operands[0])]) for operator, operands in comparisons(tokens)]
-            ranges = [each for test in tests for each in port_range(test.operator, test.low, test.high)]
-            known = Ports(tuple(tests), merged(ranges))
-            if len(self.faults) == before:
-                self._ports[key] = known
-        return known
+        at = {id(token): number for number, token in enumerate(tokens)}
+        tests = [self._port_item(operator, operands, at[id(operands[0])]) for operator, operands in comparisons(tokens)]
+        ranges = [each for test in tests for each in port_range(test.operator, test.low, test.high)]
+        return Ports(tuple(tests), merged(ranges))
 
     def _port_item(self, operator: str, operands: list[Token], number: int) -> PortTest:
         first = operands[0]

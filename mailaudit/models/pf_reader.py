@@ -7,25 +7,21 @@ from dataclasses import dataclass, field, replace
 
 from mailaudit.models.interfaces import Interfaces, driver_of
 from mailaudit.models.pf_definitions import Queue, check_option, joined, read_queue, read_table
-from mailaudit.models.pf_items import Fault, OnInterface, Reader, Refused, interfaces
-from mailaudit.models.pf_meaning import check
-from mailaudit.models.pf_options import read_options
+from mailaudit.models.pf_items import Fault, OnInterface, Refused, interfaces
+from mailaudit.models.pf_rule_reader import RuleReader
 from mailaudit.models.pf_rules import (
-    NO_OPTIONS,
     STOCK,
     Anchor,
     Defaults,
     Entry,
-    Options,
-    Outline,
     Rule,
     Table,
     Translation,
-    outline,
 )
-from mailaudit.models.pf_values import NO_PORTS, Peer
+from mailaudit.models.pf_values import Peer
 from mailaudit.models.services import Services
-from mailaudit.parsers.tree import Included, Node, Problem, Statement, Template, Token, Tree
+from mailaudit.parsers.making import many
+from mailaudit.parsers.tree import Included, Node, Problem, Statement, Token, Tree
 from mailaudit.text import Span
 
 
@@ -50,6 +46,7 @@ class Found:
     faults: list[Fault] = field(default_factory=list)
     missing: list[tuple[str, Span]] = field(default_factory=list)  # included files of which there is no text
     queues: list[Queue] = field(default_factory=list)
+    queue_names: set[str] = field(default_factory=set)
     definitions: dict[int, Table] = field(default_factory=dict)  # of tables, by the identity of their statements
     policy: str = "drop"  # as it stands at the statement that is being read
     defaults: Defaults = STOCK  # the same
@@ -59,14 +56,14 @@ class RulesReader:
     """Goes through statements in the order in which pfctl reads them."""
 
     def __init__(self, services: Services, interfaces: Interfaces) -> None:
-        self.reader = Reader(services)
-        self.interfaces = interfaces
-        self.outlines: dict[Template, Outline] = {}
+        self.rules = RuleReader(services, interfaces)
+        self.reader = self.rules.items
         self.found = Found()
 
     def read(self, tree: Tree) -> Found:
         """All of a file and of what it includes."""
-        self._statements(tree.statements, iter(tree.included), self.found.entries, self.found.tables)
+        with many():
+            self._statements(tree.statements, iter(tree.included), self.found.entries, self.found.tables)
         return self.found
 
     def _statements(
@@ -90,8 +87,9 @@ class RulesReader:
             except Refused as refused:
                 faults.append(Fault(refused.problem, _macros(refused.token)))
                 self.reader.faults.clear()
-            faults += [Fault(each.problem, _macros(each.token)) for each in self.reader.faults]
-            self.reader.faults.clear()
+            if self.reader.faults:
+                faults += [Fault(each.problem, _macros(each.token)) for each in self.reader.faults]
+                self.reader.faults.clear()
 
     def _statement(
         self, statement: Statement, included: Iterator[Included], entries: list[Entry], tables: dict[str, Table]
@@ -115,51 +113,16 @@ class RulesReader:
         elif kind == "antispoof":
             entries += _antispoof(statement)
         elif kind == "queue":
-            self.found.queues.append(read_queue(statement))
+            queue = read_queue(statement)
+            self.found.queues.append(queue)
+            self.found.queue_names.add(queue.name.value)
         elif kind in ("include", "load"):
             self._include(statement, included, entries, tables)
 
     def rule(self, statement: Statement) -> Rule:
         """A rule or an anchor's condition."""
-        template = statement.template
-        assert template is not None
-        plan = self.outlines.get(template)
-        if plan is None:
-            plan = self.outlines[template] = outline(template)
-        tokens = statement.seen
-        reader = self.reader
-        action = tokens[plan.action].kind
-        source_ports = reader.ports([tokens[n] for n in plan.source_ports]) if plan.source_ports else NO_PORTS
-        target_ports = reader.ports([tokens[n] for n in plan.target_ports]) if plan.target_ports else NO_PORTS
-        rule = Rule(
-            statement,
-            action,
-            tokens[plan.direction].kind if plan.direction is not None else "",
-            plan.log,
-            plan.quick,
-            interfaces([tokens[n] for n in plan.interfaces]) if plan.interfaces else (),
-            0 if plan.family is None else 4 if tokens[plan.family].kind == "inet" else 6,
-            reader.protocols([tokens[n] for n in plan.protocols]) if plan.protocols else (),
-            reader.peers([tokens[n] for n in plan.sources]) if plan.sources else (),
-            source_ports.ranges,
-            reader.peers([tokens[n] for n in plan.targets]) if plan.targets else (),
-            target_ports.ranges,
-            (tokens[plan.how[0]].kind if plan.how else self.found.policy) if action == "block" else "",
-            self._options(plan, tokens) if plan.options or plan.systems else NO_OPTIONS,
-            source_ports.tests,
-            target_ports.tests,
-            self.found.defaults,
-        )
-        check(rule, Node(template, tokens), self.interfaces)
-        if rule.options.family and not rule.family:
-            return replace(rule, family=rule.options.family)
-        return rule
-
-    def _options(self, plan: Outline, tokens: tuple[Token, ...]) -> Options:
-        options = read_options(plan.options, tokens, self.reader, {queue.name.value for queue in self.found.queues})
-        if plan.systems:
-            return replace(options, systems=tuple(tokens[n].value for n in plan.systems if tokens[n].is_string))
-        return options
+        found = self.found
+        return self.rules.rule(statement, found.policy, found.defaults, found.queue_names)
 
     def _anchor(self, statement: Statement, included: Iterator[Included], entries: list[Entry]) -> None:
         rule = self.rule(statement)

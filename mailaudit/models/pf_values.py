@@ -153,21 +153,17 @@ class Compared:
     at: Token
 
 
-_DECIMAL = re.compile(r"[0-9]{1,3}\Z")
+_ADDRESS4 = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,3})(?:\.([0-9]{1,3})(?:\.([0-9]{1,3}))?)?)?\Z")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?\Z")
 
 
 def address4(text: str, *, short: bool = False) -> int | None:
     """An IPv4 address as a number; `short` allows 10.1 for 10.1.0.0, as pfctl does where a mask follows."""
-    parts = text.split(".")
-    if len(parts) != 4 and (not short or len(parts) > 4):
+    match = _ADDRESS4.match(text)
+    if match is None or (not short and match[4] is None):
         return None
-    value = 0
-    for part in parts:
-        if not _DECIMAL.match(part) or int(part) > 255:
-            return None
-        value = value << 8 | int(part)
-    return value << 8 * (4 - len(parts))
+    a, b, c, d = map(int, match.groups("0"))
+    return None if a > 255 or b > 255 or c > 255 or d > 255 else a << 24 | b << 16 | c << 8 | d
 
 
 def address6(text: str) -> int | None:

@@ -7,7 +7,7 @@ its own kind; bare words and quoted strings are one kind (STRING in the daemons'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,10 @@ class Kinds:
         unknown = self._unknown
         return "".join([known.get("string" if t.kind == "word" else t.kind, unknown) for t in tokens])
 
+    def chars(self) -> Mapping[str, str]:
+        """The character of each kind that the grammar knows."""
+        return self._chars
+
     def token(self, kind: str, name: str = "") -> pp.ParserElement:
         """Matches one token of a kind."""
         element = pp.Literal(self.char(kind))
@@ -88,7 +92,10 @@ class Grammar:
 
     def read(self, tokens: Sequence[Token]) -> Template | Mismatch:
         """What the grammar makes of the tokens."""
-        shape = self._kinds.shape(tokens)
+        return self.of_shape(self._kinds.shape(tokens))
+
+    def of_shape(self, shape: str) -> Template | Mismatch:
+        """What the grammar makes of tokens of this shape."""
         known = self._known.get(shape)
         if known is None:
             known = self._known[shape] = self._parse(shape)

@@ -9,13 +9,14 @@ import posixpath
 from dataclasses import dataclass, field, replace
 
 from mailaudit.parsers.grammar import Mismatch
-from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS, NESTING
+from mailaudit.parsers.making import many
+from mailaudit.parsers.pf_grammar import GRAMMAR, NESTING
+from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced
-from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Lexicon, Macro, Undefined, expand, tokenise, too_deep
+from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
-LEXICON = Lexicon(KEYWORDS)
 LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
 LONGEST = 1 << 19  # what macros put in one statement may hold: each one may double the one before it
 DEEPEST_INCLUDE = 32
@@ -30,7 +31,8 @@ _NO_SENSE = Template("unread", ())
 
 def parse(text: Text, include: Include) -> Tree:
     """The tree of a ruleset and of the files that it includes or loads into anchors."""
-    return _File(_Reading(include), text, (text.path,)).tree()
+    with many():
+        return _File(_Reading(include), text, (text.path,)).tree()
 
 
 LANGUAGE = Language("pf", parse, TRIVIA, ("/etc/pf.conf",))
@@ -53,37 +55,73 @@ class _Block:
     body: list[Statement] = field(default_factory=list)
 
 
+class _Ahead:
+    """The tokens from some place on, made as far as somebody looks."""
+
+    def __init__(self, text: Text, start: int) -> None:
+        self.made: list[Token] = []
+        self._more = tokens_from(text, LEXICON, start)
+
+    def get(self, number: int) -> Token | None:
+        """One token, or None after the end."""
+        while number >= len(self.made):
+            token = next(self._more, None)
+            if token is None:
+                return None
+            self.made.append(token)
+        return self.made[number]
+
+    def kind(self, number: int) -> str:
+        """The kind of one token; behind the last one is a newline."""
+        token = self.get(number)
+        return "newline" if token is None else token.kind
+
+
 class _File:
-    """One file on its way from tokens to statements."""
+    """One file on its way from characters to statements."""
 
     def __init__(self, reading: _Reading, text: Text, trail: tuple[str, ...]) -> None:
         self.reading = reading
         self.text = text
         self.trail = trail
-        self.tokens = tokenise(text, LEXICON)
+        self.lines = Lines(text)
         self.included: list[Included] = []
         self.blocks = [_Block()]
 
     def tree(self) -> Tree:
         at = 0
-        tokens = self.tokens
-        size = len(tokens)
+        chars = self.text.chars
+        size = len(chars)
+        macros = self.reading.macros
         while at < size:
-            kind = tokens[at].kind
-            if kind == "newline":
-                at += 1
-            elif kind == "}" and len(self.blocks) > 1:
-                at = self._close(at)
-            else:
-                at = self._statement(at)
+            eol = chars.find("\n", at)
+            eol = size if eol < 0 else eol
+            rule = self.lines.rule(at, eol, macros)
+            if rule is None:
+                at = self._at(at)
+                continue
+            if rule is not EMPTY:
+                self.blocks[-1].body.append(rule)
+            at = eol + 1
         while len(self.blocks) > 1:
             self._never_closed()
         return Tree("pf", self.text, tuple(self.blocks[0].body), tuple(self.included))
 
-    def _statement(self, at: int) -> int:
-        """Read the statement that begins at a token; the number of the token after it."""
-        end, opens = self._extent(at)
-        statement = self._read(tuple(self.tokens[at:end]))
+    def _at(self, at: int) -> int:
+        """Read the statement or closing brace that begins at an offset; the offset after it."""
+        ahead = _Ahead(self.text, at)
+        kind = ahead.kind(0)
+        if ahead.get(0) is None:
+            return len(self.text.chars)
+        if kind == "newline":
+            return ahead.made[0].end
+        end = self._close(ahead) if kind == "}" and len(self.blocks) > 1 else self._statement(ahead)
+        return ahead.made[end - 1].end
+
+    def _statement(self, ahead: _Ahead) -> int:
+        """Read the statement that begins with the first token; the number of the token after it."""
+        end, opens = self._extent(ahead)
+        statement = self._read(tuple(ahead.made[:end]))
         if opens and len(self.blocks) > MAX_DEPTH:
             message = f"anchors are nested more than {MAX_DEPTH} deep here"
             self.blocks[-1].body.append(_unread(statement.tokens, Problem(message, statement.span, refused=False)))
@@ -93,52 +131,41 @@ class _File:
             self.blocks[-1].body.append(statement)
         return end
 
-    def _extent(self, at: int) -> tuple[int, bool]:
+    def _extent(self, ahead: _Ahead) -> tuple[int, bool]:
         """The number of the token after a statement, and whether an anchor's body begins there.
 
         Newlines are part of lists in braces; a list that is not closed ends where another statement seems to begin.
         """
-        tokens = self.tokens
-        is_anchor = tokens[at].kind == "anchor"
-        depth = 0
-        for number in range(at, len(tokens)):
-            kind = tokens[number].kind
+        is_anchor = ahead.kind(0) == "anchor"
+        depth = number = 0
+        while ahead.get(number) is not None:
+            kind = ahead.kind(number)
             if kind == "newline":
-                if depth == 0 or self._begins(number + 1):
+                if depth == 0 or _begins(ahead, number + 1):
                     return number, False
             elif kind == "{":
-                if is_anchor and depth == 0 and tokens[number - 1].kind not in _BEFORE_LIST and self._ends_line(number):
+                listed = ahead.kind(number - 1) in _BEFORE_LIST
+                if is_anchor and depth == 0 and not listed and ahead.kind(number + 1) == "newline":
                     return number + 1, True
                 depth += 1
             elif kind == "}" and depth:
                 depth -= 1
-        end = len(tokens)
-        while tokens[end - 1].kind == "newline":
-            end -= 1
-        return end, False
+            number += 1
+        while ahead.kind(number - 1) == "newline":
+            number -= 1
+        return number, False
 
-    def _ends_line(self, number: int) -> bool:
-        return number + 1 == len(self.tokens) or self.tokens[number + 1].kind == "newline"
-
-    def _begins(self, number: int) -> bool:
-        """True if a statement seems to begin at a token."""
-        tokens = self.tokens
-        if number + 1 >= len(tokens):
-            return False
-        token = tokens[number]
-        return token.kind in _BEGINNINGS or (token.is_string and tokens[number + 1].kind == "=")
-
-    def _close(self, at: int) -> int:
+    def _close(self, ahead: _Ahead) -> int:
         """The brace that closes an anchor; whatever follows on its line is not read."""
         block = self.blocks.pop()
         assert block.header is not None
-        closed = replace(block.header, body=tuple(block.body), close=(self.tokens[at],))
+        closed = replace(block.header, body=tuple(block.body), close=(ahead.made[0],))
         self.blocks[-1].body.append(closed)
-        end = at + 1
-        while end < len(self.tokens) and self.tokens[end].kind != "newline":
+        end = 1
+        while ahead.kind(end) != "newline":
             end += 1
-        if end > at + 1:
-            rest = tuple(self.tokens[at + 1 : end])
+        if end > 1:
+            rest = tuple(ahead.made[1:end])
             message = f'expected the end of the line after "}}", found "{rest[0].value}"'
             self.blocks[-1].body.append(_unread(rest, Problem(message, rest[0].span)))
         return end
@@ -203,6 +230,14 @@ class _File:
             tree = _File(reading, text, (*self.trail, path)).tree()
             self.included.append(Included(path, name.span, tree))
         return statement
+
+
+def _begins(ahead: _Ahead, number: int) -> bool:
+    """True if a statement seems to begin at a token."""
+    token = ahead.get(number)
+    if token is None or ahead.get(number + 1) is None:
+        return False
+    return token.kind in _BEGINNINGS or (token.is_string and ahead.kind(number + 1) == "=")
 
 
 def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,17 +89,20 @@ def tokenise(text: Text, lexicon: Lexicon, start: int = 0, end: int | None = Non
 
     Nothing is dropped: a character that begins no token is a `bad` one. A quote that is never closed is bad to its line's end.
     """
-    chars = text.chars if end is None else text.chars[:end]
-    return [Token(kind, value, text, at, to) for kind, value, at, to in _scan(chars, lexicon, start)]
+    return list(tokens_from(text, lexicon, start, end))
 
 
-def _scan(chars: str, lexicon: Lexicon, at: int) -> list[tuple[str, str, int, int]]:
-    found: list[tuple[str, str, int, int]] = []
+def tokens_from(text: Text, lexicon: Lexicon, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """The same one after another, for whoever needs but the first few."""
+    return (Token(kind, value, text, at, to) for kind, value, at, to in _scan(text.chars, lexicon, start, end))
+
+
+def _scan(chars: str, lexicon: Lexicon, at: int, end: int | None = None) -> Iterator[tuple[str, str, int, int]]:
     keywords = lexicon.keywords
     scan = lexicon.pattern.match
-    size = len(chars)
+    size = len(chars) if end is None else end
     while at < size:
-        match = scan(chars, at)
+        match = scan(chars, at, size)
         if match is None:  # the pattern's last branch takes any character
             raise AssertionError(at)
         kind = match.lastgroup or "bad"
@@ -119,13 +122,12 @@ def _scan(chars: str, lexicon: Lexicon, at: int) -> list[tuple[str, str, int, in
             kind = value
         elif kind == "bad":
             if value in "\"'":
-                eol = chars.find("\n", start)
+                eol = chars.find("\n", start, size)
                 at = size if eol < 0 else eol
                 value = chars[start:at]
             elif value in "(){}<>!=/,;*.|-+?[]":
                 kind = value
-        found.append((kind, value, start, at))
-    return found
+        yield kind, value, start, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def expand(
 
 def _in_word(macro: Macro | None, lexicon: Lexicon) -> bool:
     """True if the text ends in the middle of a word after this macro's value."""
-    scanned = _scan(macro.value, lexicon, 0) if macro is not None else []
+    scanned = list(_scan(macro.value, lexicon, 0)) if macro is not None else []
     if macro is None or not scanned:
         return False
     kind, value, _, end = scanned[-1]
