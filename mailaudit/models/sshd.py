@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.included import WithIncludes, in_reading_order
 from mailaudit.models.ordered import Visits
+from mailaudit.models.services import PATH as SERVICES
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.sources import Sources, refused_statements
 from mailaudit.parsers.sshd import is_for_all
 from mailaudit.parsers.sshd_keywords import ALIASES, KEYWORDS
-from mailaudit.parsers.tree import Statement, Token, Tree
+from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
 from mailaudit.text import Span
 
@@ -151,7 +152,8 @@ def read_sshd(sources: Sources) -> SshdConfig:
     visits = Visits(sources, "sshd", lambda path: path if path.startswith("/") else f"{FOLDER}/{path}", must=False)
     found = [setting for visit in visits.of(tree) if (setting := _setting(*visit)) is not None]
     settings = tuple(setting for setting in found if not setting.within)
-    refusals = in_reading_order(visits.trees, (*refused_statements(visits.trees), *visits.refused))
+    refused = (*refused_statements(visits.trees), *visits.refused, *_unknown_ports(found, services))
+    refusals = in_reading_order(visits.trees, refused)
     return SshdConfig(
         trees=tuple(visits.trees),
         refusals=refusals,
@@ -194,6 +196,15 @@ def _ports(recorded: Mapping[str, tuple[str, ...]], settings: tuple[Setting, ...
     return _numbers([port for each in addresses for port in ([each.port] if each.port is not None else ports)])
 
 
+def _unknown_ports(settings: Iterable[Setting], services: Services) -> Iterator[Problem]:
+    for setting in settings:
+        if setting.name in ("port", "listenaddress"):
+            token = setting.arguments[0]
+            name = token.value if setting.name == "port" else _port_of(token.value)[1]
+            if name and _port(name, services) is None:
+                yield Problem(f'"{name}" is no port, and no service in {SERVICES}', token.span)
+
+
 def _numbers(ports: list[int | None]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(port for port in ports if port is not None and 0 < port < 65536)) or (22,)
 
@@ -208,11 +219,15 @@ def _addresses(settings: tuple[Setting, ...], services: Services) -> Iterator[Ad
             yield _address(setting.arguments[0].value, services, setting.arguments[0])
 
 
-def _address(written: str, services: Services, at: Token | None = None) -> Address:
-    host, _, port = written.rpartition(":")
+def _port_of(written: str) -> tuple[str, str]:
+    """The host and the port of an address as it is written; an empty port where it has none."""
     if written.startswith("["):
         host, _, port = written[1:].partition("]")
-        port = port.removeprefix(":")
-    elif written.count(":") != 1:
-        host, port = written, ""
+        return host, port.removeprefix(":")
+    host, _, port = written.rpartition(":")
+    return (host, port) if written.count(":") == 1 else (written, "")
+
+
+def _address(written: str, services: Services, at: Token | None = None) -> Address:
+    host, port = _port_of(written)
     return Address(host, _port(port, services) if port else None, at)

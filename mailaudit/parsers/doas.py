@@ -80,7 +80,7 @@ def _word(text: Text, start: int, end: int, continued: bool) -> Token:
     value = written
     if "\\" in written or '"' in written:
         value = _ESCAPE.sub(lambda match: (match[1] or "").replace("\n", ""), written)
-    if continued or '"' in _PAIR.sub("", written) or "\\\n" in written:
+    if continued or tail is not None or '"' in _PAIR.sub("", written) or "\\\n" in written:
         return Token("string", value, text, start, end)
     return Token(value if value in KEYWORDS else "word", value, text, start, end)
 

@@ -33,10 +33,23 @@ _TEMPLATES: dict[tuple[str, int], Template] = {}
 
 def parse(text: Text, _include: Include) -> Tree:
     """The tree of a redis.conf. Include statements are read, not followed: only a model can list what a pattern matches."""
-    return Tree("redis", text, tuple(_statements(text)))
+    statements = list(_statements(text))
+    if not any(each.kind == "include" or _name(each) == "loadmodule" for each in statements):
+        statements = [_without_module(each) if "." in _name(each) else each for each in statements]
+    return Tree("redis", text, tuple(statements))
 
 
 LANGUAGE = Language("redis", parse, _TRIVIA, ("/etc/redis/redis.conf",))
+
+
+def _name(statement: Statement) -> str:
+    return "" if statement.template is None else statement.seen[0].value
+
+
+def _without_module(statement: Statement) -> Statement:
+    """A module's directive where no module is loaded."""
+    directive = statement.seen[0]
+    return _unread(list(statement.tokens), f'redis knows no directive "{directive.value}" without a module', directive)
 
 
 def _statements(text: Text) -> Iterator[Statement]:
@@ -47,7 +60,7 @@ def _statements(text: Text) -> Iterator[Statement]:
         eol = len(chars) if newline < 0 else newline
         line = chars[at:eol]
         start = at + len(line) - len(line.lstrip(_BLANKS))
-        end = at + len(line.rstrip(_BLANKS))
+        end = at + len(line.rstrip(" \t\r"))  # other blanks belong to the word before them
         if start < end and chars[start] != "#":
             yield _line(text, start, end)
         at = eol + 1

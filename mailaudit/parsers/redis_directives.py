@@ -77,7 +77,7 @@ slaveof=replicaof zset-max-ziplist-entries=zset-max-listpack-entries zset-max-zi
 SECRET = frozenset({"requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"})
 _SHUTDOWN = ("default", "save", "nosave", "now", "force")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_SIZE = re.compile(r"(?P<number>[0-9]{1,20})(?P<unit>[kmg]?b?)", re.IGNORECASE)
+_SIZE = re.compile(r"(?P<number>[0-9]{0,127})(?P<unit>[kmg]?b?)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 10**3, "kb": 2**10, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 _EVENTS = frozenset("Ag$lshzxeKEtmdnovc")
 
@@ -89,7 +89,7 @@ Check = Callable[[Sequence[str]], Fault]
 def size(value: str) -> int | None:
     """The bytes of a size such as `64mb`, or None."""
     match = _SIZE.fullmatch(value)
-    return None if match is None else int(match["number"]) * _UNITS[match["unit"].lower()]
+    return None if match is None else int(match["number"] or "0") * _UNITS[match["unit"].lower()]
 
 
 def _one(test: Callable[[str], str]) -> Check:
@@ -152,7 +152,7 @@ def _bind(values: Sequence[str]) -> Fault:
 def _save(values: Sequence[str]) -> Fault:
     words = _words(values)
     for number, word in enumerate(words):
-        if not re.fullmatch(r"[0-9]{1,18}", word) or (number % 2 == 0 and not int(word)):
+        if not re.fullmatch(r"[0-9]{1,100}", word) or (number % 2 == 0 and not int(word)):
             return "a number of changes" if number % 2 else "a number of seconds", number if len(words) == len(values) else 0
     return ("a number of changes", None) if len(words) % 2 else None
 
@@ -189,6 +189,13 @@ def _shutdown(values: Sequence[str]) -> Fault:
     return next(((test(word), number) for number, word in enumerate(_words(values)) if test(word)), _several(values, 1))
 
 
+def _percentiles(values: Sequence[str]) -> Fault:
+    for number, word in enumerate(_words(values)):
+        if not re.fullmatch(r"[0-9]{1,2}(?:\.[0-9]*)?|100(?:\.0*)?|\.[0-9]+", word):
+            return "a percentage from 0 to 100", min(number, len(values) - 1)
+    return None
+
+
 def _two(values: Sequence[str]) -> Fault:
     return None if len(values) == 2 else ("two arguments", None if len(values) < 2 else 2)
 
@@ -207,7 +214,7 @@ def _checks() -> Iterator[tuple[str, Check]]:
     yield from (("oom-score-adj-values", _scores), ("replicaof", _replica_of), ("rename-command", _two))
     yield from ((name, _shutdown) for name in ("shutdown-on-sigint", "shutdown-on-sigterm"))
     yield from ((name, lambda values: _several(values, 1)) for name in ("user", "loadmodule"))
-    yield "latency-tracking-info-percentiles", _several
+    yield "latency-tracking-info-percentiles", _percentiles
     yield "include", _one(lambda value: "" if value else "a file")
 
 

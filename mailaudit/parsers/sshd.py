@@ -85,6 +85,8 @@ def _lines(text: Text) -> Iterator[Statement]:
         line = chars[at:eol]
         start = at + len(line) - len(line.lstrip(_BLANK))
         end = at + len(line.rstrip(" \t\r\f"))
+        if chars[start : start + 1] == "\f":  # it counts where nothing stands before it
+            end = max(end, start + 1)
         if start < end and chars[start] != "#":
             yield _line(text, start, end)
         at = eol + 1
@@ -93,7 +95,8 @@ def _lines(text: Text) -> Iterator[Statement]:
 def _line(text: Text, start: int, end: int) -> Statement:
     chars = text.chars
     word = _KEYWORD.match(chars, start, end)
-    if word is None or (word["quoted"] is not None and word["closed"] is None):
+    unclosed = word is not None and word["quoted"] is not None and word["closed"] is None
+    if word is None or unclosed or not word["word"] + (word["quoted"] or ""):
         token = Token("bad", chars[start:end], text, start, end)
         return Statement("ignored", (token,), (token,), _IGNORED)
     value = word["word"] + (word["quoted"] or "")

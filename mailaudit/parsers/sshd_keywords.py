@@ -14,6 +14,7 @@ _LEVEL = "quiet|fatal|error|info|verbose|debug|debug1|debug2|debug3"
 _FACILITY = "daemon|user|auth|" + "|".join(f"local{number}" for number in range(8))
 _FORWARDING = "yes|no|all|local|remote"
 _TIME = re.compile(r"(?:[0-9]+[smhdwSMHDW]?)+")
+_SIGNED = re.compile(r"[-+]?[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _SCALED = re.compile(r"[0-9]+(?:\.[0-9]*)?[BKMGTPEbkmgtpe]?")
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -167,14 +168,24 @@ def _is_number(value: str, most: int = 2**31 - 1) -> bool:
 def _listen(number: int, value: str, _count: int) -> str:
     if number:
         return "" if value == "rdomain" or number == 2 else '"rdomain" or the end of the line'
+    host, port = value, ""
+    ok = True
     if value.startswith("["):
-        _, closed, port = value.partition("]")
+        host, closed, port = value[1:].partition("]")
         ok = bool(closed) and (not port or (port[0] == ":" and _is_port(port[1:])))
     elif value.count(":") == 1:
-        ok = _is_port(value.partition(":")[2])
-    else:
-        ok = True
+        host, _, port = value.partition(":")
+        ok = _is_port(port)
+    ok = ok and (":" not in host or _is_address(host))
     return "" if ok else "an address, address:port or [address]:port"
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_port(value: str) -> bool:
@@ -185,19 +196,31 @@ def _port(_number: int, value: str, _count: int) -> str:
     return "" if _is_port(value) else "a port (1-65535)"
 
 
+def _scanned(value: str, most: int) -> list[int]:
+    """The numbers between colons that a value begins with, at most so many; as sscanf(3) has it, what follows does not count."""
+    found: list[int] = []
+    at = 0
+    while len(found) < most:
+        match = _SIGNED.match(value, at + len(found[:1]))
+        if match is None or (found and value[at : at + 1] != ":"):
+            break
+        found.append(int(match[0]))
+        at = match.end()
+    return found
+
+
 def _startups(_number: int, value: str, _count: int) -> str:
-    parts = value.split(":")
-    if not all(_is_number(part) for part in parts) or len(parts) not in (1, 3):
+    numbers = _scanned(value, 3)
+    if len(numbers) not in (1, 3):
         return "start:rate:full"
-    numbers = [int(part) for part in parts]
-    if len(parts) == 3 and (numbers[0] > numbers[2] or not 1 <= numbers[1] <= 100):
+    if len(numbers) == 3 and (numbers[0] > numbers[2] or not 1 <= numbers[1] <= 100):
         return "start:rate:full with a rate from 1 to 100 and full not below start"
     return "" if numbers[0] > 0 else "a number above 0"
 
 
 def _netblock(_number: int, value: str, _count: int) -> str:
-    first, colon, second = value.partition(":")
-    ok = _is_number(first, 32) and (not colon or _is_number(second, 128))
+    numbers = _scanned(value, 2)
+    ok = bool(numbers) and all(0 <= number <= most for number, most in zip(numbers, (32, 128), strict=False))
     return "" if ok else "bits for IPv4 (0-32), or with a colon and bits for IPv6 (0-128)"
 
 
@@ -262,7 +285,7 @@ _TESTS: dict[str, Test] = {
     "names": _matches(re.compile(r"[^=]+"), 'a variable without "="'),
     "netblock": _netblock,
     "number": _matches(_NUMBER, "a number"),
-    "octal": _matches(re.compile(r"[0-7]{1,4}"), "an octal mode"),
+    "octal": _matches(re.compile(r"0*[0-7]{1,3}(?![0-7]).*", re.DOTALL), "an octal mode"),
     "penalties": _penalty,
     "port": _port,
     "qos": _matches(_QOS, "a DSCP class, a number or none"),
