@@ -205,10 +205,8 @@ def test_deep_nesting_is_kept_and_not_said_to_be_refused() -> None:
     assert tree.statements[-1].kind == "setting"
 
 
-MACROS = (
-    *('.include( |.include |.load(key=a) x|.priority 9|.inherit a|(|)|try=true|;|,|/*|*/|#|"x"|[1, 2]|=|{|}| |{%|%}'.split("|")),
-    *("\n", "{{masked:", "<<A\n", "\\"),
-)
+PARTS = '.include( |.include |.load(key=a) x|.priority 9|.inherit a|(|)|try=true|;|,|/*|*/|#|"x"|[1, 2]|=|{|}| |{%|%}'
+MACROS = (*PARTS.split("|"), "\n", "{{masked:", "<<A\n", "\\")
 
 
 @given(st.lists(st.sampled_from(MACROS), max_size=12).map("".join))
