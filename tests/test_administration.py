@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.agreement import CORPORA
 from bench.agreement.administration import rows
 

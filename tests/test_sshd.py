@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import daemons
@@ -159,21 +158,16 @@ def test_what_other_systems_have_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a host key; sshd's empty folder is there meanwhile."""
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a host key. sshd's own empty folder is made as its start script makes it, and stays: others may use it."""
     daemons.need(HERE, "sshd")
     daemons.need(HERE, "ssh-keygen")
     if os.getuid():
         pytest.skip("sshd tests its configuration for root alone")
     folder = tmp_path_factory.mktemp("sshd")
     HERE.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key"))
-    empty = Path("/run/sshd")
-    made = not empty.exists()
-    if made:
-        empty.mkdir(mode=0o755)
-    yield folder
-    if made:
-        empty.rmdir()
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    return folder
 
 
 def takes(folder: Path, chars: str) -> bool:
