@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
+from bench.agreement import CORPORA
+from bench.agreement.smtpd import cases
 from mailaudit.models.services import read_services
 from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd_expand import Recipient, expand, keeps_tag, mail_path
@@ -21,10 +16,7 @@ from mailaudit.models.sources import Known, Missing, NotHere, Sources
 from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile, Reason
 from mailaudit.snapshot import Snapshot
 
-CORPORA = Path(__file__).parents[2] / "shared" / "corpora" / "smtpd"
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
-SMTPD = shutil.which("smtpd", path="/usr/sbin:/usr/local/sbin")
-needs_smtpd = pytest.mark.skipif(SMTPD is None, reason="OpenSMTPD is not installed")
 
 BASE = """\
 pki mail.example.com cert "/etc/ssl/mail.example.com.pem" key "/etc/ssl/private/mail.example.com.key"
@@ -254,33 +246,6 @@ def test_patterns() -> None:
     assert address_match("x@example.com", "@")
 
 
-def _vectors() -> Iterator[tuple[str, bytes, bool, list[str], dict[str, Any] | None]]:
-    with (CORPORA / "vectors.jsonl").open() as lines:
-        for each in map(json.loads, lines):
-            yield each["name"], each["text"].encode(), each["ok78"], each["err78"], each.get("conf")
-    with (CORPORA / "verdicts.jsonl").open() as lines:
-        for each in map(json.loads, lines):
-            if each["bin"] == "7.8":
-                dump = CORPORA / "dumps" / f"{Path(each['file']).name}.json"
-                conf = json.loads(dump.read_text()) if dump.exists() else None
-                yield each["file"], (CORPORA.parent / each["file"]).read_bytes(), each["ok"], each["errors"], conf
-
-
-def _line(errors: list[str]) -> int | None:
-    return next((int(e.split(":")[1]) for e in errors if e.count(":") > 1 and e.split(":")[1].isdigit()), None)
-
-
-@needs_corpora
-def test_agrees_with_smtpd_78_on_what_is_refused_and_where() -> None:
-    different = []
-    for name, data, ok, errors, _ in _vectors():
-        refusals = model(data).refusals
-        line = min((problem.span.line for problem in refusals), default=None)
-        if ok is bool(refusals) or (refusals and _line(errors) not in (None, line)):
-            different.append((name, errors, refusals))
-    assert different == []
-
-
 TLS = {"none": set(), "tls": {"starttls"}, "tls-require": {"starttls", "starttls-require"}, "smtps": {"smtps"}}
 AUTH = {"none": set(), "optional": {"auth"}, "required": {"auth", "auth-require"}}
 
@@ -288,10 +253,11 @@ AUTH = {"none": set(), "optional": {"auth"}, "required": {"auth", "auth-require"
 @needs_corpora
 def test_agrees_with_smtpd_78_on_listeners_actions_and_rules() -> None:
     compared = 0
-    for name, data, ok, _, conf in _vectors():
-        if not ok or conf is None:
+    for case in cases(CORPORA, "7.8"):
+        name, conf = case.name, case.conf
+        if not case.ok or conf is None:
             continue
-        smtpd = model(data)
+        smtpd = model(case.data)
         compared += 1
         theirs = {
             (each["on"], each["port"], frozenset(set(each["flags"]) - {"dsn", "filtered", "masquerade", "tls-verify"}))
@@ -320,30 +286,6 @@ def test_agrees_with_smtpd_78_on_listeners_actions_and_rules() -> None:
             for rule in smtpd.rules
         ], name
     assert compared > 150
-
-
-@needs_smtpd
-@pytest.mark.daemon
-@pytest.mark.parametrize(
-    "chars",
-    [
-        'listen on 127.0.0.1 port "25"\n',
-        "action r relay host x backup\n",
-        'queue encryption "short"\n',
-        "listen on 127.0.0.1 port submission\n",
-        "listen on 127.0.0.1 auth\n",
-        'listen on 127.0.0.1 hostname "a" hostname "b"\n',
-        "match tag { a } !from src { 10.0.0.0/8 } for any action l\n",
-        'action m maildir "/v/%{dest.user}" junk alias { a = b }\n',
-    ],
-)
-def test_the_installed_smtpd_says_the_same(chars: str, tmp_path: Path) -> None:
-    text = "action l mbox\n" + chars + "match for local action l\n"
-    file = tmp_path / "smtpd.conf"
-    file.write_text(text)
-    assert SMTPD is not None
-    done = subprocess.run([SMTPD, "-n", "-f", str(file)], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode == 0) is not bool(model(text).refusals), done.stderr
 
 
 def test_not_recorded_is_said() -> None:

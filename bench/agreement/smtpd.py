@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.agreement import Row
 from mailaudit.models.services import read_services
@@ -26,7 +27,7 @@ class Case:
     data: bytes
     ok: bool
     errors: tuple[str, ...]
-    conf: dict[str, object] | None = None
+    conf: dict[str, Any] | None = None
 
     @property
     def lines(self) -> list[int]:
@@ -49,13 +50,13 @@ def cases(corpora: Path, version: str) -> Iterator[Case]:
                 yield Case(each["file"], (corpora / each["file"]).read_bytes(), each["ok"], tuple(each["errors"]), conf)
 
 
-def model(data: bytes, version: str = "7.8", **files: bytes) -> SmtpdConfig:
+def model(data: bytes, version: str = "7.8", files: Mapping[str, bytes] | None = None) -> SmtpdConfig:
     """The model of a configuration, read as a host of this OpenBSD release reads it."""
     answers: dict[Question, Answer] = {
         ReadFile(PATH): Found(data),
         RunCommand(Command.UNAME): Found(CommandOutput(0, f"OpenBSD {version} amd64\n")),
     }
-    answers |= {ReadFile(path): Found(content) for path, content in files.items()}
+    answers |= {ReadFile(path): Found(content) for path, content in (files or {}).items()}
     sources = Sources(Snapshot("host", "target", answers))
     slot = read_smtpd(sources, read_services(sources))
     if not isinstance(slot, Known):
@@ -85,7 +86,22 @@ def compare(corpora: Path, version: str, limit: int | None = None) -> Row:
     return Row(f"smtpd.conf, OpenSMTPD {version}", len(known) - len(wrong), len(known), (), wrong)
 
 
+def old_files(corpora: Path, limit: int | None = None) -> Row:
+    """How many files of the grammar before 6.4 get one finding that names it, and of the later grammar none."""
+    known = [case for case in cases(corpora, "7.8") if case.name.startswith(("smtpd/old/", "smtpd/new/"))]
+    if limit is not None:
+        known = random.Random(64).sample(known, min(limit, len(known)))
+    wrong: list[str] = []
+    for case in known:
+        smtpd = model(case.data)
+        named = ["before 6.4" in problem.message for problem in smtpd.refusals]
+        if named != [True] if case.name.startswith("smtpd/old/") else any(named):
+            wrong.append(f"{case.name}: {[problem.message for problem in smtpd.refusals[:2]]}")
+    return Row("smtpd.conf, the grammar before 6.4 told from later ones", len(known) - len(wrong), len(known), (), tuple(wrong))
+
+
 def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
-    """One row a version."""
+    """One row a version, and one for the grammar before 6.4."""
     for version in VERSIONS:
         yield compare(corpora, version, limit)
+    yield old_files(corpora, limit)

@@ -11,6 +11,8 @@ from mailaudit.models.sources import Missing, Model
 from mailaudit.parsers.tree import Problem
 
 MOST_PLACES = 5
+FEWEST_UNREAD = 5  # statements that can not be read, for a file to be taken for one of another language
+NEARLY_ALL = 0.8
 
 
 def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator[Outcome]:
@@ -18,11 +20,23 @@ def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator
     if isinstance(model, Missing):
         yield missing(model.path, daemon, reference)
         return
+    if is_another_language(model):
+        tree = model.trees[0]
+        message = f"{daemon} refuses this file: hardly anything in it is {daemon}'s language, as if it were another program's file."
+        yield Finding(message, (Place.at(tree.unread()[0].span, "the first"),), None, "refused", "language")
+        return
     alike: dict[str, list[Problem]] = {}
     for problem in model.refusals:
         alike.setdefault(problem.message, []).append(problem)
     for message, problems in alike.items():
         yield _refused(message, problems, daemon)
+
+
+def is_another_language(model: Model) -> bool:
+    """True if nearly no statement of a file could be read, not even as if a word were mended."""
+    statements = list(model.trees[0].walk()) if model.trees else []
+    unread = sum(statement.unread for statement in statements)
+    return unread >= FEWEST_UNREAD and unread >= NEARLY_ALL * len(statements)
 
 
 def missing(path: str, daemon: str, reference: Reference) -> Finding:

@@ -11,7 +11,7 @@ from mailaudit.models.release import read_release
 from mailaudit.models.smtpd_draft import Draft, Services
 from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table
 from mailaudit.models.smtpd_reach import Reach, reach
-from mailaudit.models.smtpd_releases import as_read_by, unknown_parts
+from mailaudit.models.smtpd_releases import as_read_by, refused_earlier, unknown_parts
 from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tree import Problem, Statement, Tree
@@ -201,8 +201,9 @@ def _drawn(tree: Tree, draft: Draft) -> Draft:
 def _read_into(draft: Draft, tree: Tree) -> None:
     for _, written in _in_order(tree):
         statement = as_read_by(written, draft.release)
-        if statement.problem is not None and statement.problem.refused:
-            draft.refusals.append(Refusal(Cause.GRAMMAR, statement.problem))
+        problem = refused_earlier(statement, draft.release)
+        if problem is not None and problem.refused:
+            draft.refusals.append(Refusal(Cause.GRAMMAR, problem))
         if statement.template is not None:
             draft.refusals += [Refusal(Cause.RELEASE, problem) for problem in unknown_parts(statement, draft.release)]
             reader = _READERS.get(statement.kind)
@@ -215,7 +216,7 @@ def _old_grammar(tree: Tree, refusals: list[Problem]) -> Problem | None:
     statements = [statement for _, statement in _in_order(tree)]
     rows = [statement.tokens for statement in statements if statement.problem is not None]
     old = sum(1 for row in rows if is_rule(row))
-    if not refusals or not old or old < sum(1 for statement in statements if statement.kind == "match"):
+    if not refusals or old <= sum(1 for statement in statements if statement.kind == "match"):
         return None
     message = f"it is written in the grammar of OpenSMTPD before 6.4: {told(became(rows))}"
     return Problem(message, refusals[0].span)
@@ -234,12 +235,13 @@ def _in_order(tree: Tree) -> Iterator[tuple[Tree, Statement]]:
 
 
 def _half_pki(draft: Draft, tree: Tree) -> None:
-    """Refuse a pki without certificate or key, if no statement of it is broken: that one is the mistake then."""
+    """Refuse a pki without certificate or key, unless a statement is broken that may give it: that one is the mistake then."""
     rows = [statement.tokens for _, statement in _in_order(tree) if statement.unread]
-    broken = {row[1].value.lower() for row in rows if len(row) > 1 and row[0].kind == "pki"}
+    if any(token.value in ("pki", "cert", "key") for row in rows for token in row):
+        return
     for pki in draft.pki.values():
         for word, token in (("cert", pki.cert), ("key", pki.key)):
-            if token is None and pki.name not in broken and broken <= draft.pki.keys():
+            if token is None:
                 at = pki.statements[0].seen[1]
                 draft.refuse(f'the pki "{at.value}" has no {word}', at, Cause.HALF_PKI, pki.name, word)
 

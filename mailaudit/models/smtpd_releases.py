@@ -94,6 +94,18 @@ def _parts(node: Node, parent: str = "") -> Iterator[tuple[Node, str]]:
             yield from _parts(child, child.kind)
 
 
+def refused_earlier(statement: Statement, release: Number) -> Problem | None:
+    """What a release refuses of a broken statement before it comes to what the newest one refuses of it."""
+    problem = statement.problem
+    if problem is None or not statement.unread or release >= LINES_IN_BRACES:
+        return problem
+    last = statement.seen[-1] if statement.seen else statement.tokens[-1]
+    if last.kind in ("{", ",") and problem.span.start > last.end:
+        return _problem(LINES_IN_BRACES, f'a new line after "{last.kind}"', last)
+    earlier = next(_lines_in_braces(statement.seen), problem)
+    return earlier if earlier.span.text is problem.span.text and earlier.span.start < problem.span.start else problem
+
+
 def _lines_in_braces(row: tuple[Token, ...]) -> Iterator[Problem]:
     """New lines in a list where older releases do not read them: they do in place of a comma between two values."""
     for number, token in enumerate(row):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 
 from mailaudit.models.smtpd_draft import Draft
@@ -17,6 +18,7 @@ _KINDS = {  # what an action's option can look things up in
 }  # fmt: skip
 _EXCLUSIVE = (("alias", "virtual"), ("host", "domain"), ("backup", "host"), ("backup", "domain"))
 _LONGEST_TAG = 32
+_PLACE = re.compile(r"[0-9]+(?:\.[0-9]+){0,3}|(?![0-9.]+\Z)[A-Za-z0-9_.:%-]+", re.ASCII)  # no row of digits and dots that is none
 _TLS = {"tls": "tls", "tls-require": "tls-require", "smtps": "smtps"}
 _OPTIONS = (
     "inet4", "inet6", "port", "filter", "ciphers", "protocols", "ca", "tag", "hostname", "hostnames", "mask-src",
@@ -180,6 +182,8 @@ def _check_listener(draft: Draft, listener: Listener, ca: Node | None) -> None:
             draft.refuse(message, name, mend=None if name.via else name.span.chars.replace(name.value, known))
     if listener.is_socket:
         return
+    if not _PLACE.fullmatch(listener.where):
+        draft.refuse(f'"{listener.where}" is no interface, group, address or host name', listener.at)
     if listener.tls_at is None:
         if listener.auth_at is not None:
             message = f'"{listener.auth_at.value}" needs "tls", "tls-require" or "smtps"'

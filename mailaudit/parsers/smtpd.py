@@ -35,7 +35,7 @@ class _Reader:
     def read(self, text: Text, above: tuple[str, ...]) -> Tree:
         statements: list[Statement] = []
         included: list[Included] = []
-        for row, stop in _rows(tokenise(text, LEXICON)):
+        for row, stop in _rows(_without_backslashes(tokenise(text, LEXICON))):
             statement = self._statement(row, stop)
             if statement.kind == "include":
                 statement, found = self._included(statement, (*above, text.path))
@@ -109,6 +109,20 @@ def _rows(tokens: list[Token]) -> Iterator[tuple[tuple[Token, ...], Token | None
         yield tuple(row), None
 
 
+def _without_backslashes(tokens: list[Token]) -> list[Token]:
+    """The tokens with a backslash before a mark made part of it: outside quotes it is as if it were not there."""
+    if not any(token.kind == "bad" and token.value == "\\" for token in tokens):
+        return tokens
+    plain: list[Token] = []
+    for token in tokens:
+        last = plain[-1] if plain else None
+        if last is not None and last.kind == "bad" and last.value == "\\" and last.end == token.start:
+            token.start = last.start
+            plain.pop()
+        plain.append(token)
+    return plain
+
+
 def _without_strange_ends(row: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem | None]:
     """A row without a byte order mark before it, a carriage return or the newlines of an open brace behind it."""
     problem = None
@@ -160,25 +174,33 @@ def _bad_token(row: Sequence[Token]) -> Problem | None:
 
 def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> Reading:
     """The problem at the token where the grammar stopped, in smtpd.conf(5)'s words, and the reading as if it were mended."""
-    if mismatch.at >= len(row):
-        found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
-        message = f'expected {mismatch.expected} after "{_shown(row[-1])}", found {found_there}'
-        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place))
     at = mismatch.at
-    if row[at].kind == "newline":
-        at = min(at + 1, len(row) - 1)
-    elif at == 1 and mismatch.expected == '"="':  # not a macro, so the first word is the mistake
+    expected = mismatch.expected
+    if at < len(row) and row[at].kind == "," and expected == '"}"':  # a list reads its comma only with what follows
+        at, expected = at + 1, "a value"
+    while at < len(row) and row[at].kind == "newline":
+        at += 1
+    if at >= len(row):
+        found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
+        message = f'expected {expected} after "{_shown(_before(row, at))}", found {found_there}'
+        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place))
+    if at == 1 and expected == '"="':  # not a macro, so the first word is the mistake
         at = 0
     found = row[at]
     meant = _meant(row, at)
     message = _old_grammar(row, found)
     if not message:
-        message = _message(row, at, mismatch.expected)
+        message = _message(row, at, expected)
         if meant is not None:
             message += f"; quote it: {meant.mend}" if meant.mend.startswith('"') else f'; "{meant.mend}" is meant'
     if meant is None:
         return Reading("unread", row, problem=Problem(message, found.place))
     return Reading(meant.template.kind, meant.seen, meant.template, Problem(message, meant.span, mend=meant.mend))
+
+
+def _before(row: tuple[Token, ...], at: int) -> Token:
+    """The last token before another that is no new line."""
+    return next(token for token in reversed(row[:at]) if token.kind != "newline")
 
 
 def _message(row: tuple[Token, ...], at: int, expected: str) -> str:
@@ -187,12 +209,16 @@ def _message(row: tuple[Token, ...], at: int, expected: str) -> str:
         if len(row) > 1 and row[1].kind == "=":
             return f'"{shown}" can not name a macro'
         return f'"{shown}" begins no statement of smtpd.conf'
-    before = _shown(row[at - 1])
+    last = _before(row, at)
+    before = _shown(last)
+    open_quote = ""
+    if last.kind == "string" and not last.via and "\n" in last.span.chars:
+        open_quote = f"; the quote that begins on line {last.span.line} ends only here"
     if expected != "the end of the statement":
-        return f'expected {expected} after "{before}", found "{shown}"'
+        return f'expected {expected} after "{before}", found "{shown}"{open_quote}'
     if found.kind in KEYWORDS:
-        return f'"{shown}" can not stand here: it is no option of "{_shown(row[0])}"'
-    return f'"{shown}" can not stand here, after "{before}"'
+        return f'"{shown}" can not stand here: it is no option of "{_shown(row[0])}"{open_quote}'
+    return f'"{shown}" can not stand here, after "{before}"{open_quote}'
 
 
 def _shown(token: Token) -> str:
