@@ -13,7 +13,7 @@ from mailaudit.parsers.tree import Node, Statement, Tree
 
 def acme_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     """Some edits of one acme-client.conf."""
-    yield from lines.trials(tree, rng, acme.STYLE, acme.remove, acme.comment_out)
+    yield from lines.trials(tree, rng, acme.STYLE, lines.Own(acme.remove, acme.comment_out, acme.BLOCKS.headers))
     yield from macro_trials(tree, rng, acme.set_macro, frozenset())
     new = ("domain fresh.example {", '\tdomain key "/etc/ssl/private/fresh.key"', "}")
     come = ((0, "domain", ("domain", "fresh.example", "{")), (1, "key", ("domain", "key", "/etc/ssl/private/fresh.key")))
@@ -89,7 +89,7 @@ def _set(tree: Tree, change: Change, block: Statement, line: str, words: tuple[s
 
 def httpd_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     """Some edits of one httpd.conf."""
-    yield from lines.trials(tree, rng, httpd.STYLE, httpd.remove, httpd.comment_out)
+    yield from lines.trials(tree, rng, httpd.STYLE, lines.Own(httpd.remove, httpd.comment_out, httpd.BLOCKS.headers))
     yield from macro_trials(tree, rng, httpd.set_macro, frozenset())
     new = ('server "fresh.example" {', "\tlisten on * port 80", '\tlocation "/x" {', "\t\tblock drop", "\t}", "}")
     come: tuple[Row, ...] = (

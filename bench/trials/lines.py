@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from bench.trials import Row, Trial, depths, row, rows_of
 from mailaudit.editing import statements
-from mailaudit.editing.style import Edits, Style, is_blank_line, line_begin, line_end
+from mailaudit.editing.style import Edits, Style, Unwritable, is_blank_line, line_begin, line_end
 from mailaudit.parsers.tree import Statement, Tree
 
 LONGEST = 400
 
 Change = Callable[[Tree, Statement], Edits | None]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a language does in its own way, and the first lines of its blocks, in which options are read."""
+
+    remove: Change | None = None
+    comment_out: Change | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def whole(statement: Statement, depth: int) -> tuple[Row, ...]:
@@ -47,7 +57,7 @@ def places(tree: Tree) -> list[tuple[tuple[int, ...], Statement]]:
 
 def is_plain(statement: Statement) -> bool:
     """True for one that was read, and that can be written elsewhere as it stands."""
-    if statement.problem is not None or not statement.tokens or statement.kind in ("include", "macro", "empty"):
+    if statement.problem is not None or not statement.tokens or statement.kind in ("include", "macro", "empty", "ignored"):
         return False
     if any(token.kind == "macro" for each in statement.walk() for token in each.tokens):
         return False
@@ -55,9 +65,10 @@ def is_plain(statement: Statement) -> bool:
 
 
 def trials(
-    tree: Tree, rng: random.Random, style: Style, remove: Change | None = None, comment_out: Change | None = None
+    tree: Tree, rng: random.Random, style: Style, own: Own | None = None
 ) -> Iterator[Trial]:
-    """Some edits of whole statements; `remove` and `comment_out` where the language has its own."""
+    """Some edits of whole statements; `own` are the primitives that the language has of its own."""
+    own = own or Own()
     found = [(place, each) for place, each in places(tree) if each.tokens and each.problem is None]
     if not found:
         return
@@ -65,11 +76,11 @@ def trials(
     place, statement = rng.choice(found)
     if statement.kind not in ("macro", "include", "load"):
         gone = whole(statement, depth[id(statement)])
-        edits = remove(tree, statement) if remove else statements.remove(statement, style)
+        edits = own.remove(tree, statement) if own.remove else statements.remove(statement, style)
         yield Trial("remove", edits, gone, (), cuts=True)
         if edits is not None:
             yield Trial("remove with its comment", statements.remove(statement, style, comment=True), gone, (), cuts=True)
-        edits = comment_out(tree, statement) if comment_out else statements.comment_out(statement, style)
+        edits = own.comment_out(tree, statement) if own.comment_out else statements.comment_out(statement, style)
         yield Trial("comment out", edits, gone, ())
     place, statement = rng.choice(found)
     kin = [each for other, each in found if other[:-1] == place[:-1] and is_plain(each)]
@@ -106,7 +117,13 @@ def trials(
     yield Trial("insert above", above, (), come, undo=(lambda after: undo(after, 0)) if reversible else None)
     if is_plain(statement):
         gone = whole(statement, depth[id(statement)])
-        yield Trial("replace", statements.replace(statement, style, line) if len(place) == 1 else None, gone, come, cuts=True)
+        block = at(tree, place[:-1])
+        around = ("", "") if block is None else (own.headers.get(block.kind, ""), "}" if block.kind in own.headers else "")
+        try:
+            edits = statements.replace(statement, style, line, around=around)
+        except Unwritable:
+            edits = None  # the words mean something in their place alone
+        yield Trial("replace", edits, gone, come, cuts=True)
     yield from _at_ends(tree, rng, style, copy, line)
 
 

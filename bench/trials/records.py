@@ -112,7 +112,7 @@ VALUES: tuple[ucl.Value, ...] = (
 
 def ucl_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     """Some edits of one UCL file."""
-    yield from lines.trials(tree, rng, ucl.STYLE, ucl.remove, ucl.comment_out)
+    yield from lines.trials(tree, rng, ucl.STYLE, lines.Own(ucl.remove, ucl.comment_out))
     value = rng.choice(VALUES)
     settings = [path for path in _paths(tree.statements, ()) if ucl.find(tree, path)[-1].kind == "setting"]
     if settings:

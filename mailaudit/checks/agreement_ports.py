@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mailaudit.checks.pf_edits import MOST_EDITS, disjoint
+from mailaudit.checks.pf_edits import MOST_EDITS
 from mailaudit.checks.pf_lists import add_port, named_ports, without
 from mailaudit.checks.registry import rule
+from mailaudit.editing.lists import disjoint
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.listening import BOTH, Listening, Port, for_the_internet
@@ -100,8 +101,9 @@ def _nobody(port: int, uses: list[tuple[Token, Rule]]) -> Finding:
     tokens = list({(token.text.path, token.start): token for token, _ in uses}.values())
     edits: dict[Edit, None] = {}
     if len(tokens) <= MOST_EDITS:
-        edits = dict.fromkeys(edit for token, by in uses if (edit := without(token, by)) is not None)
-    whole = len(edits) == len(tokens) and disjoint(edits)
+        each_use = [without(token, by) for token, by in uses]
+        edits = dict.fromkeys(edit for found in each_use for edit in found) if all(each_use) else {}
+    whole = bool(edits) and disjoint(edits)
     return Finding(
         f"pf lets port {port} in, and nothing listens there.",
         (Place.at(tokens[0].span, f"port {port}"), *(Place.at(token.span, "here too") for token in tokens[1:MOST_EDITS])),

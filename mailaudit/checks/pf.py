@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mailaudit.checks.loading import missing
-from mailaudit.checks.pf_edits import MOST_EDITS, above, option_line, remove_item, remove_statement, top_rules
+from mailaudit.checks.pf_edits import MOST_EDITS, above, option_line, remove_word, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
+from mailaudit.editing import words
+from mailaudit.editing.pf import remove
 from mailaudit.edits import Edit, Fix, Safety, insert
 from mailaudit.edits import replace as put
 from mailaudit.findings import Doubt, Finding, Outcome, Place
@@ -69,7 +71,8 @@ def _as_meant(problem: Problem, statement: Statement | None) -> Iterator[Edit]:
         return
     behind = seen[at - 1]
     yield insert(behind.text, behind.end, f" {seen[at].kind}")
-    yield remove_item(seen[at])
+    assert statement is not None
+    yield from words.without(statement, [seen[at]]) or ()
 
 
 @rule("PF010")
@@ -84,7 +87,7 @@ def loopback_is_not_filtered(pf: Ruleset) -> Iterator[Outcome]:
         if outcome.surely_blocked:
             what = f"{NAMES[traffic.protocol]} over IPv{traffic.family}"
             message = f"The host's programs cannot talk to one another by {what}: nothing skips lo0, and a rule blocks it."
-            fix = Fix("Skip the loopback interface", Safety.SAFE, (option_line(pf, "set skip on lo"),))
+            fix = Fix("Skip the loopback interface", Safety.SAFE, option_line(pf, "set skip on lo"))
             yield Finding(message, (place_of(pf, found, "this rule blocks it"),), fix, "skip lo", absence=True)
             return
         if outcome.in_doubt and unsure is None:
@@ -112,16 +115,16 @@ def nothing_else_is_skipped(pf: Ruleset) -> Iterator[Outcome]:
         if all(leads_out) or tunnel:
             what = "a tunnel" if tunnel else "the way to the Internet"
             message = f"pf looks at no packet on {skip.name}, {what}: everything passes there."
-            fix = Fix(f"Filter {skip.name} too", Safety.UNSAFE, (_unskip(pf, skip),))
+            fix = Fix(f"Filter {skip.name} too", Safety.UNSAFE, _unskip(pf, skip))
             yield Finding(message, (Place.at(skip.at.span, "skipped here"),), fix, "skip", skip.name)
         elif any(leads_out):
             message = f"pf looks at no packet on {skip.name}, and it could not be told whether that leads to the Internet."
             yield Doubt(Reason.IN_DOUBT, message, (Place.at(skip.at.span, "skipped here"),))
 
 
-def _unskip(pf: Ruleset, skip: Skip) -> Edit:
+def _unskip(pf: Ruleset, skip: Skip) -> tuple[Edit, ...]:
     alone = sum(1 for each in pf.skips if each.statement is skip.statement) == 1
-    return remove_statement(skip.statement) if alone else remove_item(skip.at)
+    return remove(skip.statement) if alone else remove_word(skip.statement, skip.at)
 
 
 @rule("PF050")
@@ -136,13 +139,13 @@ def blocked_connections_are_answered(pf: Ruleset) -> Iterator[Outcome]:
     late = [each for each in policies if each.node.all_leaves()[-1].kind == "return"]
     if late and silent:
         message = 'This "set block-policy return" stands below the rule that blocks, so that rule still drops in silence.'
-        edits = (remove_statement(late[0]), above(_first_block(pf, silent[0]).statement, late[0].span.chars))
+        edits = (*remove(late[0]), *above(_first_block(pf, silent[0]).statement, late[0].span.chars))
         fix = Fix("Set the policy above the rule", Safety.SAFE, edits)
         already = Place.at(silent[0].statement.span, "already blocks")
         yield Finding(message, (Place.at(late[0].span, "too late"), already), fix, "block-policy", "late")
         return
     message = "Blocked connections are dropped in silence, so whoever tries waits for a timeout: the block policy is not set."
-    fix = Fix("Answer blocked connections", Safety.SAFE, (option_line(pf, "set block-policy return"),))
+    fix = Fix("Answer blocked connections", Safety.SAFE, option_line(pf, "set block-policy return"))
     places = tuple(Place.at(each.statement.span, "drops in silence") for each in silent[:1]) or (Place.whole(pf.text),)
     yield Finding(message, places, fix, "block-policy", "unset", absence=True)
 

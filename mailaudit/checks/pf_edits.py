@@ -1,23 +1,21 @@
-"""Edits of pf.conf in the file's own style: an item into a list or out of it, a line at the place where it takes effect."""
+"""Where a port or a line belongs in pf.conf: in which rule's list, at the place where it takes effect."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
 
-from mailaudit.edits import Edit, indent_of, insert, insert_line, insert_line_before
-from mailaudit.edits import replace as put
+from mailaudit.editing import lists, statements
+from mailaudit.editing.lists import Items
+from mailaudit.editing.pf import STYLE, item_length, lists_of, shared_items
+from mailaudit.edits import Edit
 from mailaudit.models.pf import Ruleset
 from mailaudit.models.pf_items import comparisons
 from mailaudit.models.pf_rules import Anchor, Rule, outline
 from mailaudit.models.pf_values import TCP, merged
 from mailaudit.parsers.tree import Statement, Token
-from mailaudit.text import Span
 
 MOST_EDITS = 200  # of one finding; beyond that it is mended by hand
-_BETWEEN = re.compile(r"[ \t]*,?[ \t]*\Z")
 
 
 def top_rules(ruleset: Ruleset) -> list[Rule]:
@@ -56,21 +54,19 @@ def with_port(rule: Rule, port: int) -> Rule:
     return replace(rule, target_ports=merged([*rule.target_ports, (port, port)]))
 
 
-def add_port(ruleset: Ruleset, rule: Rule, port: int) -> Edit:
-    """Write a port behind the last one of a rule, or of the macro that it takes them from."""
-    items = port_tokens(rule)
-    last = items[-1][-1]
-    word = _word(ruleset, items, port)
+def port_list(rule: Rule) -> Items:
+    """The target ports of a rule as they are written, in the rule or in the macros that it takes them from."""
     template = rule.statement.template
     assert template is not None
-    numbers = outline(template).target_ports
-    if rule.statement.seen[numbers[0]].kind == "{":
-        return insert(last.text, last.end, _separator(items) + word)
-    first = items[0][0]
-    span = first.span.to(last.span) if first.text is last.text else last.span
-    text = f"{{ {span.chars} {word} }}"
-    bare = bool(last.via) and not _in_quotes(last)
-    return put(span, f'"{text}"' if bare else text)
+    tokens = [rule.statement.seen[number] for number in outline(template).target_ports]
+    return Items.of(STYLE, tokens, item_length, shared=True)
+
+
+def add_port(ruleset: Ruleset, rule: Rule, port: int) -> tuple[Edit, ...]:
+    """Write a port behind the last one of a rule, or of the macro that it takes them from."""
+    listed = port_list(rule)
+    near, _ = listed.around(len(listed.items) - 1)
+    return lists.insert_item(near, _word(ruleset, port_tokens(rule), port)) or ()
 
 
 def _word(ruleset: Ruleset, items: list[tuple[Token, ...]], port: int) -> str:
@@ -80,113 +76,59 @@ def _word(ruleset: Ruleset, items: list[tuple[Token, ...]], port: int) -> str:
     return name or str(port)
 
 
-def _separator(items: list[tuple[Token, ...]]) -> str:
-    if len(items) < 2:
-        return " "
-    before, last = items[-2][-1], items[-1][0]
-    if before.text is not last.text or before.end > last.start:
-        return " "
-    between = before.text.chars[before.end : last.start]
-    return between if _BETWEEN.match(between) and between else " "
+def remove_ports(rule: Rule, doomed: Iterable[Token]) -> tuple[Edit, ...]:
+    """Take ports out of a rule's list: out of a macro where others of it stay, else its use out of the rule."""
+    listed = port_list(rule)
+    gone = set(map(id, doomed))
+    kept = {item[0].via for item in listed.items if id(item[0]) not in gone}
+    numbers = [number for number, item in enumerate(listed.items) if id(item[0]) in gone]
+    of_macros = [number for number in numbers if listed.items[number][0].via in kept - {()}]
+    starts = {_written_at(listed.items[number][0]) for number in numbers if number not in of_macros}
+    leaves = (listed.opened, *(token for item in listed.items for token in item), listed.closed)
+    written = Items.written(STYLE, rule.statement, [token for token in leaves if token is not None], item_length)
+    edits = lists.remove_items(listed, of_macros)
+    if starts and written is not None and edits is not None:
+        own = [number for number, item in enumerate(written.items) if item[0].start in starts]
+        more = lists.remove_items(written, own) if len(own) == len(starts) else None
+        return (*edits, *more) if more is not None else ()
+    return edits or ()
 
 
-def _in_quotes(token: Token) -> bool:
-    line = token.text.chars[token.text.line_span(token.start)[0] : token.start]
-    return line.count('"') % 2 == 1 or line.count("'") % 2 == 1
+def _written_at(token: Token) -> int:
+    """Where a token, or the macro that it came out of, stands in its statement."""
+    return token.via[0].start if token.via else token.start
 
 
-def remove_items(tokens: Iterable[Token]) -> tuple[Edit, ...]:
-    """Take items out of their lists, those that stand side by side together."""
-    spans: list[Span] = []
-    for token in sorted(tokens, key=lambda token: (token.text.path, token.start)):
-        last = spans[-1] if spans else None
-        if (
-            last is None
-            or last.text is not token.text
-            or not _BETWEEN.match(token.text.chars, last.end, max(last.end, token.start))
-        ):
-            spans.append(token.span)
-        else:
-            spans[-1] = Span(last.text, last.start, max(last.end, token.end))
-    return tuple(remove_item(span) for span in spans)
+def remove_word(statement: Statement, token: Token) -> tuple[Edit, ...]:
+    """Take an item out of whichever list of a statement it stands in."""
+    for node in lists_of(statement):
+        listed = shared_items(node)
+        for number, item in enumerate(listed.items):
+            if item[0] is token or item[-1] is token:
+                return lists.remove_items(listed, [number]) or ()
+    return ()
 
 
-def disjoint(edits: Iterable[Edit]) -> bool:
-    """True if no two edits overlap."""
-    ordered = sorted(edits, key=lambda edit: (edit.path, edit.start))
-    return all(one.path != other.path or one.end <= other.start for one, other in pairwise(ordered))
+def below(statement: Statement, *lines: str) -> tuple[Edit, ...]:
+    """Lines below a statement, indented alike."""
+    return statements.below(statement, STYLE, *lines) or ()
 
 
-def remove_item(token: Token | Span) -> Edit:
-    """Take an item out of a list, with the blanks or the comma that set it off."""
-    chars = token.text.chars
-    start, end = token.start, token.end
-    before = start
-    while before > 0 and chars[before - 1] in " \t":
-        before -= 1
-    after = end
-    while after < len(chars) and chars[after] in " \t":
-        after += 1
-    if chars[before - 1 : before] == ",":
-        return put(Span(token.text, before - 1, end), "")
-    if chars[after : after + 1] == ",":
-        after += 1
-        while after < len(chars) and chars[after] in " \t":
-            after += 1
-        return put(Span(token.text, start, after), "")
-    if chars[before - 1 : before] in ("{", "") or before == start:
-        return put(Span(token.text, start, after), "")
-    return put(Span(token.text, before, end), "")
+def above(statement: Statement, *lines: str) -> tuple[Edit, ...]:
+    """Lines above a statement and the comment that belongs to it."""
+    return statements.above(statement, STYLE, *lines)
 
 
-def remove_statement(statement: Statement) -> Edit:
-    """Take a statement out, with its line if nothing else stands there."""
-    span = statement.whole
-    text = span.text
-    start, _ = text.line_span(span.start)
-    _, end = text.line_span(span.end)
-    if text.chars[start : span.start].strip(" \t") or text.chars[span.end : end].strip(" \t\n"):
-        return put(span, "")
-    return put(Span(text, start, end), "")
-
-
-def below(statement: Statement, line: str) -> Edit:
-    """A line below a statement, indented alike."""
-    span = statement.whole
-    return insert_line(span.text, span.end, indent_of(span.text, span.start) + line)
-
-
-def above(statement: Statement, line: str) -> Edit:
-    """A line above a statement and the comment that belongs to it."""
-    span = statement.whole
-    text = span.text
-    start, _ = text.line_span(span.start)
-    while start > 0:
-        previous, _ = text.line_span(start - 1)
-        if not text.chars[previous:start].lstrip(" \t").startswith("#"):
-            break
-        start = previous
-    return insert_line_before(text, start, indent_of(text, span.start) + line)
-
-
-def option_line(ruleset: Ruleset, line: str) -> Edit:
+def option_line(ruleset: Ruleset, *lines: str) -> tuple[Edit, ...]:
     """A `set` line: below the others, if they stand above the rules; else above the rules."""
-    own = [each for each in ruleset.trees[0].statements if each.tokens]
-    rules = [each for each in own if each.kind in ("rule", "anchor", "antispoof")]
-    first = rules[0].span.start if rules else len(ruleset.text.chars)
-    options = [each for each in own if each.kind == "set" and each.span.start < first]
-    if options:
-        return below(options[-1], line)
-    if rules:
-        return above(rules[0], line)
-    return below(own[-1], line) if own else insert(ruleset.text, len(ruleset.text.chars), line + "\n")
+    tree = ruleset.trees[0]
+    first = next((each for each in tree.statements if each.kind in ("rule", "anchor", "antispoof")), None)
+    return statements.add(tree, STYLE, "set", *lines, use=first) or ()
 
 
-def rule_line(ruleset: Ruleset, line: str, after: Rule | None) -> Edit:
-    """A rule below another one, or above all rules."""
+def rule_line(ruleset: Ruleset, after: Rule | None, *lines: str) -> tuple[Edit, ...]:
+    """Rules below another one, or above all rules."""
     if after is not None:
-        return below(after.statement, line)
+        return below(after.statement, *lines)
     rules = top_rules(ruleset)
-    if rules:
-        return above(rules[0].statement, line)
-    return option_line(ruleset, line)
+    return above(rules[0].statement, *lines) if rules else option_line(ruleset, *lines)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import pairwise
 
-from mailaudit.edits import Edit, insert, replace
+from mailaudit.checks.pf_edits import port_list
+from mailaudit.editing import lists
+from mailaudit.edits import Edit
 from mailaudit.models.pf import Ruleset
 from mailaudit.models.pf_rules import Rule, outline
 from mailaudit.models.pf_values import TCP
 from mailaudit.models.services import Services
 from mailaudit.parsers.tree import Token
-from mailaudit.text import Span
 
 _MARKS = frozenset({"{", "}", ",", "="})
 
@@ -63,19 +63,19 @@ def add_port(
         return ()
     order = {id(rule): number for number, rule in enumerate(pf.rules)}
     lowest = max((order.get(id(rule), 0) for rule in blocking), default=-1)
-    best: tuple[int, list[Token]] = (0, [])
+    best: tuple[int, Rule | None, list[Token]] = (0, None, [])
     for rule in rules:
         words = [token for token in port_tokens(rule) if token.kind not in _MARKS]
         if len(words) > best[0] and order[id(rule)] > lowest and port not in {_port(token, services) for token in words}:
-            best = len(words), words
-    words = best[1]
-    if not words:
+            best = len(words), rule, words
+    chosen, words = best[1], best[2]
+    if chosen is None:
         return ()
-    last = words[-1]
-    word = _called(services, port, words)
-    if len(words) == 1 and not _is_listed(rules, last):
-        return () if last.via else (replace(last.span, f"{{ {last.span.chars} {word} }}"),)
-    return (insert(last.text, last.end, f"{_separator(words)}{word}"),)
+    listed = port_list(chosen)
+    if listed.opened is None and listed.items[0][0].via:
+        return ()  # a macro of one port, which others may use as such
+    near, _ = listed.around(len(listed.items) - 1)
+    return lists.insert_item(near, _called(services, port, words)) or ()
 
 
 def _called(services: Services, port: int, words: list[Token]) -> str:
@@ -84,28 +84,11 @@ def _called(services: Services, port: int, words: list[Token]) -> str:
     return services.name(port) or str(port) if numbers * 2 <= len(words) else str(port)
 
 
-def _is_listed(rules: list[Rule], word: Token) -> bool:
-    rows = (port_tokens(rule) for rule in rules)
-    return any(any(token is word for token in row) and row[0].kind == "{" for row in rows if row)
-
-
-def _separator(words: list[Token]) -> str:
-    """What stands between the last two words of a list."""
-    for left, right in reversed(list(pairwise(words))):
-        if left.text is right.text and left.end <= right.start:
-            between = Span(left.text, left.end, right.start).chars
-            if "\n" not in between and "#" not in between:
-                return between
-    return " "
-
-
-def without(token: Token, rule: Rule) -> Edit | None:
-    """The edit that takes a word out of its list; None if it is the only one."""
-    row = [each for each in port_tokens(rule) if each.text is token.text]
-    words = [each for each in row if each.kind not in _MARKS]
-    at = next((number for number, each in enumerate(words) if each.start == token.start), None)
-    if at is None or len(words) < 2:
-        return None
-    if at > 0:
-        return Edit(token.text.path, words[at - 1].end, token.end, "")
-    return Edit(token.text.path, token.start, words[1].start, "")
+def without(token: Token, rule: Rule) -> tuple[Edit, ...]:
+    """The edits that take a word out of its list; none if it is the only one."""
+    listed = port_list(rule)
+    for number, item in enumerate(listed.items):
+        if item[0].text is token.text and item[0].start == token.start:
+            near, at = listed.around(number)
+            return lists.remove_item(near, at) or ()
+    return ()

@@ -82,7 +82,7 @@ def _skipped(answer: Answer3) -> Finding:
 def _no_default(pf: Ruleset, ways: dict[str, set[int]]) -> Finding:
     text = " and ".join(f"{way}{families_text(frozenset(families))}" for way, families in ways.items())
     message = f"Nothing blocks by default what comes or goes: on the way {text}, packets that no rule names pass."
-    fix = Fix("Block by default", Safety.UNSAFE, (rule_line(pf, "\n".join(_default_lines(pf)), None),))
+    fix = Fix("Block by default", Safety.UNSAFE, rule_line(pf, None, *_default_lines(pf)))
     value = ",".join(f"{way}{family}" for way, families in ways.items() for family in sorted(families))
     return Finding(message, (Place.whole(pf.text),), fix, "default", value, absence=True)
 
@@ -177,7 +177,7 @@ def _cannot_go_out(pf: Ruleset, blocked: list[tuple[str, int, Answer3]]) -> Find
     if _by_user(pf):
         fix = Fix(title, Safety.MANUAL)
     elif not _blocked_out(pf.with_line("pass out", after.statement if after else None)):
-        fix = Fix(title, Safety.UNSAFE, (rule_line(pf, "pass out", after),))
+        fix = Fix(title, Safety.UNSAFE, rule_line(pf, after, "pass out"))
     places = (place_of(pf, rules[0] if rules else None, "this rule decides"),)
     return Finding(message, places, fix, "out", ",".join(names), absence=True)
 
@@ -241,5 +241,5 @@ def _let_neighbours_in(pf: Ruleset, blocked: dict[int, Rule | None]) -> Fix | No
     deciding = next((each for each in blocked.values() if each in own), None)
     for after in dict.fromkeys([deciding, *own[-1:], None]):
         if not _blocked_neighbours(pf.with_line(NEIGHBOURS_IN, after.statement if after else None)):
-            return Fix(title, Safety.UNSAFE, (rule_line(pf, NEIGHBOURS_IN, after),))
+            return Fix(title, Safety.UNSAFE, rule_line(pf, after, NEIGHBOURS_IN))
     return None

@@ -10,15 +10,15 @@ from mailaudit.checks.pf_edits import (
     add_port,
     admitting_rule,
     port_tokens,
-    remove_items,
-    remove_statement,
+    remove_ports,
     rule_line,
     top_rules,
     with_port,
 )
 from mailaudit.checks.pf_words import doubt, families_text, place_of, ports_text
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.editing.pf import remove
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Finding, Outcome, Place
 from mailaudit.models.pf import Answer3, Ruleset
 from mailaudit.models.pf_reach import OpenPorts
@@ -111,12 +111,12 @@ def _fix(pf: Ruleset, port: int, families: frozenset[int], listing: Rule | None)
     """Another port in the rule that opens the others, or a rule of its own; None if neither would help."""
     title = f"Let connections to tcp/{port} in"
     if listing is not None and _mended(pf.with_rule(with_port(listing, port), listing), port, families):
-        return Fix(title, Safety.UNSAFE, (add_port(pf, listing, port),))
+        return Fix(title, Safety.UNSAFE, add_port(pf, listing, port))
     line = f"pass in on egress proto tcp to port {pf.services.name(port) or port}"
     last = _last_about_tcp(pf)
     for after in dict.fromkeys([last, *reversed(top_rules(pf)[-1:])]):
         if _mended(pf.with_line(line, after.statement if after else None), port, families):
-            return Fix(title, Safety.UNSAFE, (rule_line(pf, line, after),))
+            return Fix(title, Safety.UNSAFE, rule_line(pf, after, line))
     return None
 
 
@@ -203,10 +203,8 @@ def _tighten(pf: Ruleset, found: Rule, ranges: tuple[Range, ...], allowed: froze
         return None
     if len(doomed) > MOST_EDITS or _open_over_udp(pf, ranges):
         return Fix(title, Safety.MANUAL)
-    edits: tuple[Edit, ...] = remove_items(doomed)
-    if len(doomed) == len(items):
-        edits = (remove_statement(found.statement),)
-    return Fix(title, Safety.UNSAFE, edits)
+    edits = remove(found.statement) if len(doomed) == len(items) else remove_ports(found, doomed)
+    return Fix(title, Safety.UNSAFE if edits else Safety.MANUAL, edits)
 
 
 def _open_over_udp(pf: Ruleset, ranges: tuple[Range, ...]) -> bool:

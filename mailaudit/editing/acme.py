@@ -10,16 +10,16 @@ from mailaudit.parsers import acme
 from mailaudit.parsers.tree import Statement, Tree
 
 STYLE = Style(acme.LANGUAGE, PARSE_Y_REST, joins=PARSE_Y_JOINS, order=("include", "macro", "authority", "domain"))
-_BLOCKS = Blocks(STYLE, {"authority": "authority x {", "domain": "domain x {"})
+BLOCKS = Blocks(STYLE, {"authority": "authority x {", "domain": "domain x {"})
 
-block = _BLOCKS.find
-add = _BLOCKS.add
-add_option = _BLOCKS.add_option
-set_option = _BLOCKS.set_option
-remove_option = _BLOCKS.remove_option
-replace = _BLOCKS.replace
-remove = _BLOCKS.remove
-comment_out = _BLOCKS.comment_out
+block = BLOCKS.find
+add = BLOCKS.add
+add_option = BLOCKS.add_option
+set_option = BLOCKS.set_option
+remove_option = BLOCKS.remove_option
+replace = BLOCKS.replace
+remove = BLOCKS.remove
+comment_out = BLOCKS.comment_out
 
 
 def write(value: str) -> str:

@@ -15,16 +15,16 @@ STYLE = Style(
     joins=PARSE_Y_JOINS,
     order=("include", "macro", "chroot", "logdir", "errdocs", "prefork", "default", "banner", "server", "types"),
 )
-_BLOCKS = Blocks(STYLE, {"server": 'server "x" {', "location": 'server "x" {', "types": "types {"})
+BLOCKS = Blocks(STYLE, {"server": 'server "x" {', "location": 'server "x" {', "types": "types {"})
 
-block = _BLOCKS.find
-add = _BLOCKS.add
-add_option = _BLOCKS.add_option
-set_option = _BLOCKS.set_option
-remove_option = _BLOCKS.remove_option
-replace = _BLOCKS.replace
-remove = _BLOCKS.remove
-comment_out = _BLOCKS.comment_out
+block = BLOCKS.find
+add = BLOCKS.add
+add_option = BLOCKS.add_option
+set_option = BLOCKS.set_option
+remove_option = BLOCKS.remove_option
+replace = BLOCKS.replace
+remove = BLOCKS.remove
+comment_out = BLOCKS.comment_out
 
 
 def write(value: str) -> str:
@@ -49,7 +49,7 @@ def set_flag(tree: Tree, block: Statement, line: str) -> Edits | None:
 
     Else as a line below the other options of its kind. None where it comes out of a macro.
     """
-    new = alone(STYLE, [line], _BLOCKS.around(block))
+    new = alone(STYLE, [line], BLOCKS.around(block))
     wanted = flag_nodes(new)
     if len(wanted) != 1:
         return set_option(tree, block, line)

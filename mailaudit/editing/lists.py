@@ -301,3 +301,21 @@ def disjoint(edits: Iterable[Edit]) -> bool:
     """True if no two edits overlap."""
     ordered = sorted(edits, key=lambda edit: (edit.path, edit.start))
     return all(one.path != other.path or one.end <= other.start for one, other in pairwise(ordered))
+
+
+def remove_items(listed: Items, numbers: Iterable[int]) -> Edits | None:
+    """The list without several items, those that stand side by side together; None if of some place none would be left."""
+    edits: list[Edit] = []
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][-1] == number - 1 and listed.items[number][0].via == listed.items[number - 1][0].via:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    for run in runs:
+        near, first = listed.around(run[0])
+        found = remove_item(near, first, first + len(run) - 1)
+        if found is None:
+            return None
+        edits += found
+    return tuple(edits) if disjoint(edits) else None

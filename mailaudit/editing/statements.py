@@ -13,6 +13,7 @@ from mailaudit.editing.style import (
     blank_above,
     comment_begin,
     fitted,
+    has_blank_lines,
     is_blank_line,
     is_joining,
     laid_out,
@@ -162,13 +163,15 @@ def add(tree: Tree, style: Style, kind: str, *lines: str, use: Statement | None 
 
 
 def _has_own_comment(statement: Statement, style: Style) -> bool:
-    """True if comment lines stand right above a statement, and a blank line above them."""
+    """True if comment lines stand right above a statement and a blank line above them, or the file's first line."""
     text = statement.span.text
     begin = line_begin(text, style, statement.span.start)
     if begin is None:
         return False
     start = comment_begin(text, style, begin)
-    return start < begin and (start == 0 or blank_above(text, start) is not None)
+    if start == begin:
+        return False
+    return has_blank_lines(text) if start == 0 else blank_above(text, start) is not None
 
 
 def remove(statement: Statement, style: Style, *, comment: bool = False) -> Edits:

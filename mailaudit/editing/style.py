@@ -15,6 +15,7 @@ from mailaudit.text import Text
 
 Edits = tuple[Edit, ...]
 NONE: Edits = ()
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 class Unwritable(ValueError):  # noqa: N818  it says what the value is, not that something went wrong
@@ -108,10 +109,15 @@ def blank_above(text: Text, start: int) -> int | None:
     return above if is_blank_line(text, above) else None
 
 
+def has_blank_lines(text: Text) -> bool:
+    """True if a blank line stands anywhere in a file."""
+    return _BLANK_LINE.search(text.chars) is not None
+
+
 def blanks_between(one: Statement, other: Statement) -> bool:
     """True if a blank line stands between two statements of one file."""
     before, after = one.whole, other.span
-    return re.search(r"\n[ \t\r]*\n", before.text.chars[before.end : after.start]) is not None
+    return _BLANK_LINE.search(before.text.chars, before.end, after.start) is not None
 
 
 def siblings(tree: Tree, statement: Statement) -> Sequence[Statement]:

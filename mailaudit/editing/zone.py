@@ -108,10 +108,10 @@ def replace_data(statement: Statement, rdata: str) -> Edits:
             depth += {"(": 1, ")": -1}.get(token.kind, 0)
     if depth == 0:
         return edits
-    first = statement.tokens[_index(statement, old[0])]
-    before = statement.tokens[_index(statement, old[0]) - 1]
-    start = before.start if before.kind == "(" else first.start
-    return (Edit(edit.path, start, statement.tokens[-1].end, rdata),)
+    first = _index(statement, old[0])
+    while statement.tokens[first - 1].kind == "(":
+        first -= 1
+    return (Edit(edit.path, statement.tokens[first].start, statement.tokens[-1].end, rdata),)
 
 
 def _index(statement: Statement, token: Token) -> int:
