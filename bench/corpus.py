@@ -31,7 +31,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "virtuals": ("tables/virtuals/*",),
     "table": ("tables/domains/*", "tables/maps/*"),
     "credentials": ("tables/credentials/*",),
-    "ucl": ("rspamd/local.d/*", "rspamd/override.d/*", "rspamd/libucl_tests/**/*.in", "rspamd/libucl_tests/**/*.conf"),
+    "ucl": ("rspamd/local.d/*", "rspamd/override.d/*", "rspamd/libucl_tests/tests/basic/*.in"),
     "login": ("tables/login_conf/*",),
     "rc": ("tables/rc_conf_local/*",),
 }
