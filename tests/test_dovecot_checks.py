@@ -215,7 +215,7 @@ def test_a_2_4_that_names_maildir_and_no_path_is_in_doubt(text: str) -> None:
         (
             "protocols = imap\nservice imap-login {\n\tprocess_min_avail = 1\n}\n",
             "DOVECOT061",
-            "protocols = imap\nservice imap-login {\n  inet_listener imap {\n    port = 0\n  }\n\tprocess_min_avail = 1\n}\n",
+            "protocols = imap\nservice imap-login {\n\tinet_listener imap {\n\t\tport = 0\n\t}\n\tprocess_min_avail = 1\n}\n",
         ),
         (
             "protocols = imap\n",

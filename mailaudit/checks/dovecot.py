@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mailaudit.checks.dovecot_edits import append, comment_out, place_of, replace_value, set_to
+from mailaudit.checks.dovecot_edits import append, comment_out, place_of, set_to
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
+from mailaudit.editing.dovecot import replace_value
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.dovecot import DovecotConfig, StartFile
@@ -97,7 +98,6 @@ def key_is_named(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
 
 
 def _names_a_file(dovecot: DovecotConfig, setting: Setting, what: str, expected: str | None) -> Iterator[Finding]:
-    mark = "" if dovecot.family == NEW else "<"
     written = setting.value.lstrip("< ")
     value = written
     if not setting.value:
@@ -113,7 +113,7 @@ def _names_a_file(dovecot: DovecotConfig, setting: Setting, what: str, expected:
         message = f"Dovecot takes the characters {setting.value} for the {what} itself: only a bare < makes it read the file."
     else:
         return
-    edits = set_to(dovecot, setting, setting.name, mark + value) if value else ()
+    edits = set_to(dovecot, setting, setting.name, value, from_file=dovecot.family != NEW) if value else ()
     yield Finding(
         message,
         (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
@@ -258,14 +258,14 @@ def _misplaced(dovecot: DovecotConfig, place: MailPlace, message: str, value: st
     at = place.format_setting if value == "format" and place.format_setting else place.setting
     statement = place.setting.statement
     if statement is not None and dovecot.family != NEW and not place.format and _separates_users(dovecot, place):
-        edits = (replace_value(statement, f"maildir:{place.setting.value}"),)
+        edits = replace_value(statement, f"maildir:{place.setting.value}")
     elif statement is not None and dovecot.family != NEW:
-        edits = (replace_value(statement, f"maildir:{OLD_PATH}"),)
+        edits = replace_value(statement, f"maildir:{OLD_PATH}")
     elif value == "format":
         format_setting = place.format_setting or dovecot.setting("mail_driver")
         edits = set_to(dovecot, format_setting, "mail_driver", "maildir")
     elif statement is not None:
         path = in_new_spelling(place.path) if value == "variables" else None
-        edits = (replace_value(statement, path or NEW_PATH),)
+        edits = replace_value(statement, path or NEW_PATH)
     fix = Fix("Give each user a maildir by domain and name", Safety.UNSAFE, edits)
     return Finding(message, (Place.at(at.span),), fix, "mail place", value)

@@ -1,17 +1,15 @@
-"""How a fix writes into Dovecot's files: values in place, what is new at the end of the site's own file."""
+"""Into which of Dovecot's files a fix writes: where a value is set, else the site's own file."""
 
 from __future__ import annotations
 
-import re
-
-from mailaudit.edits import Edit, create, indent_of, insert, insert_line, newline_of, replace
+from mailaudit.editing import dovecot as editing
+from mailaudit.editing import statements
+from mailaudit.editing.style import fitted
+from mailaudit.edits import Edit, create
 from mailaudit.findings import Place
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_reading import Setting
-from mailaudit.parsers.tree import Statement
-from mailaudit.text import Span
-
-_EQUALS = re.compile(r"^[ \t]*\w+([ \t]*)=", re.MULTILINE)
+from mailaudit.parsers.tree import Statement, Tree, nothing
 
 
 def place_of(dovecot: DovecotConfig, label: str = "") -> Place:
@@ -21,52 +19,41 @@ def place_of(dovecot: DovecotConfig, label: str = "") -> Place:
     return Place.whole(dovecot.own, label)
 
 
-def set_to(dovecot: DovecotConfig, setting: Setting, name: str, value: str) -> tuple[Edit, ...]:
+def _own(dovecot: DovecotConfig) -> Tree | None:
+    """The site's own file as read; None where it is still to be written."""
+    own = dovecot.own
+    if isinstance(own, str):
+        return None
+    read = next((tree for tree in dovecot.trees if tree.text is own), None)
+    return read or editing.STYLE.language.parse(own, nothing)
+
+
+def set_to(dovecot: DovecotConfig, setting: Setting, name: str, value: str, *, from_file: bool = False) -> tuple[Edit, ...]:
     """Give a setting a value: where a file sets it, else at the end of the site's own file."""
-    if setting.statement is None:
-        return append(dovecot, f"{name} = {value}")
-    return (replace_value(setting.statement, value),)
-
-
-def replace_value(statement: Statement, value: str) -> Edit:
-    """Put another value behind the `=` of a setting."""
-    equals, *written = statement.tokens[1:]
-    if not written:
-        return insert(equals.text, equals.end, " " + value)
-    return replace(Span(equals.text, written[0].start, written[-1].end), value)
+    if setting.statement is not None:
+        return editing.replace_value(setting.statement, value, from_file=from_file)
+    tree = _own(dovecot)
+    if tree is None:
+        return append(dovecot, f"{name} = {'<' if from_file else ''}{editing.write(value)}")
+    return editing.set_value(tree, name, value, from_file=from_file) or ()
 
 
 def append(dovecot: DovecotConfig, *lines: str) -> tuple[Edit, ...]:
-    """Lines at the end of the site's own file, in its style."""
-    if isinstance(dovecot.own, str):
-        return (create(dovecot.own, "\n".join((*lines, ""))),)
-    text = dovecot.own
-    blanks = _EQUALS.findall(text.chars)
-    tight = bool(blanks) and not any(blanks)
-    written = [line.replace(" = ", "=", 1) if tight else line for line in lines]
-    if len(lines) > 1 and text.chars and not text.chars.endswith(("\n\n", "\n\r\n")):
-        written.insert(0, "")
-    return (insert_line(text, len(text.chars), newline_of(text).join(written)),)
+    """Lines at the end of the site's own file, in its style; each tab that they begin with is a level of indentation."""
+    tree = _own(dovecot)
+    if tree is not None:
+        return editing.add_lines(tree, (), lines) or ()
+    assert isinstance(dovecot.own, str)
+    return (create(dovecot.own, "".join(line.replace("\t", "  ") + "\n" for line in lines)),)
 
 
-def insert_below(header: Statement, *lines: str) -> tuple[Edit, ...]:
-    """Lines at the top of a section, indented below its first line."""
-    text = header.tokens[0].text
-    indent = indent_of(text, header.tokens[0].start) + "  "
-    return (insert_line(text, header.tokens[-1].start, newline_of(text).join(indent + line for line in lines)),)
+def insert_below(dovecot: DovecotConfig, header: Statement, *lines: str) -> tuple[Edit, ...]:
+    """Lines at the top of a section, indented below its first line; tabs as above."""
+    tree = next((tree for tree in dovecot.trees if tree.text is header.span.text), None)
+    style = fitted(tree, editing.STYLE) if tree is not None else editing.STYLE
+    return statements.inside(header, style, *lines, first=True) or ()
 
 
 def comment_out(statement: Statement) -> tuple[Edit, ...]:
     """Make comments of all the lines of a statement, of its body and of its end."""
-    whole = statement.whole
-    text = whole.text
-    edits: list[Edit] = []
-    at = text.line_span(whole.start)[0]
-    while at < whole.end:
-        end = text.line_span(at)[1]
-        line = text.chars[at:end]
-        first = at + len(line) - len(line.lstrip(" \t"))
-        if line.strip() and not line.lstrip(" \t").startswith("#"):
-            edits.append(insert(text, first, "#"))
-        at = end
-    return tuple(edits)
+    return statements.comment_out(statement, editing.STYLE) or ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dovecot_edits import append, insert_below, place_of, replace_value, set_to
+from mailaudit.checks.dovecot_edits import append, insert_below, place_of, set_to
 from mailaudit.checks.registry import rule
+from mailaudit.editing.dovecot import replace_value
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Exempt, Finding, Outcome, Place
 from mailaudit.models.dovecot import DovecotConfig
@@ -52,13 +53,13 @@ def _protocols(
     if block is None or block.opened is None:
         kept = [name for name in dovecot.words("protocols") if name in TAKEN]
         return set_to(dovecot, setting, "protocols", " ".join((*kept, *missing)))
-    edits = [_answer(block.settings[name], "no") for name in extra if name in block.settings]
-    edits += [_answer(block.settings[name], "yes") for name in missing if name in block.settings]
+    answers = [(name, "no") for name in extra] + [(name, "yes") for name in missing]
+    edits = [edit for name, value in answers if name in block.settings for edit in _answer(block.settings[name], value)]
     new = [f"{name} = yes" for name in missing if name not in block.settings]
-    return (*edits, *(insert_below(block.opened, *new) if new else ()))
+    return (*edits, *(insert_below(dovecot, block.opened, *new) if new else ()))
 
 
-def _answer(setting: Setting, value: str) -> Edit:
+def _answer(setting: Setting, value: str) -> tuple[Edit, ...]:
     assert setting.statement is not None
     return replace_value(setting.statement, value)
 
@@ -92,14 +93,14 @@ def _place(dovecot: DovecotConfig, listener: Listener, setting: Setting | None) 
 def _set_port(dovecot: DovecotConfig, listener: Listener, port: int) -> tuple[Edit, ...]:
     setting = listener.settings.get("port")
     if setting is not None and setting.statement is not None:
-        return (replace_value(setting.statement, str(port)),)
+        return replace_value(setting.statement, str(port))
     if listener.section is not None and listener.section.opened is not None:
-        return insert_below(listener.section.opened, f"port = {port}")
-    lines = (f"inet_listener {listener.name} {{", f"  port = {port}", "}")
+        return insert_below(dovecot, listener.section.opened, f"port = {port}")
+    lines = (f"inet_listener {listener.name} {{", f"\tport = {port}", "}")
     service = dovecot.root.named("service", listener.service)
     if service is not None and service.opened is not None:
-        return insert_below(service.opened, *lines)
-    return append(dovecot, f"service {listener.service} {{", *(f"  {line}" for line in lines), "}")
+        return insert_below(dovecot, service.opened, *lines)
+    return append(dovecot, f"service {listener.service} {{", *(f"\t{line}" for line in lines), "}")
 
 
 @rule("DOVECOT062")
@@ -134,9 +135,9 @@ def _without_tls(dovecot: DovecotConfig, listener: Listener) -> Finding:
         said = listener.settings.get("ssl")
         place = _place(dovecot, listener, said)
         if said is not None and said.statement is not None:
-            edits = (replace_value(said.statement, "yes"),)
+            edits = replace_value(said.statement, "yes")
         elif header is not None:
-            edits = insert_below(header, "ssl = yes")
+            edits = insert_below(dovecot, header, "ssl = yes")
     fix = Fix("Speak TLS on it", Safety.UNSAFE, edits) if edits else None
     return Finding("Port 993 is open, and speaks no TLS.", (place,), fix, "listener 993 ssl", "no")
 
@@ -152,6 +153,6 @@ def _closed(dovecot: DovecotConfig) -> Finding:
         place = place if protocols.is_default else Place.at(protocols.span)
     elif port is not None and port.statement is not None:
         message += f": the listener imaps has port {port.value}"
-        fix = Fix("Listen on 993", Safety.UNSAFE, (replace_value(port.statement, str(IMAPS)),))
+        fix = Fix("Listen on 993", Safety.UNSAFE, replace_value(port.statement, str(IMAPS)))
         place = Place.at(port.span)
     return Finding(f"{message}.", (place,), fix, "listener 993", "closed")

@@ -84,9 +84,9 @@ def _add(dovecot: DovecotConfig, kind: str) -> Fix | None:
 
 def _block(dovecot: DovecotConfig, kind: str) -> tuple[str, ...]:
     if dovecot.family == NEW:
-        return (f"{kind} passwd-file {{", f"  passwd_file_path = {CREDENTIALS}", "}")
+        return (f"{kind} passwd-file {{", f"\tpasswd_file_path = {CREDENTIALS}", "}")
     scheme = "scheme=CRYPT " if kind == "passdb" else ""
-    return (f"{kind} {{", "  driver = passwd-file", f"  args = {scheme}username_format=%u {CREDENTIALS}", "}")
+    return (f"{kind} {{", "\tdriver = passwd-file", f"\targs = {scheme}username_format=%u {CREDENTIALS}", "}")
 
 
 def _wrong(dovecot: DovecotConfig, database: Database) -> Iterator[Outcome]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from mailaudit.editing import statements
 from mailaudit.editing.assignments import blanks
@@ -179,27 +178,26 @@ def continued(statement: Statement, words: str) -> str:
 def add_lines(tree: Tree, path: Path, lines: Sequence[str]) -> Edits | None:
     """Lines into the last section at a path, or at the end of the file; each tab they begin with is a level of indentation."""
     style = fitted(tree, STYLE)
+    if _is_tight([each for each in tree.walk() if each.kind == "setting"]):
+        lines = [re.sub(r"^(\t*[^\s={}]+) = ", r"\1=", line) for line in lines]
     if path:
         return statements.inside(sections(tree, path)[-1], style, *lines)
-    return statements.at_end(tree, style, *lines, apart=bool(tree.text.chars))
+    return statements.at_end(tree, style, *lines, apart=len(lines) > 1 and bool(tree.text.chars))
 
 
 def add_section(tree: Tree, name: str, settings: Sequence[tuple[str, str]], path: Path = ()) -> Edits | None:
     """A new section with settings at a path, behind what stands there; None if the path is not there."""
     if path and not sections(tree, path):
         return None
-    beside = [each for each in tree.walk() if each.kind == "setting"]
     for key, _ in settings:
         _check(key)
-    inner = ["\t" + _tight(beside, key, write(value) if value else "") for key, value in settings]
+    inner = ["\t" + f"{key} = {write(value) if value else ''}".rstrip() for key, value in settings]
     return add_lines(tree, path, [f"{_header(name)} {{", *inner, "}"])
 
 
-def _tight(beside: Sequence[Statement], key: str, words: str) -> str:
-    """An assignment that stands alone: its blanks are those of the file, but no column."""
-    around = [each for each in beside if len(each.tokens) > 2]
-    tight = bool(around) and all(each.tokens[0].end == each.tokens[1].start for each in around)
-    return f"{key}={words}" if tight else f"{key} = {words}".rstrip()
+def _is_tight(settings: Sequence[Statement]) -> bool:
+    """True if no setting of a file has blanks before its `=`."""
+    return bool(settings) and all(each.tokens[0].end == each.tokens[1].start for each in settings)
 
 
 def remove(statement: Statement) -> Edits:
@@ -207,4 +205,6 @@ def remove(statement: Statement) -> Edits:
     return statements.remove(statement, STYLE)
 
 
-comment_out = partial(statements.comment_out, style=STYLE)
+def comment_out(statement: Statement) -> Edits | None:
+    """Make comments of all the lines of a statement; None if it shares a line with another."""
+    return statements.comment_out(statement, STYLE)
