@@ -15,6 +15,7 @@ from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import TargetError, World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.models.clock import read_clock
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.sources import Shelf, Sources
 from mailaudit.questions import Reason
@@ -61,10 +62,12 @@ class Auditor:
     selected: tuple[str, ...]
     shelf: Shelf = field(default_factory=Shelf)
     crashes: list[Exception] = field(default_factory=list)
+    present: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def facts(self, snapshot: Snapshot) -> Facts:
         """The models of a snapshot."""
-        return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference)
+        clock = read_clock(self.options.now, snapshot.taken, self.present)
+        return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference, clock)
 
     def learn(self, snapshot: Snapshot | None = None) -> tuple[Snapshot, Facts]:
         """Ask the world wave after wave until no new question is raised, from nothing or from what is known."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
+from mailaudit.models.clock import Clock
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.doas import DoasConfig, read_doas
@@ -69,7 +70,7 @@ class Facts:
         return tuple(dict.fromkeys(secret for model in self.models for secret in model.secrets))
 
 
-def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> Facts:
+def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clock: Clock) -> Facts:
     """Read all models. What they ask for in vain is in `wanted`; ask it, and read again."""
     services = sources.make(read_services)
     accounts = sources.make(read_accounts)
@@ -80,6 +81,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str]) -> 
     credentials = sources.make(read_credentials, smtpd)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
+        Clock: Known(clock),
         Services: Known(services),
         Ruleset: sources.make(read_pf, services),
         SshdConfig: Known(sources.make(read_sshd)),
