@@ -151,7 +151,7 @@ def test_protocol_overrides_and_defaults() -> None:
     assert [setting.value for setting in model.everywhere("ssl")] == ["yes", "required"]
 
 
-def test_variables_of_2_3_expand_at_the_start_only() -> None:
+def test_variables_of_2_3_expand_at_the_start_of_words() -> None:
     model = config(
         "mail_plugins = acl\nmail_home = a $mail_plugins\nmail_plugins = $mail_plugins quota\n"
         'protocol imap {\n  mail_plugins = $mail_plugins imap_sieve\n}\nprotocol lmtp {\n  mail_plugins = "$mail_plugins"\n}\n'
@@ -159,20 +159,20 @@ def test_variables_of_2_3_expand_at_the_start_only() -> None:
     assert model.words("mail_plugins") == ("acl", "quota")
     assert model.words("mail_plugins", "imap") == ("acl", "quota", "imap_sieve")
     assert model.words("mail_plugins", "lmtp") == ("$mail_plugins",)
-    assert model.setting("mail_home").value == "a $mail_plugins"
+    assert model.setting("mail_home").value == "a acl"
 
 
 def test_lists_of_2_4() -> None:
     model = config(
         "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\nprotocols {\n  imap = yes\n  pop3 = no\n}\n"
         "mail_plugins = acl quota\nprotocol imap {\n  mail_plugins {\n    imap_sieve = yes\n    acl = no\n  }\n}\n"
-        "mail_home = $SET:mail_plugins\n"
+        "mail_home = $SET:default_internal_user\n"
     )
     assert refusals(model) == []
     assert model.family == "2.4"
     assert model.protocols == {"imap"}
     assert model.words("mail_plugins", "imap") == ("quota", "imap_sieve")
-    assert model.setting("mail_home").value == "acl quota"
+    assert model.setting("mail_home").value == "dovecot"
 
 
 def test_a_prefix_section_of_2_4_holds_global_settings() -> None:
@@ -222,7 +222,7 @@ def test_the_family(text: str, packages: str | None, family: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("ssl = on\n", 1, 'expected "no", "yes" or "required" for ssl, found "on"'),
+        ("ssl = on\n", 1, 'expected "yes", "no" or "required" for ssl, found "on"'),
         ("auth_verbose = true\n", 1, 'expected "yes" or "no" for auth_verbose, found "true"'),
         ("auth_verbose =\n", 1, 'expected "yes" or "no" for auth_verbose, found ""'),
         ("first_valid_uid = vmail\n", 1, 'expected a number for first_valid_uid, found "vmail"'),
@@ -241,9 +241,32 @@ def test_the_family(text: str, packages: str | None, family: str) -> None:
         ("protocol imap {\n  protocol pop3 {\n  }\n}\n", 2, '"protocol" may not stand in "protocol"'),
         ("protocol imap {\n  local 10.0.0.1 {\n  }\n}\n", 2, '"local" may not stand in "protocol"; write it the other way round'),
         ("mail_home = $log_path.x\n", 1, "no setting has the name that $log_path.x stands for"),
-        ("mail_home = <<E\nE\n", 1, "Dovecot 2.3 knows no quoted names and no here-documents"),
-        ("ssl_server_cert_file = /x\nssl_cert = <y\nssl_key = <z\n", 1, 'Dovecot 2.3 knows no setting "ssl_server_cert_file"'),
-        ("mail_plugins {\n  x = yes\n}\n", 1, 'Dovecot 2.3 knows no section "mail_plugins"'),
+        ("mail_home = <<E\nE\n", 2, "Dovecot 2.3 knows no quoted names and no here-documents"),
+        (
+            "ssl_server_cert_file = /x\nssl_cert = <y\nssl_key = <z\n",
+            1,
+            'Dovecot 2.3 knows no setting "ssl_server_cert_file"; in 2.3 it is "ssl_cert"',
+        ),
+        ("mail_plugins {\n  x = yes\n}\n", 2, 'Dovecot 2.3 knows no setting "x" in the section "mail_plugins"'),
+        ("ss_cert = </x\n", 1, 'Dovecot 2.3 knows no setting "ss_cert"; did you mean "ssl_cert"?'),
+        ("mail_nonsense = 1\n", 1, 'Dovecot 2.3 knows no setting "mail_nonsense"'),
+        (
+            "service auth {\n  usr = x\n}\n",
+            2,
+            'Dovecot 2.3 knows no setting "usr" in the section "service"; did you mean "user"?',
+        ),
+        ("auth_cache_size = 10Q\n", 1, 'expected a size, as 10 M, for auth_cache_size, found "10Q"'),
+        ("auth_cache_ttl = 60\n", 1, 'expected a time with its unit, as 30 secs, for auth_cache_ttl, found "60"'),
+        (
+            "service x {\n  unix_listener y {\n    mode = 08\n  }\n}\n",
+            3,
+            'expected an octal number, as 0600, for mode, found "08"',
+        ),
+        ("service {\n  user = x\n}\n", 1, "a service has a name"),
+        ("service x {\n  user {\n  }\n}\n", 2, '"user" is a setting, no section: user = ...'),
+        ("ssl_protocols = !SSLv2\n", 1, "ssl_protocols names SSLv2, which it does not know; it has no effect"),
+        ("imap_client_workarounds = foo\n", 1, 'imap_client_workarounds does not know "foo"'),
+        ("mail_home = a $nope\n", 1, "no setting has the name that $nope stands for"),
     ],
 )
 def test_what_2_3_refuses(text: str, line: int, message: str) -> None:
@@ -268,10 +291,36 @@ VERSIONS = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
             'Dovecot 2.4 knows no setting "disable_plaintext_auth"; it is "auth_allow_cleartext" there',
             "auth_allow_cleartext = no",
         ),
-        ("mail_location = maildir:/x\n", 3, 'Dovecot 2.4 knows no setting "mail_location"', None),
+        (
+            "mail_location = maildir:/x\n",
+            3,
+            'Dovecot 2.4 knows no setting "mail_location"; in 2.4 it is mail_driver and mail_path',
+            None,
+        ),
         ("passdb {\n}\n", 3, 'the section "passdb" has no name, which Dovecot 2.4 asks for', None),
-        ("plugin {\n}\n", 3, 'Dovecot 2.4 knows no section "plugin"', None),
-        ("passdb x {\n  args = y\n}\n", 4, 'Dovecot 2.4 knows no setting "args"', None),
+        ("plugin {\n}\n", 3, 'Dovecot 2.4 knows no section "plugin"; in 2.4 it is no section: its settings stand outside', None),
+        (
+            "passdb x {\n  args = y\n}\n",
+            4,
+            'Dovecot 2.4 knows no setting "args" in the section "passdb"; in 2.4 it is passwd_file_path and its like',
+            None,
+        ),
+        ("auth_verbos = yes\n", 3, 'Dovecot 2.4 knows no setting "auth_verbos"; did you mean "auth_verbose"?', "auth_verbose"),
+        ("metric x {\n}\n", 4, 'the section "metric" must have filter, and has none', None),
+        ("@g = x\n", 3, "no group @g x is defined", None),
+        ("mail_home = %{user | default)}\n", 3, "this is no well-formed variable: %{user | default)}", None),
+        ("mail_home = $SET:mail_plugins\n", 3, "there is no text that $SET:mail_plugins stands for", None),
+        ('mail_plugins = a"b"\n', 3, "a quote stands in the middle of a word of the list", None),
+        ("ssl_server x {\n}\n", 3, 'the section "ssl_server" has no name in Dovecot 2.4', None),
+        ("ssl_server = x\n", 3, '"ssl_server" is a section: ssl_server {', None),
+        ("passdb = x\n", 3, '"passdb" is a section with a name: passdb x {', None),
+        ("import_environment = x\n", 3, '"import_environment" is a list of settings: import_environment {', None),
+        (
+            "passdb x {\n  protocol imap {\n  }\n}\n",
+            4,
+            '"protocol" may not stand in "passdb"; write it the other way round',
+            None,
+        ),
         (
             r'mail_home = "a\nb"' + "\n",
             3,

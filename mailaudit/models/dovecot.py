@@ -8,26 +8,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mailaudit.models.accounts import Accounts, read_accounts
+from mailaudit.models.dovecot_catalogue import catalogue
+from mailaudit.models.dovecot_groups import include
+from mailaudit.models.dovecot_new import NewMerging
+from mailaudit.models.dovecot_old import OldMerging
 from mailaudit.models.dovecot_owner import CREDENTIALS, Ids, mail_ids, refused_ranges
 from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
 from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of
-from mailaudit.models.dovecot_sections import Merging, Section
-from mailaudit.models.dovecot_settings import (
-    CERTIFICATE,
-    DEFAULTS,
-    FILE_SETTINGS,
-    FILTERS,
-    KEY,
-    NEW,
-    OLD,
-    OLD_PROTOCOLS,
-    ONLY_NEW,
-    ONLY_OLD,
-)
+from mailaudit.models.dovecot_sections import Section
+from mailaudit.models.dovecot_settings import CERTIFICATE, FILE_SETTINGS, FILTERS, KEY, NEW, OLD, OLD_PROTOCOLS
+from mailaudit.models.dovecot_values import is_true
 from mailaudit.models.dovecot_vars import expand
+from mailaudit.models.dovecot_whole import refusals
 from mailaudit.models.included import WithIncludes, in_reading_order
 from mailaudit.models.sources import Known, Missing, Slot, Sources, refused_statements
-from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Absent, Command, CommandOutput, Found, RunCommand, Stat
 from mailaudit.text import Text
 
@@ -83,7 +78,7 @@ class DovecotConfig(WithIncludes):
         for scope in self._scopes(protocol):
             if name in scope.settings:
                 return scope.settings[name]
-        return Setting(name, DEFAULTS[self.family].get(name, ""))
+        return Setting(name, catalogue(self.family).default(name))
 
     def _scopes(self, protocol: str | None) -> list[Section]:
         if protocol is None:
@@ -116,7 +111,9 @@ class DovecotConfig(WithIncludes):
 
     def path_of(self, setting: Setting) -> str | None:
         """The file that a certificate's or key's setting names; None where the value is taken for the certificate itself."""
-        return setting.value if setting.value and (setting.from_file or self.family == NEW) else None
+        if not setting.value or (self.family == NEW and setting.value.startswith("inline:")):
+            return None
+        return setting.value if setting.from_file or self.family == NEW else None
 
     @property
     def passdbs(self) -> tuple[Database, ...]:
@@ -153,7 +150,7 @@ class DovecotConfig(WithIncludes):
         return mail_place(next(iter(self._inboxes()), None), self._scopes("imap"), self.family)
 
     def _inboxes(self) -> list[Section]:
-        return [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and inbox.value.lower() in ("yes", "y", "1")]
+        return [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and is_true(inbox.value)]
 
     @property
     def mail_driver(self) -> Setting:
@@ -184,9 +181,9 @@ class DovecotConfig(WithIncludes):
             block = scope.named(name, "")
             for setting in block.settings.values() if block else ():
                 found = [word for word in found if word != setting.name]
-                found += [setting.name] if setting.value.lower() in ("yes", "y", "1") else []
+                found += [setting.name] if is_true(setting.value) else []
         if not found and all(name not in scope.settings for scope in self._scopes(protocol)):
-            found = DEFAULTS[self.family].get(name, "").split()
+            found = catalogue(self.family).default(name).split()
         return tuple(dict.fromkeys(found))
 
     @property
@@ -230,8 +227,10 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
     if packaged:
         assumed += ("the packaged dovecot.conf, which includes conf.d and local.conf, for none is at hand",)
     assumed += tuple(f"nothing in {pattern}, for it was not recorded" for pattern in dict.fromkeys(reading.unrecorded))
-    merging = Merging(family)
+    merging = NewMerging(family) if family == NEW else OldMerging(family)
     merging.add(reading.visits)
+    if isinstance(merging, NewMerging):
+        include(merging)
     trees = tuple(reading.trees.values())
     files = _files(merging.root, sources, family)
     accounts = read_accounts(sources)
@@ -239,7 +238,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         *refused_statements(trees),
         *reading.refused,
         *merging.refused,
-        *_whole(merging.root, reading, family, installed, packaged=packaged),
+        *refusals(merging.root, reading, family, installed, packaged=packaged),
         *refused_ranges(merging.root, family),
         *(file.problem for file in files if file.there is False),
     ]
@@ -287,41 +286,12 @@ def _family(visits: list[Visit], installed: str | None) -> tuple[str, tuple[str,
         return NEW, ()
     if installed is not None:
         return installed, ()
-    new = sum(key in ONLY_NEW[""] for key in keys)
-    old = sum(key in ONLY_OLD[""] for key in keys)
+    olds, news = catalogue(OLD).inside[()], catalogue(NEW).inside[()]
+    new = sum(key in news and key not in olds for key in keys)
+    old = sum(key in olds and key not in news for key in keys)
     if new > old:
         return NEW, ("Dovecot 2.4, by the names of the settings",)
     return OLD, ("Dovecot 2.3, for neither the files nor a list of packages say otherwise",)
-
-
-def _whole(root: Section, reading: Reading, family: str, installed: str | None, *, packaged: bool) -> Iterable[Problem]:
-    """What the daemon refuses of the files as a whole."""
-    version = root.settings.get("dovecot_config_version")
-    if version is not None and installed == OLD:
-        yield Problem("Dovecot 2.3 is installed, and these are settings of 2.4", version.span)
-    if family == NEW and not packaged:
-        yield from _versions(root, reading)
-    if family == OLD:
-        yield from _databases(root)
-
-
-def _versions(root: Section, reading: Reading) -> Iterable[Problem]:
-    main = next(iter(reading.trees.values()))
-    first = next((s for s in main.statements if s.template is not None), None)
-    if first is not None and (first.kind != "setting" or key_of(first).value != "dovecot_config_version"):
-        yield Problem("Dovecot 2.4 asks for dovecot_config_version as the first setting", first.tokens[0].span)
-    version = root.settings.get("dovecot_config_version")
-    if version is not None and "dovecot_storage_version" not in root.settings:
-        yield Problem("Dovecot 2.4 asks for dovecot_storage_version as well", version.span)
-
-
-def _databases(root: Section) -> Iterable[Problem]:
-    for section in (*root.of("passdb"), *root.of("userdb")):
-        at: Statement = section.visits[0].statement
-        if not section.settings.get("driver", Setting("driver", "")).value:
-            yield Problem(f"this {section.type} has no driver", at.tokens[0].span)
-        for again in section.visits[1:]:
-            yield Problem(f"a second {section.type} of the name {section.name}", again.statement.tokens[0].span)
 
 
 def _files(root: Section, sources: Sources, family: str) -> tuple[StartFile, ...]:

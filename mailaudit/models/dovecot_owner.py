@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailaudit.models.accounts import Accounts
+from mailaudit.models.dovecot_catalogue import catalogue
 from mailaudit.models.dovecot_parts import Database
 from mailaudit.models.dovecot_reading import Setting
 from mailaudit.models.dovecot_sections import Section
-from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS
+from mailaudit.models.dovecot_settings import FILTERS
 from mailaudit.parsers.tree import Problem
 from mailaudit.text import Text
 
@@ -98,5 +99,5 @@ def refused_ranges(root: Section, family: str) -> Iterator[Problem]:
 
 
 def _id(setting: Setting | None, name: str, family: str) -> int | None:
-    value = DEFAULTS[family][name] if setting is None else setting.value
+    value = catalogue(family).default(name) if setting is None else setting.value
     return int(value) if value.isascii() and value.isdigit() else None

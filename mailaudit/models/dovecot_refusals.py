@@ -1,170 +1,167 @@
-"""What Dovecot refuses by meaning: values that a setting cannot have, sections and names that its family does not know."""
+"""Why Dovecot refuses a setting or a section: names that it does not know, values that a setting cannot have."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import replace
 
-from mailaudit.models.dovecot_reading import Setting, key_of, name_of
-from mailaudit.models.dovecot_settings import (
-    BOOLEANS,
-    CHOICES,
-    FILTERS,
-    NAMED_IN_NEW,
-    NEW,
-    NUMBERS,
-    OLD,
-    OLD_PROTOCOLS,
-    ONLY_NEW,
-    ONLY_OLD,
-    PROTOCOLS,
-    RENAMED,
-    SECTIONS_ONLY_NEW,
-    SECTIONS_ONLY_OLD,
-)
+from mailaudit.models.dovecot_catalogue import Catalogue, Definition, catalogue
+from mailaudit.models.dovecot_reading import Setting, key_of
+from mailaudit.models.dovecot_settings import NEW, OLD, RENAMED, SUCCESSORS
+from mailaudit.models.dovecot_values import comes_to, expected
+from mailaudit.models.dovecot_vars import broken_variable
 from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.text import Span
 
-_TRUE = frozenset(("on", "true", "t", "enable", "enabled", "yes", "y", "1"))
-_FALSE = frozenset(("off", "false", "f", "n", "0", "disable", "disabled", "none", "no"))
-_VARIABLE = re.compile(r"\$([a-z0-9_]*)(?= |\Z)")
 _ESCAPE = re.compile(r"\\(?![\\\"])", re.DOTALL)
+_MOST_SUGGESTIONS = 30  # for so many unknown names a like one is looked for; a file has few, or is none of Dovecot's
 
 
-def refused_section(statement: Statement, within: tuple[Statement, ...], family: str) -> Problem | None:
-    """Why the daemon refuses a section by its first line, or None."""
-    type_, name = name_of(statement)
-    outer = [name_of(each)[0] for each in within]
-    message = _unknown_section(statement, type_, name, family) or _misplaced_section(type_, outer)
-    return Problem(message, statement.tokens[0].span) if message else None
+class Names:
+    """What to say of names that the family does not know."""
+
+    def __init__(self, known: Catalogue) -> None:
+        self.known = known
+        self._suggested = 0
+
+    @property
+    def other(self) -> Catalogue:
+        """The other family's catalogue, read only where a name is not known."""
+        return catalogue(OLD if self.known.family == NEW else NEW)
+
+    def unknown_setting(self, setting: Setting, written: str, where: tuple[str, ...]) -> Problem:
+        """The refusal of a setting; `where` are the types of the sections it stands in."""
+        statement = setting.statement
+        assert statement is not None
+        key = key_of(statement)
+        if self.known.family == NEW and written in RENAMED and not where:
+            new, values = RENAMED[written]
+            value = setting.value if values is None else values.get(setting.value)
+            mend = None if value is None else f"{new} = {value}"
+            return Problem(f'Dovecot 2.4 knows no setting "{written}"; it is "{new}" there', statement.span, mend=mend)
+        inside = f' in the section "{where[-1]}"' if where else ""
+        like, mend = self._like(written, where, "=")
+        return Problem(f'Dovecot {self.known.family} knows no setting "{written}"{inside}{like}', key.span, mend=mend)
+
+    def unknown_section(self, statement: Statement, type_: str, where: tuple[str, ...]) -> Problem:
+        """The refusal of a section by its type."""
+        like, mend = self._like(type_, where, "{")
+        at = statement.tokens[0].span
+        return Problem(f'Dovecot {self.known.family} knows no section "{type_}"{like}', at, mend=mend)
+
+    def _like(self, name: str, where: tuple[str, ...], mark: str) -> tuple[str, str | None]:
+        """What was perhaps meant, as words that end the message, and as a mending where only one letter differs."""
+        renamed = {new: old for old, (new, _) in RENAMED.items()}
+        if self.known.family == OLD and name in renamed:
+            return f'; in 2.3 it is "{renamed[name]}"', None
+        if self.known.family == NEW and name in SUCCESSORS:
+            return f"; in 2.4 it is {SUCCESSORS[name]}", None
+        if self._in_other(name, where):
+            return f"; Dovecot {self.other.family} does", None
+        self._suggested += 1
+        if self._suggested > _MOST_SUGGESTIONS or len(name) > 60:
+            return "", None
+        there = self._candidates(where, mark)
+        close = difflib.get_close_matches(name, there, 2, 0.8)
+        if not close:
+            return "", None
+        is_plain = len(close) == 1 or not _is_one_letter_off(name, close[1])
+        return f'; did you mean "{close[0]}"?', close[0] if is_plain and _is_one_letter_off(name, close[0]) else None
+
+    def _in_other(self, name: str, where: tuple[str, ...]) -> bool:
+        prefixed = (name, *(f"{each}_{name}" for each in where)) if self.other.family == NEW else (name,)
+        return any(self.other.get(each) for each in prefixed) or self.other.get(name, where) is not None
+
+    def _candidates(self, where: tuple[str, ...], mark: str) -> list[str]:
+        if self.known.family == OLD:
+            definitions = self.known.inside.get(where, {})
+            return [each.name for each in definitions.values() if each.is_section == (mark == "{") and each.kind != "obsolete"]
+        found = [each.name for each in self.known.inside[()].values() if each.is_section == (mark == "{") or "list" in each.kind]
+        own = f"{where[-1]}_" if where else ""
+        return [*found, *(name.removeprefix(own) for name in found if own and name.startswith(own))]
 
 
-def _unknown_section(statement: Statement, type_: str, name: str, family: str) -> str:
-    if family == OLD:
-        if statement.kind == "group" or type_ in SECTIONS_ONLY_NEW:
-            return f'Dovecot 2.3 knows no section "{type_}"'
-        return "a service has a name" if type_ == "service" and not name else ""
-    if type_ in SECTIONS_ONLY_OLD:
-        return f'Dovecot 2.4 knows no section "{type_}"'
-    return f'the section "{type_}" has no name, which Dovecot 2.4 asks for' if type_ in NAMED_IN_NEW and not name else ""
+def _is_one_letter_off(name: str, other: str) -> bool:
+    """True if one letter was added, left out or changed, or two neighbours have changed places."""
+    shorter, longer = sorted((name, other), key=len)
+    at = next((i for i, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    if len(shorter) != len(longer):
+        return shorter[at:] == longer[at + 1 :]
+    return shorter[at + 1 :] == longer[at + 1 :] or (
+        shorter[at : at + 2] == longer[at : at + 2][::-1] and shorter[at + 2 :] == longer[at + 2 :]
+    )
 
 
-def _misplaced_section(type_: str, outer: list[str]) -> str:
-    if outer and outer[-1] == "plugin":
-        return 'no section may stand in the section "plugin"'
-    around = next((each for each in reversed(outer) if each in FILTERS), None)
-    if type_ not in FILTERS or around is None:
-        return ""
-    if FILTERS.index(around) > FILTERS.index(type_):
-        return f'"{type_}" may not stand in "{around}"; write it the other way round'
-    return '"protocol" may not stand in "protocol"' if around == type_ == "protocol" else ""
-
-
-def refused_setting(setting: Setting, inside: str, within: tuple[Statement, ...], family: str) -> Problem | None:
-    """Why the daemon refuses a setting, or None. `inside` is the type of the section it stands in, "" for none or a filter."""
-    statement = setting.statement
-    assert statement is not None
-    if any(name_of(each)[0] == "plugin" for each in within) or inside == "plugin":
-        return None
-    return _of_the_other_family(setting, statement, inside, family) or _malformed(setting, inside, family)
-
-
-def _of_the_other_family(setting: Setting, statement: Statement, inside: str, family: str) -> Problem | None:
-    name = setting.name
-    key = key_of(statement)
-    if family == OLD and name in ONLY_NEW.get(inside, ()):
-        return Problem(f'Dovecot 2.3 knows no setting "{name}"', key.span)
-    if family == OLD and (key.kind == "string" or (setting.token and setting.token.kind == "heredoc")):
-        return Problem("Dovecot 2.3 knows no quoted names and no here-documents", key.span)
-    if family == NEW and name in ONLY_OLD.get(inside, ()):
-        if name not in RENAMED or inside:
-            return Problem(f'Dovecot 2.4 knows no setting "{name}"', key.span)
-        new, values = RENAMED[name]
-        value = setting.value if values is None else values.get(setting.value)
-        mend = None if value is None else f"{new} = {value}"
-        return Problem(f'Dovecot 2.4 knows no setting "{name}"; it is "{new}" there', statement.span, mend=mend)
-    return None
-
-
-def _malformed(setting: Setting, inside: str, family: str) -> Problem | None:
-    value, token = setting.value, setting.token
-    if token is not None and token.kind == "word" and token.value.startswith("$") and family == OLD and not setting.from_file:
-        if _VARIABLE.match(token.value) is None or token.value == "$":
-            return Problem(f"no setting has the name that {token.value.split(' ')[0]} stands for", token.span)
-        return None
+def refused_value(setting: Setting, definition: Definition, family: str) -> Problem | None:
+    """Why the daemon refuses a setting's value, or None."""
+    token, value = setting.token, setting.value
     if token is not None and token.kind == "string" and family == NEW:
         escape = _ESCAPE.search(token.span.chars[1:-1].replace("\\\\", "").replace('\\"', ""))
         if escape is not None and token.span.chars[0] == '"':
             return Problem("in quotes, Dovecot 2.4 takes a backslash only before a quote or another backslash", token.span)
-    if setting.from_file or "%{" in value or "$" in value:
+    if family == NEW and "%{" in value:
+        return refused_variable(setting, definition)
+    if setting.from_file or definition.kind in ("str", "file") or "$" in value:
         return None
-    return _wrong_kind(setting, inside, value)
-
-
-def _wrong_kind(setting: Setting, inside: str, value: str) -> Problem | None:
-    name = setting.name
-    if name in BOOLEANS.get(inside, ()):
-        return _no_boolean(setting, value)
-    if (inside, name) in CHOICES:
-        return _no_choice(setting, value, CHOICES[inside, name])
-    if name in NUMBERS.get(inside, ()):
-        return _no_number(setting, value)
-    if name == "protocols" and not inside:
-        return _unknown_protocol(setting)
-    if name == "listen" and not inside and not value:
-        return Problem("listen must name at least one address", setting.span)
-    return None
-
-
-def _no_boolean(setting: Setting, value: str) -> Problem | None:
-    if value.lower() in ("yes", "y", "1", "no"):
+    if definition.kind == "boollist":
+        message = broken_list(value)
+        return Problem(message, setting.span) if message else None
+    if comes_to(definition, value, is_new=family == NEW) is not None:
         return None
-    meant = "yes" if value.lower() in _TRUE else "no" if value.lower() in _FALSE else None
-    message = f'expected "yes" or "no" for {setting.name}, found "{value}"'
-    return Problem(message, setting.span, mend=meant if setting.token else None)
+    wanted, meant = expected(definition, value)
+    found = value if len(value) <= 40 else value[:37] + "..."
+    found = found if wanted.startswith("a port") else f'"{found}"'
+    name = "" if wanted.startswith("a port") else f" for {written_name(setting)}"
+    return Problem(f"expected {wanted}{name}, found {found}", setting.span, mend=meant if token else None)
 
 
-def _no_choice(setting: Setting, value: str, choices: tuple[str, ...]) -> Problem | None:
-    if value in choices:
-        return None
-    expected = ", ".join(f'"{each}"' for each in choices[:-1]) + f' or "{choices[-1]}"'
-    mend = _choice(value.lower(), choices) if setting.token else None
-    return Problem(f'expected {expected} for {setting.name}, found "{value}"', setting.span, mend=mend)
+def refused_variable(setting: Setting, definition: Definition) -> Problem | None:
+    """Why 2.4 refuses a value with variables, or None."""
+    is_looked_at = definition.has_variables and definition.kind != "file" and not setting.from_file
+    broken = broken_variable(setting.value) if is_looked_at else None
+    return Problem(f"this is no well-formed variable: {broken[:40]}", setting.span) if broken else None
 
 
-def _no_number(setting: Setting, value: str) -> Problem | None:
-    if not (value.isascii() and value.isdigit()):
-        return Problem(f'expected a number for {setting.name}, found "{value}"', setting.span)
-    if setting.name == "port" and (len(value) > 5 or int(value) > 65535):
-        return Problem(f"expected a port from 0 to 65535, found {value}", setting.span)
-    return None
+def written_name(setting: Setting) -> str:
+    """A setting's name as it is written."""
+    return key_of(setting.statement).value.split("/")[-1] if setting.statement else setting.name
 
 
-def _choice(value: str, choices: tuple[str, ...]) -> str | None:
-    if value in choices:
-        return value
-    if "yes" in choices and value in _TRUE:
-        return "yes"
-    return "no" if "no" in choices and value in _FALSE else None
+def broken_list(value: str) -> str:
+    """Why 2.4 refuses the one-line form of a list: a quote at a wrong place; empty if it does not."""
+    at, inside, ended = 0, False, False
+    begun = False
+    while at < len(value):
+        char = value[at]
+        if char == '"' and not inside:
+            if begun:
+                return "a quote stands in the middle of a word of the list"
+            inside = True
+        elif char == '"' and not ended:
+            ended = True
+        elif char in " ," and (ended or not inside):
+            inside = ended = begun = False
+        elif ended:
+            return 'expected "," or a blank after a quoted word of the list'
+        else:
+            at += char == "\\" and inside
+            begun = True
+        at += 1
+    return "a quoted word of the list has no closing quote" if inside and not ended else ""
 
 
-def _unknown_protocol(setting: Setting) -> Problem | None:
-    if setting.value == "none" or setting.token is None:
-        return None
-    words = [word for word in setting.value.split(" ") if word]
-    for word in words:
-        if word not in PROTOCOLS and word not in OLD_PROTOCOLS:
-            meant = [part.lower() for each in words for part in re.split(r"[,\t]", each) if part]
-            plain = " ".join(part for part in meant if part in PROTOCOLS)
-            mend = plain if plain and "$" not in setting.token.value else None
-            return Problem(f'protocols names "{word}", which Dovecot does not know', setting.token.span, mend=mend)
-    return None
-
-
-def renamed(setting: Setting, problem: Problem, family: str) -> Setting | None:
+def mended(setting: Setting, problem: Problem) -> Setting | None:
     """A refused setting as it was plainly meant; None where it is to be left out."""
-    if problem.mend is None:
+    if problem.mend is None or setting.statement is None:
         return None
-    if family == NEW and setting.name in RENAMED and " = " in problem.mend:
+    if problem.span == setting.statement.span and " = " in problem.mend:
         name, _, value = problem.mend.partition(" = ")
         return replace(setting, name=name, value=value, from_file=False)
+    if problem.span == _key_span(setting.statement):
+        return replace(setting, name=problem.mend)
     return replace(setting, value=problem.mend)
+
+
+def _key_span(statement: Statement) -> Span:
+    return key_of(statement).span

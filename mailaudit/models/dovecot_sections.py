@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, value_of
-from mailaudit.models.dovecot_refusals import refused_section, refused_setting, renamed
-from mailaudit.models.dovecot_settings import DEFAULTS, FILTERS, NEW, OLD, PREFIXES, SECTIONS_THAT_ADD_UP
-from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.models.dovecot_catalogue import Catalogue, Definition, catalogue
+from mailaudit.models.dovecot_reading import Setting, Visit
+from mailaudit.parsers.tree import Problem, Statement, Token
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Section:
     """A section with all that is said in it, in however many places.
 
-    `visits` are its first lines, or settings that name it by slashes; there are none for the root.
+    `settings` are by the name that the daemon keeps them under: in 2.4 `passdb x { driver = y }` is `passdb_driver`. `visits`
+    are its first lines, or settings that name it by slashes; there are none for the root.
     """
 
     type: str = ""
@@ -26,12 +26,14 @@ class Section:
     index: dict[tuple[str, str], Section] = field(default_factory=dict, repr=False)
 
     def of(self, type_: str) -> list[Section]:
-        """The sections of a type directly below, in the order they were opened."""
-        return [section for section in self.sections if section.type == type_]
+        """The sections of a type directly below, in the order they were opened; in 2.4 the type's prefix may be left out."""
+        types = (type_, f"{self.type}_{type_}")
+        return [section for section in self.sections if section.type in types]
 
     def named(self, type_: str, name: str) -> Section | None:
         """The section of a type and name directly below."""
-        return self.index.get((type_, name))
+        types, names = (type_, f"{self.type}_{type_}"), (name, name.lower())
+        return next((self.index[each, key] for each in types for key in names if (each, key) in self.index), None)
 
     @property
     def opened(self) -> Statement | None:
@@ -39,14 +41,49 @@ class Section:
         return next((visit.statement for visit in reversed(self.visits) if visit.statement.is_block), None)
 
     def get(self, *names: str) -> Setting | None:
-        """The first of these settings that is set here."""
-        return next((self.settings[name] for name in names if name in self.settings), None)
+        """The first of these settings that is set here; in 2.4 the section's prefix may be left out."""
+        for name in names:
+            for full in (name, f"{self.type}_{name}"):
+                if full in self.settings:
+                    return self.settings[full]
+        return None
 
-    def walk(self) -> Iterable[Section]:
-        """Itself and all sections below."""
-        yield self
-        for section in self.sections:
-            yield from section.walk()
+    def walk(self) -> Iterator[Section]:
+        """Itself and all sections below, however deep."""
+        left = [self]
+        while left:
+            section = left.pop()
+            yield section
+            left += reversed(section.sections)
+
+    def child(self, type_: str, name: str, key: str | None = None) -> Section:
+        """The section of a type and name directly below, made if it is not there. `key` is the name by which it is known."""
+        known = self.index.get((type_, name if key is None else key))
+        return self.another(type_, name, key) if known is None else known
+
+    def another(self, type_: str, name: str, key: str | None = None) -> Section:
+        """A new section of a type and name directly below, beside those that are there."""
+        made = Section(type_, name)
+        self.sections.append(made)
+        self.index.setdefault((type_, name if key is None else key), made)
+        return made
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """An open section as the reading goes on.
+
+    `kind` is `filter` (local, remote, protocol and their kin; the root too), `section`, `list` (its settings are a list's
+    elements), `setting` (a block after a plain setting's name), `auth` (a block of versions before 2.0), or `lost`: it was
+    refused, and what stands in it is kept from the rest. `where` are the types of the sections of 2.3 that it stands in, up to
+    the filter around them.
+    """
+
+    statement: Statement | None
+    section: Section
+    kind: str = "filter"
+    where: tuple[str, ...] = ()
+    definition: Definition | None = None
 
 
 @dataclass
@@ -56,102 +93,61 @@ class Merging:
     family: str
     root: Section = field(default_factory=Section)
     refused: list[Problem] = field(default_factory=list)
-    _open: list[tuple[Statement | None, Section]] = field(default_factory=list)
+    open: list[Scope] = field(default_factory=list)
+    known: Catalogue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = catalogue(self.family)
+        self.open.append(Scope(None, self.root))
 
     def add(self, visits: Iterable[Visit]) -> None:
-        """Take all visits in their order."""
-        self._open = [(None, self.root)]
+        """Take statements in, in the order the daemon comes to them."""
         for visit in visits:
-            while len(self._open) > 1 and not self._is_within(visit):
-                self._open.pop()
+            while len(self.open) > 1 and not self._is_within(visit):
+                self.closed(self.open.pop())
             if visit.statement.is_block:
-                self._section(visit)
+                self.section(visit)
             elif visit.statement.kind == "setting":
-                self._setting(visit)
+                self.setting(visit)
+        while len(self.open) > 1:
+            self.closed(self.open.pop())
 
     def _is_within(self, visit: Visit) -> bool:
-        depth = len(self._open) - 1
-        return len(visit.within) >= depth and visit.within[depth - 1] is self._open[-1][0]
+        depth = len(self.open) - 1
+        return len(visit.within) >= depth and visit.within[depth - 1] is self.open[-1].statement
 
-    def _section(self, visit: Visit) -> None:
-        statement = visit.statement
-        parent = self._open[-1][1]
-        type_, name = name_of(statement)
-        problem = refused_section(statement, visit.within, self.family)
-        if problem is not None:
-            self.refused.append(problem)
-            self._open.append((statement, Section(type_, name)))  # what stands in it is read, and kept from the rest
-            return
-        section = self._child(parent, type_, name)
-        section.visits.append(visit)
-        self._open.append((statement, section))
+    def section(self, visit: Visit) -> None:
+        """Open a section."""
+        raise NotImplementedError
 
-    def _child(self, parent: Section, type_: str, name: str) -> Section:
-        adds_up = not name and self.family == OLD and type_ in SECTIONS_THAT_ADD_UP
-        known = None if adds_up else parent.named(type_, name)
-        if known is None:
-            known = Section(type_, name)
-            parent.sections.append(known)
-            parent.index.setdefault((type_, name), known)
-        return known
+    def setting(self, visit: Visit) -> None:
+        """Take a setting in."""
+        raise NotImplementedError
 
-    def _setting(self, visit: Visit) -> None:
-        statement = visit.statement
-        scope, name = self._scope(visit)
-        value = self._value(statement, scope, name)
-        token, from_file = value_of(statement), statement.node.has("<")
-        setting = Setting(name, value, token, statement, from_file=from_file, within=visit.within)
-        inside = "" if scope.type in ("", *FILTERS) else scope.type
-        problem = refused_setting(setting, inside, visit.within, self.family)
-        if problem is not None:
-            self.refused.append(problem)
-            mended = renamed(setting, problem, self.family)
-            if mended is None:
-                return
-            setting = mended
-        scope.settings[setting.name] = replace(setting, before=scope.settings.get(setting.name))
-        if self.family == NEW:  # a list's string form takes the place of what its block form said before
-            block = scope.index.pop((setting.name, ""), None)
-            if block is not None:
-                scope.sections[:] = [each for each in scope.sections if each is not block]
+    def closed(self, scope: Scope) -> None:
+        """Look at a section at its end."""
 
-    def _scope(self, visit: Visit) -> tuple[Section, str]:
-        """The section that a setting belongs to, and its name there."""
-        *around, (_, scope) = self._open
-        key = key_of(visit.statement).value
-        if scope.type == "plugin":
-            return scope, key
-        *path, name = key.split("/")
-        while path:
-            type_ = path.pop(0)
-            around.append((None, scope))
-            scope = self._child(scope, type_, path.pop(0) if path else "")
-            scope.visits.append(visit)
-        if self.family == NEW and scope.type in PREFIXES and around:
-            name = name if name.startswith(scope.type) else f"{scope.type}_{name}"
-            scope = around[-1][1]
-        return scope, name
+    def lose(self, visit: Visit, problem: Problem) -> None:
+        """Refuse a section: what stands in it is read, and kept from the rest."""
+        self.refused.append(problem)
+        self.open.append(Scope(visit.statement, Section(), "lost"))
 
-    def _value(self, statement: Statement, scope: Section, name: str) -> str:
-        token = value_of(statement)
-        if token is None:
-            return ""
-        if token.kind != "word" or "$" not in token.value or statement.node.has("<"):
-            return token.value
-        if self.family == NEW:
-            return " ".join(self._variable(word, scope, name) for word in token.value.split(" "))
-        if not token.value.startswith("$"):
-            return token.value
-        first, blank, rest = token.value.partition(" ")
-        return self._look_up(first[1:], scope, name) + blank + rest
+    def around(self) -> list[Section]:
+        """The filters that are open, the innermost first, the root last."""
+        found = [scope.section for scope in reversed(self.open) if scope.kind == "filter"]
+        return list(dict.fromkeys(found))
 
-    def _variable(self, word: str, scope: Section, name: str) -> str:
-        return self._look_up(word[5:], scope, name) if word.startswith("$SET:") else word
+    @staticmethod
+    def store(section: Section, setting: Setting) -> None:
+        """Set a setting, and remember what it overrides."""
+        before = section.settings.get(setting.name)
+        if before is not None:
+            setting = Setting(
+                setting.name, setting.value, setting.token, setting.statement, setting.from_file, setting.within, before
+            )
+        section.settings[setting.name] = setting
 
-    def _look_up(self, variable: str, scope: Section, name: str) -> str:
-        """A setting's value so far: of this section; of those around it only where a setting names itself."""
-        scopes = [scope, *(section for _, section in reversed(self._open))] if variable == name else [scope]
-        for each in scopes:
-            if variable in each.settings:
-                return each.settings[variable].value
-        return DEFAULTS[self.family].get(variable, "")
+
+def is_variable_line(token: Token | None, *, from_file: bool) -> bool:
+    """True for a value in which the daemon looks for variables: one without quotes that has a dollar sign."""
+    return token is not None and token.kind == "word" and not from_file and "$" in token.value

@@ -9,6 +9,11 @@ from mailaudit.models.dovecot_settings import NEW
 _OLD = re.compile(r"%(?:(?P<percent>%)|(?P<change>[LU]*)(?:\{(?P<long>[a-z_]+)\}|(?P<short>[a-z])))")
 _LONG = {"user": "u", "username": "n", "domain": "d", "home": "h"}
 _NEW = re.compile(r"%\{([^{}]*)\}")
+_WORD = r"[a-zA-Z\x80-\U0010ffff][a-zA-Z0-9_/;:.\x80-\U0010ffff-]*"
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_ARGUMENT = rf"(?:{_WORD}\s*=\s*)?(?:{_QUOTED}|{_WORD}|-?\s*[0-9]+)"
+_FILTER = rf"{_WORD}\s*(?:\(\s*{_ARGUMENT}\s*(?:,\s*{_ARGUMENT}\s*)*\)\s*)?(?:[-+*/%]\s*(?:-?\s*[0-9]+|{_WORD})\s*)?"
+_EXPRESSION = re.compile(rf"%\{{\s*(?:{_FILTER})?(?:\|\s*(?:{_FILTER})?)*\}}", re.DOTALL)
 _ONE_LETTER = re.compile(r"%[LU]*[undh](?![a-z])")
 
 
@@ -61,6 +66,21 @@ def _filtered(inside: str, values: dict[str, str | None]) -> str | None:
         name, _, domain = value.partition("@")
         value = {"username": name, "domain": domain, "lower": value.lower(), "upper": value.upper()}.get(each)
     return value
+
+
+def broken_variable(value: str) -> str | None:
+    """The first `%{` of 2.4 that is no well-formed variable, with what follows it; None if all are."""
+    at = 0
+    while (start := value.find("%", at)) >= 0:
+        if value.startswith("%%{", start):
+            at = start + 3
+        elif not value.startswith("%{", start):
+            at = start + 1
+        elif (match := _EXPRESSION.match(value, start)) is None:
+            return value[start:]
+        else:
+            at = match.end()
+    return None
 
 
 def has_old_variables(template: str) -> bool:
