@@ -108,10 +108,9 @@ def _pki_lines(smtpd: SmtpdConfig, name: str, words: tuple[str, ...], beside: St
     written = name if beside is None else beside.seen[1].span.chars
     lines = [f'pki {written} {word} "{files[word]}"' for word in words]
     if beside is not None:
-        return (below(beside, lines[0]),)
+        return below(beside, lines[0])
     first_use = next((listener.statement for listener in smtpd.listeners if listener.pki), None)
-    edit = add_line(smtpd, "pki", lines[0], first_use)
-    return (dataclasses.replace(edit, text=edit.text.replace(lines[0], "\n".join(lines))),)
+    return add_line(smtpd, "pki", *lines, above=first_use)
 
 
 @smtpd_rule("SMTPD011")
@@ -171,7 +170,7 @@ def _mapping(smtpd: SmtpdConfig, reference: Reference, word: str, usual: str, ta
         tables = tuple(table for table in smtpd.tables.values() if table.name == usual or table.path == usual_path)
     if not tables:
         line = f"table {usual} file:{usual_path}"
-        fix = Fix(f"Define the table {usual}", Safety.SAFE, (add_line(smtpd, "table", line),))
+        fix = Fix(f"Define the table {usual}", Safety.SAFE, add_line(smtpd, "table", line))
         message = f"No table of {usual} is defined, and no action looks one up."
         yield Finding(message, (Place.whole(smtpd.path),), fix, f"table {word}", "missing", absence=True)
     for table in tables:
@@ -186,7 +185,7 @@ def _undefined_table(smtpd: SmtpdConfig, table: Table, word: str, source: str, s
     users += [listener.statement for listener in smtpd.listeners if listener.auth_table is table]
     edits: tuple[Edit, ...] = ()
     if table.name not in smtpd.tables:
-        edits = (add_line(smtpd, "table", f"table {table.name} {source}", users[0] if users else None),)
+        edits = add_line(smtpd, "table", f"table {table.name} {source}", above=users[0] if users else None)
     fix = Fix(f"Define the table {table.name}", safety, edits) if edits else None
     message = f"The table <{table.name}> is not defined above its use, so smtpd does not start."
     return Finding(message, (Place.at(table.at.span),), fix, f"table {word}", table.name, absence=True)
@@ -211,7 +210,7 @@ def credentials_are_there(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     tables = smtpd.credential_tables or tuple(t for t in smtpd.tables.values() if t.backend == "passwd")
     if not tables:
         line = "table credentials passwd:/etc/mail/credentials"
-        fix = Fix("Define the table credentials", Safety.UNSAFE, (add_line(smtpd, "table", line),))
+        fix = Fix("Define the table credentials", Safety.UNSAFE, add_line(smtpd, "table", line))
         message = "No table of logins is defined, so users can not log in to send mail."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "table credentials", "missing", absence=True)
     for table in tables:
@@ -259,7 +258,7 @@ def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     if rspamd(smtpd) is None and not undefined:
         line = 'filter "rspamd" proc-exec "filter-rspamd"'
         is_done = has_signer(smtpd) or checks_at_delivery(smtpd)  # by two at once it would be checked or signed twice
-        fix = None if is_done else Fix("Define the filter rspamd", Safety.UNSAFE, (add_line(smtpd, "filter", line),))
+        fix = None if is_done else Fix("Define the filter rspamd", Safety.UNSAFE, add_line(smtpd, "filter", line))
         effect = "" if is_done_otherwise(smtpd) else ", so mail is neither checked nor signed"
         message = f"No filter hands mail to rspamd{effect}."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "filter", "missing", absence=True)
@@ -274,7 +273,7 @@ def _undefined_filter(smtpd: SmtpdConfig, name: str, refusal: Refusal) -> Findin
     edits: tuple[Edit, ...] = ()
     if "rspamd" in name and name not in smtpd.filters:
         line = f'filter "{name}" proc-exec "filter-rspamd"'
-        edits = (add_line(smtpd, "filter", line, used[0] if used else None),)
+        edits = add_line(smtpd, "filter", line, above=used[0] if used else None)
     fix = Fix(f"Define the filter {name}", Safety.UNSAFE, edits) if edits else None
     message = f'The filter "{name}" is not defined above its use, so smtpd does not start.'
     return Finding(message, (Place.at(refusal.problem.span),), fix, "filter", name, absence=True)
@@ -307,7 +306,7 @@ def queue_key(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     encryption, key = smtpd.options.queue_encryption, smtpd.options.queue_key
     if encryption is None:
         line = 'queue encryption "{{generate:hex16}}"'
-        fix = Fix("Encrypt the queue; empty it first", Safety.UNSAFE, (add_line(smtpd, "queue", line),))
+        fix = Fix("Encrypt the queue; empty it first", Safety.UNSAFE, add_line(smtpd, "queue", line))
         message = "The queue is not encrypted, so mail that waits can be read from a stolen disk."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "queue encryption", "missing", absence=True)
         return

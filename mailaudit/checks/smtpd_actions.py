@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.checks.smtpd_edits import add_line, after, append, instead, local_action, relay_action
+from mailaudit.checks.smtpd_edits import add_line, after, instead, local_action, relay_action
 from mailaudit.checks.smtpd_scope import smtpd_rule
+from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
@@ -49,7 +50,7 @@ def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
         if table is not None:
             path = "/var/vmail/%{dest.domain:lowercase}/%{dest.user:lowercase|strip}"
             line = f'action "inbound" maildir "{path}" junk virtual <{table.name}>'
-            edits = (add_line(smtpd, "action", line),)
+            edits = add_line(smtpd, "action", line)
         fix = Fix("Add an action for the users' mail", Safety.UNSAFE, edits) if edits else None
         message = "No action delivers mail for virtual addresses, so no user of the site gets any."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "virtual", "missing", absence=True)
@@ -152,7 +153,7 @@ def own_names_are_expanded(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     if action is None:
         edits: tuple[Edit, ...] = ()
         if table is not None:
-            edits = (add_line(smtpd, "action", f'action "local_inbound" mbox alias <{table.name}>'),)
+            edits = add_line(smtpd, "action", f'action "local_inbound" mbox alias <{table.name}>')
         fix = Fix("Add an action for the host's own mail", Safety.SAFE, edits) if edits else None
         message = "No action delivers to the host's own accounts, so what cron and daemons write to root bounces."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "local", "missing", absence=True)
@@ -167,7 +168,7 @@ def own_names_are_expanded(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 def outbound_relays(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """There is an action that relays, and a smarthost is spoken to in TLS and with a login."""
     if relay_action(smtpd) is None:
-        fix = Fix("Add an action that relays", Safety.UNSAFE, (add_line(smtpd, "action", 'action "outbound" relay'),))
+        fix = Fix("Add an action that relays", Safety.UNSAFE, add_line(smtpd, "action", 'action "outbound" relay'))
         message = "No action relays, so no mail leaves this host."
         yield Finding(message, (Place.whole(smtpd.path),), fix, "relay", "missing", absence=True)
     for action in smtpd.actions.values():

@@ -1,98 +1,47 @@
-"""Where a new line or word goes in smtpd.conf: beside its kin, above its use, in the file's own style."""
+"""What a fix puts into smtpd.conf, and beside which statement; a macro's words stay what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailaudit.edits import Edit, indent_of, insert, insert_line, insert_line_before
+from mailaudit.editing import statements, words
+from mailaudit.editing.smtpd import STYLE, add_filter
+from mailaudit.edits import Edit
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_parts import Action, Filter, Listener, Table
 from mailaudit.parsers.tree import Statement, Token
 
-ORDER = ("include", "macro", "pki", "ca", "table", "proc", "filter", "queue", "smtp", "srs", "mda", "action", "listen", "match")
 _RSPAMD = "rspamd"
 
 
-def own_statements(smtpd: SmtpdConfig) -> list[Statement]:
-    """The statements of smtpd.conf itself, those of included files left out."""
-    return [statement for statement in smtpd.tree.statements if statement.tokens]
+def add_line(smtpd: SmtpdConfig, kind: str, *lines: str, above: Statement | None = None) -> tuple[Edit, ...]:
+    """New lines of a kind in smtpd.conf itself: below the last one of its kind that stands above its use."""
+    return statements.add(smtpd.tree, STYLE, kind, *lines, use=above) or ()
 
 
-def add_line(smtpd: SmtpdConfig, kind: str, line: str, above: Statement | None = None) -> Edit:
-    """A new line of a kind: below the last one of its kind that stands above its use, else above what comes later."""
-    statements = own_statements(smtpd)
-    is_own = above is not None and above.span.text is smtpd.tree.text
-    limit = above.span.start if above is not None and is_own else len(smtpd.tree.text.chars)
-    kin = [each for each in statements if each.kind == kind and each.span.end <= limit]
-    if kin:
-        return below(kin[-1], line)
-    later = ORDER[ORDER.index(kind) + 1 :]
-    following = next((each for each in statements if each.kind in later and each.span.start <= limit), None)
-    neighbour = following or (above if is_own else None)
-    if neighbour is not None:
-        return before(neighbour, line)
-    if statements:
-        return below(statements[-1], line)
-    return Edit(smtpd.path, 0, 0, line + "\n")
+def below(statement: Statement, *lines: str) -> tuple[Edit, ...]:
+    """Lines below a statement, indented alike."""
+    return statements.below(statement, STYLE, *lines) or ()
 
 
-def below(statement: Statement, line: str) -> Edit:
-    """A line below a statement, indented alike."""
-    text = statement.span.text
-    return insert_line(text, statement.span.end, indent_of(text, statement.span.start) + line)
-
-
-def before(statement: Statement, line: str) -> Edit:
+def before(statement: Statement, line: str) -> tuple[Edit, ...]:
     """A line above a statement, indented alike; a comment that stands above it stays with it."""
-    text = statement.span.text
-    start = _comment_start(text.chars, text.line_span(statement.span.start)[0])
-    return insert_line_before(text, start, indent_of(text, statement.span.start) + line)
+    return statements.above(statement, STYLE, line)
 
 
-def _comment_start(chars: str, start: int) -> int:
-    """The start of the comment lines right above a line."""
-    while start > 0:
-        previous = chars.rfind("\n", 0, start - 1) + 1
-        if not chars[previous : start - 1].lstrip(" \t").startswith("#"):
-            return start
-        start = previous
-    return start
-
-
-def append(statement: Statement, words: str) -> tuple[Edit, ...]:
-    """Words at the end of a statement, before a comment on its line."""
-    return (insert(statement.span.text, statement.span.end, " " + words),)
-
-
-def after(token: Token, words: str) -> tuple[Edit, ...]:
+def after(token: Token, written: str) -> tuple[Edit, ...]:
     """Words behind a token; nothing where the token came out of a macro, whose other uses would change too."""
-    return () if token.via else (insert(token.text, token.end, " " + words),)
+    return words.after(token, written) or ()
 
 
-def instead(token: Token, words: str) -> tuple[Edit, ...]:
-    """Other words for a token."""
-    return () if token.via else (Edit(token.text.path, token.start, token.end, words),)
+def instead(token: Token, written: str) -> tuple[Edit, ...]:
+    """Other words for a token; nothing where it came out of a macro."""
+    return words.instead(token, written) or ()
 
 
 def without(statement: Statement, tokens: Iterable[Token]) -> tuple[Edit, ...]:
-    """A statement without some of its tokens and the blanks before them."""
-    edits: list[Edit] = []
-    written = {token.start: number for number, token in enumerate(statement.tokens)}
-    for token in tokens:
-        if token.via or token.start not in written or token.text is not statement.span.text:
-            return ()
-        number = written[token.start]
-        start = statement.tokens[number - 1].end if number else token.start
-        edits.append(Edit(token.text.path, start, token.end, ""))
-    return tuple(edits)
-
-
-def without_line(statement: Statement) -> Edit:
-    """The file without the lines of a statement."""
-    text = statement.span.text
-    start, _ = text.line_span(statement.span.start)
-    _, end = text.line_span(statement.span.end)
-    return Edit(text.path, start, end, "")
+    """A statement without some of its tokens; nothing where one of them came out of a macro."""
+    return words.without(statement, tokens) or ()
 
 
 def rspamd(smtpd: SmtpdConfig) -> Filter | None:
@@ -115,16 +64,11 @@ def add_rspamd(smtpd: SmtpdConfig, listener: Listener) -> tuple[Edit, ...]:
     known = rspamd(smtpd)
     if known is None:
         return ()
-    name = known.name.span.chars
-    if not listener.filters:
-        return append(listener.statement, f"filter {name}")
-    if len(listener.filters) > 1:
-        return () if listener.filters[-1].via else (insert(listener.filters[-1].text, listener.filters[-1].end, f", {name}"),)
-    first = listener.filters[0]
-    chained = smtpd.filters.get(first.value)
-    if chained is None or chained.kind == "chain":
-        return ()
-    return instead(first, f"{{ {first.span.chars}, {name} }}")
+    if len(listener.filters) == 1:
+        chained = smtpd.filters.get(listener.filters[0].value)
+        if chained is None or chained.kind == "chain":
+            return ()
+    return add_filter(listener.statement, known.name.value) or ()
 
 
 def pki_name(smtpd: SmtpdConfig) -> str | None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from mailaudit.checks.smtpd_edits import (
     add_line,
     after,
-    append,
     credentials,
     instead,
     is_filtered,
@@ -19,6 +18,7 @@ from mailaudit.checks.smtpd_edits import (
 from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_handled, rspamd_beside
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.checks.smtpd_siblings import like_siblings
+from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.site import Site
@@ -110,13 +110,13 @@ def _missing(smtpd: SmtpdConfig, port: int, words: str, message: str) -> Finding
     edits: tuple[Edit, ...] = ()
     alike = like_siblings(smtpd, port, words) if port != 25 else []
     if alike:
-        edits = (add_line(smtpd, "listen", "\n".join(alike)),)
+        edits = add_line(smtpd, "listen", *alike)
     elif pki is not None and (port == 25 or logins is not None):
         if port != 25 and logins is not None:
             line += f" auth <{logins.name}>"
         if known is not None:
             line += f" filter {known.name.span.chars}"
-        edits = (add_line(smtpd, "listen", line),)
+        edits = add_line(smtpd, "listen", line)
     fix = Fix(f"Listen on port {port}", Safety.UNSAFE, edits) if edits else None
     return Finding(message, (Place.whole(smtpd.path),), fix, f"listener {port}", "missing", absence=True)
 
@@ -273,7 +273,7 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         edits: tuple[Edit, ...] = ()
         message = f"{short}." if has_signer(smtpd) else f"{short}, so it is sent unsigned."
         if known is not None and not has_signer(smtpd):
-            edits = (_first_listener(smtpd, f"listen on socket filter {known.name.span.chars}"),)
+            edits = _first_listener(smtpd, f"listen on socket filter {known.name.span.chars}")
         fix = Fix("Filter the socket", Safety.SAFE, edits) if edits else None
         yield Finding(message, (Place.whole(smtpd.path),), fix, "listener socket", "missing", absence=True)
     for listener in sockets:
@@ -284,12 +284,12 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
             yield Finding(message, (Place.at(listener.span),), fix, "listener socket", "no filter")
 
 
-def _first_listener(smtpd: SmtpdConfig, line: str) -> Edit:
+def _first_listener(smtpd: SmtpdConfig, line: str) -> tuple[Edit, ...]:
     """A line where the first listener is, if the filter is defined by then; else after the last one."""
     known = rspamd(smtpd)
     first = next((each.statement for each in smtpd.listeners if each.span.text is smtpd.tree.text), None)
     if known is not None and first is not None and known.statement.span.start < first.span.start:
-        return add_line(smtpd, "listen", line, first)
+        return add_line(smtpd, "listen", line, above=first)
     return add_line(smtpd, "listen", line)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.checks.smtpd_actions import submission_sessions
-from mailaudit.checks.smtpd_edits import add_line, before, local_action, relay_action, virtual_action, without, without_line
+from mailaudit.checks.smtpd_edits import add_line, before, local_action, relay_action, virtual_action, without
 from mailaudit.checks.smtpd_scope import smtpd_rule
-from mailaudit.edits import Edit, Fix, Safety, insert
+from mailaudit.editing import words
+from mailaudit.editing.smtpd import remove
+from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
@@ -43,7 +45,7 @@ def _place(smtpd: SmtpdConfig, way: Route) -> Place:
     return Place.at(way.rule.span, "this rule decides") if way.rule is not None else Place.whole(smtpd.path)
 
 
-def _add_rule(smtpd: SmtpdConfig, way: Route, line: str, action: Action) -> Edit:
+def _add_rule(smtpd: SmtpdConfig, way: Route, line: str, action: Action) -> tuple[Edit, ...]:
     """A rule above the one that decides now, if its action is defined by then; else below the last rule."""
     decides = way.rule.statement if way.rule is not None else None
     if decides is not None and _stands_below(decides, action.statement):
@@ -90,16 +92,16 @@ def _accept(smtpd: SmtpdConfig, way: Route, domain: str, tag: str) -> tuple[Edit
     for each in smtpd.rules:
         table = each.destination.table
         is_for = each.destination.kind == "domain" and table is not None and domain in (smtpd.keys(table) or ())
-        is_implied = each.source.kind == "local" and each.source.at is each.statement.tokens[0]
+        first = each.statement.tokens[0]
+        is_implied = each.source.kind == "local" and each.source.at.span == first.span
         if is_for and is_implied and each.action is not None and not each.action.is_relay and each.auth is None:
-            first = each.statement.tokens[0]
-            return (insert(first.text, first.end, " from any"),)
+            return words.after(first, "from any") or ()
     action = virtual_action(smtpd)
     if action is None:
         return ()
     tagged = f' tag "{tag}"' if tag else ""
     line = f'match{tagged} from any for domain "{domain}" action {action.name.span.chars}'
-    return (_add_rule(smtpd, way, line, action),)
+    return _add_rule(smtpd, way, line, action)
 
 
 @smtpd_rule("SMTPD041")
@@ -120,7 +122,7 @@ def own_names_are_delivered(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]
         edits: tuple[Edit, ...] = ()
         if action is not None:
             line = f"match from local for local action {action.name.span.chars}"
-            edits = (_add_rule(smtpd, way, line, action),)
+            edits = _add_rule(smtpd, way, line, action)
         fix = Fix("Deliver the host's own mail", Safety.UNSAFE, edits) if edits else None
         done = "leaves the host" if way.answer == "accept" else "is refused"
         message = f"What cron and daemons write to root@{name} {done}."
@@ -156,7 +158,7 @@ def _relays(smtpd: SmtpdConfig, way: Route, line: str, message: str, about: str)
     action = relay_action(smtpd)
     edits: tuple[Edit, ...] = ()
     if action is not None:
-        edits = (_add_rule(smtpd, way, f"{line} {action.name.span.chars}", action),)
+        edits = _add_rule(smtpd, way, f"{line} {action.name.span.chars}", action)
     fix = Fix("Let it out", Safety.UNSAFE, edits) if edits else None
     return Finding(message, (_place(smtpd, way),), fix, about, "refused", absence=way.rule is None)
 
@@ -189,9 +191,9 @@ def _open(witness: Relay) -> Finding:
 def _close(rule_: Rule) -> Fix:
     """A rule that asks for a login; one that asks for none on purpose goes."""
     if rule_.auth is not None:
-        return Fix("Remove the rule", Safety.UNSAFE, (without_line(rule_.statement),))
+        return Fix("Remove the rule", Safety.UNSAFE, remove(rule_.statement))
     first = rule_.statement.tokens[0]
-    return Fix("Ask for a login", Safety.UNSAFE, (insert(first.text, first.end, " auth"),))
+    return Fix("Ask for a login", Safety.UNSAFE, words.after(first, "auth") or ())
 
 
 @smtpd_rule("SMTPD045")
