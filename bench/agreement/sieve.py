@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.agreement import Row
 from mailaudit.models.sieve_refusals import refusals
-from mailaudit.models.sieve_words import DEFAULT, OPTIONAL, PLUGINS
+from mailaudit.models.sieve_words import DEFAULT, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.parsers.sieve import parse
 from mailaudit.parsers.tree import Problem, nothing
 from mailaudit.text import Text
@@ -20,7 +20,6 @@ from mailaudit.text import Text
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "fixtures" / "configs" / "sieve"
 EXAMPLES = PROJECT / "examples" / "corrected" / "usr" / "local" / "lib" / "dovecot" / "sieve"
-ONLY_OLD = frozenset({"imapflags", "notify", "vnd.dovecot.duplicate"})
 AVAILABLE = DEFAULT | OPTIONAL | frozenset().union(*PLUGINS.values())
 """What dovecot-2.3.conf of the fixtures turns on; that of 2.4 leaves `ONLY_OLD` out."""
 MUTANTS = 3_000
@@ -46,7 +45,7 @@ _INSERTED = (
     b"not ",
     b"text:\n",
 )
-_ELSEWHERE = "include: personal location", "include: global location"
+_ELSEWHERE = ("include: personal location", "include: global location", "included personal script", "included global script")
 _REQUIRED = sorted(AVAILABLE - ONLY_OLD - {"spamtestplus", "vnd.dovecot.imapsieve"})
 
 Judge = Callable[[bytes], tuple[bool, str]]
@@ -88,9 +87,9 @@ def mutants(count: int, seed: int = 0) -> Iterator[bytes]:
         yield b"".join(pieces)
 
 
-def ours(data: bytes, available: frozenset[str] = AVAILABLE) -> list[Problem]:
-    """What mailaudit says that sievec refuses."""
-    return list(refusals(parse(Text("/script.sieve", data), nothing), available))
+def ours(data: bytes, available: frozenset[str] = AVAILABLE, *, is_new: bool = False) -> list[Problem]:
+    """What mailaudit says that sievec refuses; `is_new` for Pigeonhole 2.4."""
+    return list(refusals(parse(Text("/script.sieve", data), nothing), available, is_new=is_new))
 
 
 def lines_of(problem: Problem) -> range:
@@ -100,9 +99,9 @@ def lines_of(problem: Problem) -> range:
     return range(problem.span.line, text.position(after.end() if after else problem.span.end)[0] + 1)
 
 
-def difference(data: bytes, judge: Judge, available: frozenset[str] = AVAILABLE) -> tuple[str, str]:
+def difference(data: bytes, judge: Judge, available: frozenset[str] = AVAILABLE, *, is_new: bool = False) -> tuple[str, str]:
     """`("", "")` if both agree; else what differs, and why that is out of our reach, if it is."""
-    problems = ours(data, available)
+    problems = ours(data, available, is_new=is_new)
     is_right, said = judge(data)
     errors = [(int(line), message) for line, message in _ERROR.findall(said)]
     is_right = is_right and not errors  # of some faults it tells and compiles the script all the same
@@ -116,14 +115,16 @@ def difference(data: bytes, judge: Judge, available: frozenset[str] = AVAILABLE)
     return f"line {line} by sievec ({message}); ours: {[(p.span.line, p.message) for p in problems[:2]]}", why
 
 
-def compare(subject: str, scripts: Iterable[bytes], judge: Judge, available: frozenset[str] = AVAILABLE) -> Row:
+def compare(
+    subject: str, scripts: Iterable[bytes], judge: Judge, available: frozenset[str] = AVAILABLE, *, is_new: bool = False
+) -> Row:
     """One comparison. A place that is told better than sievec does counts as agreement on the verdict and is explained."""
     agree = of = 0
     explained: list[str] = []
     wrong: list[str] = []
     for data in scripts:
         of += 1
-        found, why = difference(data, judge, available)
+        found, why = difference(data, judge, available, is_new=is_new)
         agree += not found
         if found:
             (explained if why else wrong).append(f"{found}: {why or data!r}"[:600])
@@ -154,4 +155,6 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
         judge = installed(Path(folder))
         yield compare("sieve: sievec on real scripts", (path.read_bytes() for path in paths), judge)
         yield compare("sieve: sievec on single commands", words()[:limit], judge)
-        yield compare("sieve: sievec on single faults in scripts, with the line", mutants(limit or MUTANTS), judge)
+        yield compare(
+            "sieve: sievec on single faults in scripts, with the line", mutants(MUTANTS if limit is None else limit), judge
+        )

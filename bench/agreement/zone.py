@@ -91,9 +91,8 @@ def difference(data: bytes, judge: Judge) -> tuple[str, str]:
         return "", ""
     mine, theirs = [each.message for each in problems], [message for _, message in errors]
     for our_words, their_words, why in _REASONS:
-        if (any(our_words in each for each in mine) if our_words else not mine) and any(
-            their_words in each for each in theirs or [""]
-        ):
+        is_ours = any(our_words in each for each in mine) if our_words else not mine
+        if is_ours and any(their_words in each for each in theirs or [""]):
             return f"ours: {mine[:2]}; BIND: {theirs[:2]}", why
     if b"\\" in data and any("IPv" in each or "number" in each for each in theirs):
         return f"BIND: {theirs[:2]}", "dnspython takes escapes within numbers and addresses"
@@ -135,4 +134,6 @@ def rows(_corpora: Path, limit: int | None = None) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         judge = installed(Path(folder))
         yield compare("zone: named-checkzone on single entries", lines()[:limit], judge)
-        yield compare("zone: named-checkzone on single faults in files, with the line", mutants(limit or MUTANTS), judge)
+        yield compare(
+            "zone: named-checkzone on single faults in files, with the line", mutants(MUTANTS if limit is None else limit), judge
+        )

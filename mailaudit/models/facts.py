@@ -12,6 +12,7 @@ from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.clock import Clock
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
+from mailaudit.models.dkim_record import dkim_txt
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot import DovecotConfig, read_dovecot
 from mailaudit.models.files import Files, read_files
@@ -78,6 +79,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     httpd = sources.make(read_httpd)
     smtpd = sources.make(read_smtpd, services)
     dovecot = sources.make(read_dovecot)
+    rspamd = sources.make(read_rspamd)
     credentials = sources.make(read_credentials, smtpd)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
@@ -93,7 +95,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         SmtpdConfig: smtpd,
         DovecotConfig: dovecot,
         Sieve: sources.make(read_sieve, dovecot),
-        RspamdConfig: sources.make(read_rspamd),
+        RspamdConfig: rspamd,
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),
@@ -103,7 +105,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         HostnameIf: sources.make(read_hostname_if),
         Listening: Known(read_listening(smtpd, dovecot, httpd, sources.make(read_sockets, services))),
         Site: Known(site),
-        Reference: Known(read_reference(templates, site)),
+        Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }
     slots[PemFiles] = Known(read_pem(sources, slots))
     slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mailaudit.models.dkim_record import PLACEHOLDER
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Model
 
@@ -27,8 +28,8 @@ class Reference(Model):
         return _NAME.sub(lambda match: self.names[match[1]], template)
 
 
-def read_reference(templates: Mapping[str, str], site: Site) -> Reference:
-    """The reference for a site."""
+def read_reference(templates: Mapping[str, str], site: Site, dkim_txt: str | None = None) -> Reference:
+    """The reference for a site. `dkim_txt` is the data of its DKIM record; a placeholder stands for it where it is not known."""
     domain = site.domains[0] if site.domains else None
     known = {
         "domain": domain,
@@ -36,6 +37,7 @@ def read_reference(templates: Mapping[str, str], site: Site) -> Reference:
         "host_name": site.host_name or site.mail_host,
         "ipv4": site.ipv4[0] if site.ipv4 else None,
         "ipv6": site.ipv6[0] if site.ipv6 else None,
+        "dkim_txt": dkim_txt or PLACEHOLDER,
         "selector": site.selectors.get(domain) if domain else None,
     }
     return Reference(templates=templates, names={name: value for name, value in known.items() if value})

@@ -14,7 +14,7 @@ from mailaudit.models.sieve_eval import Outcome, Situation, run
 from mailaudit.models.sieve_parts import Call, calls, resolve, word_of
 from mailaudit.models.sieve_refusals import refusals, required
 from mailaudit.models.sieve_uses import Use, plugin_settings, uses
-from mailaudit.models.sieve_words import DEFAULT, ELSEWHERE, OPTIONAL, PLUGINS
+from mailaudit.models.sieve_words import DEFAULT, ELSEWHERE, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.parsers.tree import Token, Tree
 from mailaudit.questions import Absent, Failed, Found, ListFiles, Stat
@@ -103,6 +103,8 @@ class _Reading:
         plugins = self._words("sieve_plugins")
         from_plugins = frozenset(name for plugin in plugins for name in PLUGINS.get(plugin, ()))
         self._known = DEFAULT | OPTIONAL | ELSEWHERE | from_plugins
+        if dovecot.family == NEW:
+            self._known -= ONLY_OLD
         start = DEFAULT | (PLUGINS["sieve_imapsieve"] & from_plugins)
         self._user = self._extensions("sieve_extensions", start) & self._known
         self._global = self._extensions("sieve_global_extensions", self._user) & self._known
@@ -120,7 +122,7 @@ class _Reading:
                     continue
                 tree = self._sources.tree(path, "sieve")
                 if isinstance(tree, Tree):
-                    scripts[path] = self._script(path, tree)
+                    scripts[path] = self._script(path, tree, self._global if use.is_global else self._user)
                 else:
                     (missing if isinstance(tree, Absent) else unknown).append(path)
         return Sieve(
@@ -163,8 +165,11 @@ class _Reading:
     # Scripts
 
     def _with_paths(self, use: Use) -> Use:
-        if use.location is None or not use.is_global:
+        if use.location is None:
             return use
+        if not use.is_global:  # its directory is the user's to fill; a script that all have is read
+            fixed = use.location if use.location.startswith("/") and "%" not in use.location else None
+            return replace(use, paths=(posixpath.normpath(fixed),) if fixed and fixed.endswith(".sieve") else ())
         return replace(use, paths=self._paths(use.location))
 
     def _paths(self, location: str) -> tuple[str, ...]:
@@ -178,11 +183,11 @@ class _Reading:
                 return answer.value
         return (path,)
 
-    def _script(self, path: str, tree: Tree) -> Script:
+    def _script(self, path: str, tree: Tree, available: frozenset[str]) -> Script:
         commands = calls(tree.statements)
         return Script(
             trees=(tree,),
-            refusals=refusals(tree, self._global),
+            refusals=refusals(tree, available, is_new=self._dovecot.family == NEW),
             path=path,
             commands=commands,
             required=required(commands),

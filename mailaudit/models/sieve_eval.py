@@ -17,7 +17,7 @@ from mailaudit.parsers.tree import Token
 Truth = bool | None
 _CANCELS = frozenset({"fileinto", "redirect", "discard", "reject", "ereject", "pipe"})
 _ENDS = frozenset({"stop", "return", "error"})
-_SILENT = frozenset({"require", "set", "global", "import", "export", "debug_log", *_ENDS})
+_SILENT = frozenset({"require", "set", "global", "import", "export", "debug_log", "break", *_ENDS})
 _VARIABLE = re.compile(r"\$\{([0-9]+|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\}")
 
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from mailaudit.models.sieve_arguments import fault_of
 from mailaudit.models.sieve_parts import Argument, Call, Resolved, calls, else_if, resolve, word_of
-from mailaudit.models.sieve_words import CONFLICTS, KNOWN, Tag, Word, words
+from mailaudit.models.sieve_words import CONFLICTS, GONE, KNOWN, Tag, Word, words
 from mailaudit.parsers.tree import Problem, Token, Tree
 
 _KINDS = {"string": "a string", "strings": "a string or a list of strings", "number": "a number", "tag": "a tag"}
@@ -20,13 +20,15 @@ _FIRST_IF = frozenset({"if", "elsif"})
 LARGEST = 1 << 20  # bytes; the default of sieve_max_script_size
 
 
-def refusals(tree: Tree, available: frozenset[str] = KNOWN, largest: int = LARGEST) -> tuple[Problem, ...]:
+def refusals(
+    tree: Tree, available: frozenset[str] = KNOWN, largest: int = LARGEST, *, is_new: bool = False
+) -> tuple[Problem, ...]:
     """What Pigeonhole refuses of a script where these extensions are there to be required, in reading order.
 
-    `largest` is the number of bytes that a script may have, 0 for any number.
+    `largest` is the number of bytes that a script may have, 0 for any number; `is_new` is true for Pigeonhole 2.4.
     """
     read = tuple(problem for statement in tree.unread() if (problem := statement.problem) is not None and problem.refused)
-    checking = _Checking(available)
+    checking = _Checking(available, GONE if is_new else frozenset())
     checking.block(calls(tree.statements), is_top=True)
     found = sorted((*read, *checking.problems), key=lambda problem: problem.span.start)
     if tree.statements and 0 < largest < len(tree.text.data):
@@ -37,8 +39,9 @@ def refusals(tree: Tree, available: frozenset[str] = KNOWN, largest: int = LARGE
 class _Checking:
     """One pass over a script: which extensions it has required so far, and what is wrong."""
 
-    def __init__(self, available: frozenset[str]) -> None:
+    def __init__(self, available: frozenset[str], gone: frozenset[str]) -> None:
         self._available = available
+        self._gone = gone
         self._required: set[str] = set()
         self._is_past_require = False
         self._is_past_import = False
@@ -60,26 +63,32 @@ class _Checking:
                 self._refuse(call.name, f"{name} must follow if or elsif")
             elif name == "require" and (self._is_past_require or not is_top):
                 self._refuse(call.name, "require stands before all other commands")
-            elif name in ("import", "export") and (self._is_past_import or not is_top):
+            elif name in GONE - self._gone and (self._is_past_import or not is_top):
                 self._refuse(call.name, f"{name} stands before all other commands but require")
-            elif not is_decided:
+            elif is_decided:
+                self._header(call)
+            else:
                 is_decided = self._command(call) is True and name in _FIRST_IF
             before = name
 
     def _refuse(self, at: Token, message: str, mend: str | None = None) -> None:
         self.problems.append(Problem(message, at.span, mend=mend))
 
-    def _command(self, call: Call) -> bool | None:
-        """Check a command; the truth of its test, where that can be told."""
+    def _header(self, call: Call) -> tuple[Call, Word | None, bool]:
+        """Check a command without its tests and its block: what it was meant for, its word, and whether it is right."""
         condition = else_if(call)
         if condition is not None:
             span = call.name.span.to(condition.name.span)
             self.problems.append(Problem('expected "elsif", found "else if"', span, mend="elsif"))
             call = Call(condition.name, condition.arguments, condition.tests, condition.is_list, call.statement, call.body)
         word = self._word(call, is_test=False)
+        return call, word, word is not None and self._check(call, word, is_test=False)
+
+    def _command(self, call: Call) -> bool | None:
+        """Check a command; the truth of its test, where that can be told."""
+        call, word, is_right = self._header(call)
         if word is None:
             return None
-        is_right = self._check(call, word, is_test=False)
         constant = self._tests(call, word)
         if is_right and constant is False:
             return constant
@@ -136,7 +145,7 @@ class _Checking:
         required = frozenset(self._required)
         word = word_of(call, required)
         what = "test" if is_test else "command"
-        if word is None:
+        if word is None or name in self._gone:
             near = get_close_matches(name, [each for each, (first, *_) in words().items() if first.is_test == is_test], 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             self._refuse(call.name, f'there is no {what} "{name}"{hint}')

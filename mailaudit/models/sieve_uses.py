@@ -65,6 +65,12 @@ def location(value: str) -> str | None:
     return value.partition(";")[0] or None
 
 
+def active(value: str) -> str | None:
+    """The script that is run out of a user's directory of scripts (`file:~/sieve;active=...`), if a location names it."""
+    options = value.split(";")[1:]
+    return next((option.removeprefix("active=") for option in options if option.startswith("active=")), None)
+
+
 def uses(dovecot: DovecotConfig) -> tuple[Use, ...]:
     """All settings that have scripts run, in the order in which they run."""
     return tuple(_new_uses(dovecot) if dovecot.family == NEW else _old_uses(plugin_settings(dovecot)))
@@ -79,7 +85,7 @@ def _old_uses(settings: Mapping[str, Setting]) -> Iterator[Use]:
         if base in _DELIVERY and setting.value:
             yield Use(_DELIVERY[base], setting, location(setting.value))
         elif name == "sieve" and setting.value:
-            yield Use("personal", setting, location(setting.value))
+            yield Use("personal", setting, active(setting.value) or location(setting.value))
     rules = {match[1]: None for name in settings if (match := _IMAP.fullmatch(name))}
     for number in rules:
         given = {
@@ -105,20 +111,16 @@ def _order(name: str) -> tuple[int, int, str]:
 
 def _new_uses(dovecot: DovecotConfig) -> Iterator[Use]:
     """The uses of 2.4's `sieve_script` sections, those within mailboxes and `imapsieve_from` among them."""
-    waiting: list[tuple[Section, str | None, str | None]] = [(dovecot.root, None, None)]
+    left: list[tuple[Section, str | None, str | None]] = [(dovecot.root, None, None)]
     found: list[Use] = []
-    while waiting:
-        section, mailbox, source = waiting.pop()
-        for each in section.sections:
-            if each.type == "sieve_script":
-                use = _new_use(each, mailbox, source)
-                found += [use] if use is not None else []
-            elif each.type == "imapsieve_from":
-                waiting.append((each, mailbox, each.name))
-            elif each.type == "mailbox":
-                waiting.append((each, each.name, source))
-            else:
-                waiting.append((each, mailbox, source))
+    while left:
+        section, mailbox, source = left.pop()
+        if section.type == "sieve_script":
+            use = _new_use(section, mailbox, source)
+            found += [use] if use is not None else []
+        mailbox = section.name if section.type == "mailbox" else mailbox
+        source = section.name if section.type == "imapsieve_from" else source
+        left += [(each, mailbox, source) for each in reversed(section.sections)]
     rank = ("before", "personal", "default", "after")
     yield from sorted(found, key=lambda use: rank.index(use.when) if use.when in rank else len(rank))
 
@@ -136,4 +138,5 @@ def _new_use(section: Section, mailbox: str | None, source: str | None) -> Use |
     when = f"imap {kind}" if in_imap else kind
     causes = tuple(given["cause"].value.upper().replace(",", " ").split()) if "cause" in given else ()
     name = mailbox or "*" if in_imap else None
-    return Use(when, path, path.value if is_file else None, (), name, source, causes, given)
+    place = given["active_path"].value if kind == "personal" and "active_path" in given else path.value
+    return Use(when, path, place if is_file else None, (), name, source, causes, given)

@@ -27,9 +27,13 @@ PLUGINS = {
 ELSEWHERE = frozenset({"ereject", "fcc", "extlists"})
 """Those that some versions of Pigeonhole know and others do not."""
 KNOWN = DEFAULT | OPTIONAL | ELSEWHERE | frozenset().union(*PLUGINS.values())
+ONLY_OLD = frozenset({"imapflags", "notify", "vnd.dovecot.duplicate"})
+"""The deprecated ones, which went with 2.4."""
 CONFLICTS = (("imapflags", "imap4flags"), ("notify", "enotify"), ("vnd.dovecot.duplicate", "duplicate"))
 """Pairs that no script may require together: the deprecated one, and the one in its place."""
 
+GONE = frozenset({"import", "export"})
+"""The commands that Pigeonhole 2.4 no longer knows."""
 CORE_COMPARATORS = frozenset({"i;octet", "i;ascii-casemap"})
 RELATIONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 ADDRESS_HEADERS = frozenset(
