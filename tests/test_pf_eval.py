@@ -102,6 +102,30 @@ def test_anchors_take_their_rules_from_where_load_anchor_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "action"),
+    [
+        ('anchor "mail/*" in\nload anchor "mail/smtp" from "/etc/pf.mail"', "pass"),
+        ('anchor "mail/*" out\nload anchor "mail/smtp" from "/etc/pf.mail"', "block"),
+        ('anchor "mail/*"\nload anchor "mail" from "/etc/pf.mail"', "in-doubt"),
+        ('anchor "mail/*"\nload anchor "mail" from "/etc/pf.nested"', "pass"),
+        ('anchor "mail/*"\nload anchor "mail/b" from "/etc/pf.block"\nload anchor "mail/c" from "/etc/pf.mail"', "pass"),
+        ('anchor "mail/*"\nload anchor "mail/d" from "/etc/pf.block"\nload anchor "mail/c" from "/etc/pf.mail"', "block"),
+        ('anchor "mail/*"\nload anchor "mail/in/smtp" from "/etc/pf.mail"', "in-doubt"),
+        ('anchor "mail/*"\nload anchor "mail/smtp" from "/etc/not-recorded"', "in-doubt"),
+        ('anchor "*"\nload anchor "smtp" from "/etc/pf.mail"', "pass"),
+        ('anchor "mail" {\n anchor "*"\n}\nload anchor "mail/smtp" from "/etc/pf.mail"', "pass"),
+    ],
+)
+def test_wildcard_anchors_run_what_is_loaded_one_level_below_them_by_name(source: str, action: str) -> None:
+    files = {
+        "/etc/pf.mail": b"pass proto tcp to port smtp\n",
+        "/etc/pf.block": b"block\n",
+        "/etc/pf.nested": b'anchor "smtp" {\n pass\n}\n',
+    }
+    assert decide(f"block\n{source}\n", SMTP_IN, files).action == action
+
+
+@pytest.mark.parametrize(
     ("packet", "action"),
     [
         ("dir=in if=em0 proto=tcp flags=SR dport=25", "malformed"),

@@ -13,9 +13,10 @@ from mailaudit.models.pf_definitions import Queue
 from mailaudit.models.pf_egress import egress_of
 from mailaudit.models.pf_eval import DEFAULT, Filter
 from mailaudit.models.pf_items import Fault
+from mailaudit.models.pf_loads import filled
 from mailaudit.models.pf_packet import Packet
 from mailaudit.models.pf_reach import OpenPorts, admits, open_ports, open_to_strangers, own_address
-from mailaudit.models.pf_reader import Found, RulesReader, Skip, filled
+from mailaudit.models.pf_reader import Found, RulesReader, Skip
 from mailaudit.models.pf_rules import Anchor, Entry, Rule, Table, all_rules
 from mailaudit.models.pf_tables import TableFiles
 from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, Traffic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from mailaudit.models.interfaces import Interfaces, driver_of
@@ -199,44 +199,6 @@ class RulesReader:
         self.found.loads[name] = tuple(loaded)
         for table in own.values():
             tables.setdefault(table.name, table)
-
-
-Loads = Mapping[str, tuple[Entry, ...] | None]
-MOST_FILLED = 1000  # anchors filled from files: such files may name one another's anchors again and again
-
-
-def filled(entries: tuple[Entry, ...], loads: Loads) -> tuple[Entry, ...]:
-    """The entries with the rules of `load anchor` in the anchors that they are loaded into."""
-    return _filled(entries, loads, "", [MOST_FILLED]) if loads else entries
-
-
-def _filled(entries: tuple[Entry, ...], loads: Loads, path: str, left: list[int]) -> tuple[Entry, ...]:
-    done: list[Entry] = []
-    for entry in entries:
-        if not isinstance(entry, Anchor):
-            done.append(entry)
-            continue
-        name = f"{path}/{entry.name}".lstrip("/")
-        body, tables = entry.body, entry.tables
-        if body is None and left[0] > 0:
-            left[0] -= 1
-            body, tables = _loaded(name, loads)
-        done.append(replace(entry, body=_filled(body, loads, name, left) if body is not None else None, tables=tables))
-    return tuple(done)
-
-
-def _loaded(name: str, loads: Loads) -> tuple[tuple[Entry, ...] | None, Mapping[str, Table]]:
-    """What was loaded into an anchor, or stands in one of its name in what was loaded further up; and its tables."""
-    parts = name.split("/")
-    for size in range(len(parts), 0, -1):
-        body, tables = loads.get("/".join(parts[:size])), dict[str, Table]()
-        for part in parts[size:]:
-            inner = next((each for each in body or () if isinstance(each, Anchor) and each.name == part and each.body), None)
-            body = inner.body if inner is not None else None
-            tables |= inner.tables if inner is not None else {}
-        if body is not None:
-            return body, tables
-    return None, {}
 
 
 def _anchor_name(name: str, statement: Statement) -> None:
