@@ -22,7 +22,7 @@ def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator
         return
     if is_another_language(model):
         tree = model.trees[0]
-        message = f"{daemon} refuses this file: hardly anything in it is {daemon}'s language, as if it were another program's file."
+        message = f"{daemon} refuses this file: hardly anything in it is its language, as if it were another program's file."
         yield Finding(message, (Place.at(tree.unread()[0].span, "the first"),), None, "refused", "language")
         return
     alike: dict[str, list[Problem]] = {}

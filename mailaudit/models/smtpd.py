@@ -228,7 +228,7 @@ def _in_order(tree: Tree) -> Iterator[tuple[Tree, Statement]]:
     for statement in tree.statements:
         yield tree, statement
         if statement.kind == "include":
-            at = statement.seen[1]
+            at = statement.seen[1].place
             found = included.get((at.start, at.end))
             if found is not None and found.tree is not None:
                 yield from _in_order(found.tree)

@@ -61,11 +61,11 @@ def read_action(draft: Draft, statement: Statement) -> None:
 
 
 def _exclusive(draft: Draft, options: list[Node]) -> None:
-    kinds = {option.kind: option for option in options}
-    for one, other in _EXCLUSIVE:
-        if one in kinds and other in kinds:
-            later = max((kinds[one].first, kinds[other].first), key=_place)
-            draft.refuse(f'"{one}" and "{other}" exclude each other', later)
+    words = {option.kind: option.first for option in options}
+    for pair in _EXCLUSIVE:
+        both = [kind for kind in words if kind in pair]  # in their order; an offset may be one in a macro
+        if len(both) > 1:
+            draft.refuse(f'"{pair[0]}" and "{pair[1]}" exclude each other', words[both[1]])
 
 
 def _check_action(draft: Draft, body: Node, options: list[Node], tables: Mapping[str, Table]) -> None:
@@ -77,8 +77,8 @@ def _check_action(draft: Draft, body: Node, options: list[Node], tables: Mapping
         elif option.kind == "srs" and draft.options.srs_key is None:
             draft.refuse('"srs" needs an "srs key" above', option.first)
         elif option.kind == "auth":
-            before = {each.kind for each in options if each.first.start < option.first.start}
-            if not before & {"host", "domain"}:
+            before = options[: [each.kind for each in options].index("auth")]
+            if not any(each.kind in ("host", "domain") for each in before):
                 draft.refuse('"auth" needs a "host" before it', option.first)
             for _, value in tables["auth"].entries:
                 if value is not None:
@@ -95,8 +95,9 @@ def read_listen(draft: Draft, statement: Statement) -> None:
     options = {part.kind: part for part in reversed([part for part in body if isinstance(part, Node)])}
     everything = [part for part in body if isinstance(part, Node)]
     draft.once(everything, _OPTIONS)
-    if "inet4" in options and "inet6" in options:
-        draft.refuse('"inet4" and "inet6" exclude each other', max(options["inet4"].first, options["inet6"].first, key=_place))
+    families = [part.first for part in everything if part.kind in ("inet4", "inet6")]
+    if {token.value for token in families} == {"inet4", "inet6"}:
+        draft.refuse('"inet4" and "inet6" exclude each other', families[-1])
     if socket is not None and any(listener.is_socket for listener in draft.listeners):
         draft.refuse("a second listener on the socket", at)
     modes = [part for part in everything if part.kind in _TLS]
@@ -135,10 +136,6 @@ def read_listen(draft: Draft, statement: Statement) -> None:
     )
     _check_listener(draft, listener, options.get("ca"))
     draft.listeners.append(listener)
-
-
-def _place(token: Token) -> int:
-    return token.start
 
 
 def _family(options: Mapping[str, Node], where: str) -> int | None:
@@ -208,7 +205,7 @@ def read_match(draft: Draft, statement: Statement) -> None:
             draft.refuse(f'"{child.kind}" is given twice', _split(child)[0][-1])
         else:
             parts[child.kind] = _criterion(draft, child, child.kind, is_negated=child.first.kind == "!")
-    first = statement.tokens[0]
+    first = statement.seen[0]
     named = node.node("action")
     action: Action | None = None
     if named is not None:

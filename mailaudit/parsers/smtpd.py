@@ -6,7 +6,7 @@ Source: OpenSMTPD's parse.y; the facts of its lexer are in the tests, one by one
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailaudit.parsers.grammar import Mismatch
@@ -31,11 +31,12 @@ class _Reader:
     def __init__(self, include: Include) -> None:
         self.include = include
         self.macros: dict[str, Macro] = {}
+        self.braces: dict[str, int] = {}  # how many more a macro's value opens than it closes
 
     def read(self, text: Text, above: tuple[str, ...]) -> Tree:
         statements: list[Statement] = []
         included: list[Included] = []
-        for row, stop in _rows(_without_backslashes(tokenise(text, LEXICON))):
+        for row, stop in _rows(_without_backslashes(tokenise(text, LEXICON)), self.braces):
             statement = self._statement(row, stop)
             if statement.kind == "include":
                 statement, found = self._included(statement, (*above, text.path))
@@ -43,6 +44,8 @@ class _Reader:
             elif statement.kind == "macro":
                 name, _, value = statement.seen
                 self.macros[name.value] = Macro.of(name, [value])
+                kinds = [token.kind for token in tokenise(Text.of("", value.value), LEXICON)]
+                self.braces[name.value] = kinds.count("{") - kinds.count("}")
             statements.append(statement)
         return Tree("smtpd", text, tuple(statements), tuple(included))
 
@@ -64,13 +67,13 @@ class _Reader:
         name = statement.seen[1]
         if name.value in above or len(above) > MAX_INCLUDES:
             why = f'"{name.value}" is included from within itself' if name.value in above else "files are included too deeply"
-            problem = Problem(why, name.span)
+            problem = Problem(why, name.place)
             unread = Statement("unread", statement.tokens, statement.seen, problem=problem)
-            return unread, Included(name.value, name.span, None, why)
+            return unread, Included(name.value, name.place, None, why)
         text = self.include(name.value)
         if text is None:
-            return statement, Included(name.value, name.span, None, "not there, or not known yet")
-        return statement, Included(name.value, name.span, self.read(text, above))
+            return statement, Included(name.value, name.place, None, "not there, or not known yet")
+        return statement, Included(name.value, name.place, self.read(text, above))
 
 
 def parse(text: Text, include: Include) -> Tree:
@@ -81,7 +84,7 @@ def parse(text: Text, include: Include) -> Tree:
 LANGUAGE = Language("smtpd", parse, TRIVIA, ("/etc/mail/smtpd.conf",))
 
 
-def _rows(tokens: list[Token]) -> Iterator[tuple[tuple[Token, ...], Token | None]]:
+def _rows(tokens: list[Token], braces: Mapping[str, int]) -> Iterator[tuple[tuple[Token, ...], Token | None]]:
     """Statements: a line each, longer where a brace is open; and the token that ends one whose brace is never closed.
 
     A line that begins as a statement does is one of its own, though a brace is open: smtpd stops at that word too.
@@ -104,6 +107,8 @@ def _rows(tokens: list[Token]) -> Iterator[tuple[tuple[Token, ...], Token | None
             depth += 1
         elif kind == "}" and depth:
             depth -= 1
+        elif kind == "macro":
+            depth = max(0, depth + braces.get(token.value, 0))
         row.append(token)
     if row:
         yield tuple(row), None
