@@ -68,21 +68,6 @@ def newline_of(text: Text) -> str:
     return "\r\n" if at > 0 and text.chars[at - 1] == "\r" else "\n"
 
 
-def insert_line(text: Text, after: int, line: str) -> Edit:
-    """Insert a whole line below the one that holds offset `after`, with that file's newline style."""
-    _, end = text.line_span(after)
-    newline = newline_of(text)
-    if end == len(text.chars) and not text.chars.endswith("\n") and text.chars:
-        return Edit(text.path, end, end, newline + line)
-    return Edit(text.path, end, end, line + newline)
-
-
-def insert_line_before(text: Text, before: int, line: str) -> Edit:
-    """Insert a whole line above the one that holds offset `before`."""
-    start, _ = text.line_span(before)
-    return Edit(text.path, start, start, line + newline_of(text))
-
-
 def indent_of(text: Text, offset: int) -> str:
     """The blanks at the start of the line that holds `offset`."""
     start, end = text.line_span(offset)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailaudit.edits import Edit, Fix, Safety, apply, compatible, insert_line, insert_line_before, unified_diff
+from mailaudit.edits import Edit, Fix, Safety, apply, compatible, unified_diff
 from mailaudit.text import Span, Text, encode
 
 
@@ -64,16 +64,6 @@ def test_the_same_edit_twice_is_done_once() -> None:
     edit = Edit("/f", 0, 0, "x\n")
     assert apply("y\n", [edit, edit]) == "x\ny\n"
     assert len(compatible([Fix("a", Safety.SAFE, (edit,)), Fix("b", Safety.SAFE, (edit,))])[0]) == 2
-
-
-def test_inserted_lines_keep_the_newline_style() -> None:
-    crlf = Text.of("/f", "a\r\nb\r\n")
-    assert apply(crlf.chars, [insert_line(crlf, 0, "x")]) == "a\r\nx\r\nb\r\n"
-    bare = Text.of("/f", "a\nb")
-    assert apply(bare.chars, [insert_line(bare, 2, "x")]) == "a\nb\nx"
-    assert apply(bare.chars, [insert_line_before(bare, 2, "x")]) == "a\nx\nb"
-    empty = Text.of("/f", "")
-    assert apply("", [insert_line(empty, 0, "x")]) == "x\n"
 
 
 def test_diff_tells_new_files_and_missing_newlines() -> None:

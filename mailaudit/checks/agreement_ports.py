@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from mailaudit.checks.pf_edits import MOST_EDITS
 from mailaudit.checks.pf_lists import add_port, named_ports, without
 from mailaudit.checks.registry import rule
+from mailaudit.editing import dovecot
 from mailaudit.editing.lists import disjoint
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
@@ -16,7 +17,7 @@ from mailaudit.models.pf_rules import Rule
 from mailaudit.models.pf_values import TCP
 from mailaudit.models.services import Services
 from mailaudit.models.site import REFERENCE_TCP, Site
-from mailaudit.parsers.tree import Statement, Token
+from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
 from mailaudit.text import Span
 
@@ -72,7 +73,7 @@ def _fix(port: Port, closed: Mapping[int, Answer3], pf: Ruleset, services: Servi
     if port.number in REFERENCE_TCP | site.open_tcp and not unwanted:
         edits = add_port(pf, services, port.number, closed, _blocking(closed))
         return Fix(f"Let port {port.number} in", Safety.UNSAFE if edits else Safety.MANUAL, edits)
-    edits = () if port.block is None else (_lines(port.block),)
+    edits = () if port.block is None else dovecot.remove(port.block)
     return Fix(f"Do not listen on port {port.number} for others", Safety.UNSAFE if edits else Safety.MANUAL, edits)
 
 
@@ -120,14 +121,6 @@ def _place(port: Port) -> Place:
 
 def _rules(rules: tuple[Rule, ...], label: str) -> Iterator[Place]:
     return (Place.at(rule.statement.span, label) for rule in dict.fromkeys(rules))
-
-
-def _lines(block: Statement) -> Edit:
-    """The edit that removes all lines of a block."""
-    whole = block.whole
-    start, _ = whole.text.line_span(whole.start)
-    _, end = whole.text.line_span(whole.end - 1)
-    return Edit(whole.path, start, end, "")
 
 
 def _has(family: int, pf: Ruleset, site: Site) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Edit, Fix, Safety, insert_line, newline_of
+from mailaudit.editing import tables
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.site import Site
 from mailaudit.models.virtuals import DEEPEST, Entry, Leaf, Loop, Virtuals
 from mailaudit.questions import Reason
-from mailaudit.text import Span, Text
 
 DUTIES = ("root", "abuse", "hostmaster", "postmaster", "webmaster")
 OWNER = "vmail"
@@ -118,36 +118,20 @@ def _adding(virtuals: Virtuals, lines: list[tuple[str, str]], beside: Callable[[
     """One fix that adds all lines that lack, in the file's own style, below the last entry that is like them."""
     if not lines or not virtuals.trees or virtuals.refusals:
         return None
-    text = virtuals.trees[0].text
-    entries = [entry for entry in virtuals.entries if entry.key.text is text]
+    tree = virtuals.trees[0]
+    entries = [entry for entry in virtuals.entries if entry.statement is not None and entry.key.text is tree.text]
     alike = [entry for entry in entries if beside(entry)] or entries
-    between = _between(alike[-1]) if alike else ": "
-    added = "\n".join(f"{key}{between}{value}" for key, value in lines)
-    edit = _below(text, alike[-1].key.span if alike else None, added)
+    added = [tables.entry_line(tree, key, [value]) for key, value in lines]
+    edits = tables.add_lines(tree, added, alike[-1].statement if alike else None) or ()
     commands = tuple(f"smtpctl update table {name}" for name in virtuals.tables)
     names = ", ".join(key for key, _ in lines)
-    return Fix(f"Add {names}", Safety.SAFE, (edit,), commands)
-
-
-def _between(entry: Entry) -> str:
-    """What stands between a key and its first target."""
-    return Span(entry.key.text, entry.key.end, entry.targets[0].token.start).chars if entry.targets else ": "
-
-
-def _below(text: Text, above: Span | None, lines: str) -> Edit:
-    at = above.start if above is not None else max(len(text.chars) - 1, 0)
-    return insert_line(text, at, lines.replace("\n", newline_of(text)))
+    return Fix(f"Add {names}", Safety.SAFE, edits, commands)
 
 
 def _unknotted(loop: Loop) -> Fix:
     """An entry that names itself beside others loses that name; what another loop was meant to be, only a person knows."""
     entry = loop.closing
     if len(loop.entries) == 1 and len(entry.targets) > 1 and entry.statement is not None:
-        tokens = entry.statement.tokens
-        number = next(n for n, token in enumerate(tokens) if token is loop.target.token)
-        following = number + 2 < len(tokens) and tokens[number + 1].kind == ","
-        start = tokens[number].start if following else tokens[number - 1].start
-        end = tokens[number + 2].start if following else tokens[number].end
-        edit = Edit(tokens[number].text.path, start, end, "")
-        return Fix(f"Remove {loop.target.value} from its own line", Safety.SAFE, (edit,))
+        edits = tables.remove_target(entry.statement, loop.target.token.value) or ()
+        return Fix(f"Remove {loop.target.value} from its own line", Safety.SAFE, edits)
     return Fix("Let one of these lead to a mailbox", Safety.MANUAL)

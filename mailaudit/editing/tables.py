@@ -58,12 +58,24 @@ def set_entry(tree: Tree, key: str, targets: Sequence[str]) -> Edits | None:
 
 def add_entry(tree: Tree, key: str, targets: Sequence[str] = (), beside: Statement | None = None) -> Edits | None:
     """A new entry, below another one or the last; with no targets a line of a list of keys."""
+    return add_lines(tree, [entry_line(tree, key, targets)], beside)
+
+
+def entry_line(tree: Tree, key: str, targets: Sequence[str] = ()) -> str:
+    """An entry as this file writes its others. Raises Unwritable."""
     entries = [each for each in tree.statements if each.kind == ("entry" if targets else "key")]
-    beside = beside or (entries[-1] if entries else tree.statements[-1] if tree.statements else None)
     line = key + _between(entries, key) + ", ".join(write_target(target) for target in targets) if targets else key
     _check(tree, line, key)
+    return line
+
+
+def add_lines(tree: Tree, lines: Sequence[str], beside: Statement | None = None) -> Edits | None:
+    """Entries below another one, or below the last."""
+    kind = "key" if any(each.kind == "key" for each in tree.statements) else "entry"
+    kin = [each for each in tree.statements if each.kind == kind] or list(tree.statements)
+    beside = beside or (kin[-1] if kin else None)
     style = style_of(tree)
-    return statements.below(beside, style, line) if beside is not None else statements.at_end(tree, style, line)
+    return statements.below(beside, style, *lines) if beside is not None else statements.at_end(tree, style, *lines)
 
 
 def _between(entries: Sequence[Statement], key: str) -> str:
