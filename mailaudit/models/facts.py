@@ -10,8 +10,10 @@ from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.clock import Clock
+from mailaudit.models.copies import Copies, read_copies
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
+from mailaudit.models.daemons import Daemons, read_daemons
 from mailaudit.models.dkim_record import dkim_txt
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot import DovecotConfig, read_dovecot
@@ -23,17 +25,20 @@ from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf import Ruleset, read_pf
+from mailaudit.models.processes import Processes, read_processes
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.rspamd import RspamdConfig, read_rspamd
 from mailaudit.models.services import Services, read_services
+from mailaudit.models.shells import Shells, read_shells
 from mailaudit.models.sieve import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
-from mailaudit.models.sockets import read_sockets
+from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd
+from mailaudit.models.system import read_system
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
 from mailaudit.parsers.tree import Tree, gaps
 from mailaudit.questions import Absent, Answer, Failed, Question, Reason
@@ -81,6 +86,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     dovecot = sources.make(read_dovecot)
     rspamd = sources.make(read_rspamd)
     credentials = sources.make(read_credentials, smtpd)
+    sockets = sources.make(read_sockets, services)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
         Clock: Known(clock),
@@ -103,10 +109,16 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         LoginConf: sources.make(read_login),
         RcConf: sources.make(read_rc),
         HostnameIf: sources.make(read_hostname_if),
-        Listening: Known(read_listening(smtpd, dovecot, httpd, sources.make(read_sockets, services))),
+        Sockets: sockets,
+        Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
+        Shells: sources.make(read_shells),
+        Copies: Known(sources.make(read_copies)),
         Site: Known(site),
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }
+    slots.update(read_system(sources))
+    slots[Processes] = read_processes(sources, slots)
+    slots[Daemons] = read_daemons(sources, slots)
     slots[PemFiles] = Known(read_pem(sources, slots))
     slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}

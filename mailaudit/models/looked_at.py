@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mailaudit.models.accounts import Accounts
 from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot import DovecotConfig
@@ -18,17 +19,22 @@ FIXED = (
     "/etc/login.conf",
     "/etc/login.conf.db",
     "/etc/login.conf.d/dovecot.db",
+    "/etc/login.conf.d/rspamd.db",
     "/etc/mail/aliases",
     "/etc/mail/credentials",
     "/etc/mail/dkim",
     "/etc/mail/smtpd.conf",
     "/etc/mail/smtpd.conf.bak",
     "/etc/mail/virtuals",
+    "/etc/myname",
     "/etc/pf.conf",
     "/etc/pf.conf.defaults",
     "/etc/ssl/dovecot",
     "/etc/ssl/private",
+    "/etc/sudoers",
     "/usr/local/lib/dovecot",
+    "/usr/local/lib/dovecot/lib90_sieve_plugin.so",
+    "/usr/local/lib/dovecot/lib95_imap_sieve_plugin.so",
     "/usr/local/libexec/smtpd/table-passwd",
     "/var/vmail",
     "/var/vmail/.forward",
@@ -44,7 +50,7 @@ def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
     for slot in slots.values():
         if isinstance(slot, Known) and isinstance(slot.value, Model):
             found.update(tree.text.path for tree in slot.value.trees)
-            found.update(path for path in _named(slot.value) if path.startswith("/"))
+            found.update(path for path in (*_named(slot.value), *_home(slot.value)) if path.startswith("/"))
     return tuple(sorted(found))
 
 
@@ -69,7 +75,14 @@ def _named(model: Model) -> Iterator[str]:
             for setting in (model.certificate, model.key):
                 yield from (path for path in (model.path_of(setting),) if path)
         case RspamdConfig():
-            for domain in model.dkim.domains:
-                yield from (key.path for key in model.dkim.keys(domain) if key.path)
+            for name in model.dkim.domains:
+                yield from (key.path for key in model.dkim.keys(name) if key.path)
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
+
+
+def _home(model: Model) -> Iterator[str]:
+    """What matters of the home of the account that owns the mail."""
+    owner = model.user("vmail") if isinstance(model, Accounts) else None
+    if owner is not None:
+        yield from (f"{owner.home.value.rstrip('/')}{below}" for below in ("", "/.forward", "/.ssh"))
