@@ -11,6 +11,7 @@ from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.clock import Clock
 from mailaudit.models.copies import Copies, read_copies
+from mailaudit.models.configtest import Configtest, read_configtest
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons
@@ -102,6 +103,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         DovecotConfig: dovecot,
         Sieve: sources.make(read_sieve, dovecot),
         RspamdConfig: rspamd,
+        Configtest: Known(sources.make(read_configtest)),
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),

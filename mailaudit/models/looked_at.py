@@ -9,6 +9,8 @@ from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.sieve import Sieve
+from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot
 
@@ -47,6 +49,8 @@ FIXED = (
 def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
     """All absolute paths whose metadata some rule asks about, sorted."""
     found = set(FIXED)
+    site = slots.get(Site)
+    domains = site.value.domains if isinstance(site, Known) and isinstance(site.value, Site) else ()
     for slot in slots.values():
         if isinstance(slot, Known) and isinstance(slot.value, Model):
             found.update(tree.text.path for tree in slot.value.trees)
@@ -54,7 +58,7 @@ def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _named(model: Model) -> Iterator[str]:
+def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
     """The paths that a configuration names."""
     match model:
         case AcmeConfig():

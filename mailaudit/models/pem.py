@@ -11,6 +11,7 @@ from mailaudit.models.certificates import Certificate, NotReadError, read_certif
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Absent, Failed, Found, KeyFacts, PublicKey, Reason
@@ -36,6 +37,10 @@ class PemFiles(Model):
         """The certificates of a file, the server's own first."""
         return self.chains.get(path, NEVER_ASKED)
 
+    def public_key(self, path: str) -> KeyFacts | NotReadError | Absent | Failed:
+        """A public key."""
+        return self.public_keys.get(path, NEVER_ASKED)
+
     def key(self, path: str) -> KeyFacts | Absent | Failed:
         """The public half of a private key."""
         return self.keys.get(path, NEVER_ASKED)
@@ -44,7 +49,8 @@ class PemFiles(Model):
 def read_pem(sources: Sources, slots: Mapping[type, Slot[object]]) -> PemFiles:
     """What the files that the configuration names hold."""
     models = [slot.value for slot in slots.values() if isinstance(slot, Known)]
-    named = list(dict.fromkeys(each for model in models for each in _named(model) if each[1].startswith("/")))
+    domains = tuple(domain for model in models if isinstance(model, Site) for domain in model.domains)
+    named = list(dict.fromkeys(each for model in models for each in _named(model, domains) if each[1].startswith("/")))
     return PemFiles(
         chains={path: _read(sources, path, read_certificates) for kind, path in named if kind == "chain"},
         keys={path: _key(sources, path) for kind, path in named if kind == "key"},
@@ -53,7 +59,7 @@ def read_pem(sources: Sources, slots: Mapping[type, Slot[object]]) -> PemFiles:
     )
 
 
-def _named(model: object) -> Iterator[tuple[str, str]]:
+def _named(model: object, domains: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Each file that a configuration names: what it is, and its path."""
     match model:
         case AcmeConfig():
@@ -73,11 +79,10 @@ def _named(model: object) -> Iterator[tuple[str, str]]:
                 yield from (("chain", token.value) for token in (server.tls_option("certificate"),) if token)
                 yield from (("key", token.value) for token in (server.tls_option("key"),) if token)
         case RspamdConfig():
-            for domain in model.dkim.domains:
-                for key in model.dkim.keys(domain):
-                    if key.path:
-                        yield "key", key.path
-                        yield "public", f"{key.path.removesuffix('.key')}.pubkey"  # as the guide names it
+            for key in model.dkim.all_keys(domains):
+                if key.path:
+                    yield "key", key.path
+                    yield from (("public", path) for path in key.public_paths)
 
 
 def _read(sources: Sources, path: str, read: Callable[[Text], T]) -> T | NotReadError | Absent | Failed:

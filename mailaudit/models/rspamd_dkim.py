@@ -6,7 +6,7 @@ Source: prepare_dkim_signing() in lualib/lua_dkim_tools.lua and the defaults in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.ucl_values import Value
@@ -52,6 +52,14 @@ class SigningKey:
     selector_value: Value | None
     path_value: Value | None
     fallback: bool = False
+
+    @property
+    def public_paths(self) -> tuple[str, ...]:
+        """Where the public half of its key may lie: as the guide names it, or beside it under another usual name."""
+        if self.path is None:
+            return ()
+        stem = self.path.removesuffix(".key").removesuffix(".pem").removesuffix(".private")
+        return (f"{stem}.pubkey", f"{stem}.pub")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +111,10 @@ class DkimSigning:
         """The settings that let a map, a script or a store decide on keys: what is signed is not known then from the files."""
         found = (self.value(name) for name in (*MAPS, *SCRIPTS))
         return tuple(value for value in found if value is not None and value.truth is not False)
+
+    def all_keys(self, others: Iterable[str] = ()) -> tuple[SigningKey, ...]:
+        """The keys of all domains that have an entry, and those of others."""
+        return tuple(key for domain in dict.fromkeys((*self.domains, *others)) for key in self.keys(domain))
 
     def keys(self, domain: str) -> tuple[SigningKey, ...]:
         """The keys that a domain's mail is signed with, maps and scripts left out; none where it is not signed at all."""

@@ -47,6 +47,11 @@ class Script(Model):
     stat: Stat | Absent | Failed | None = None
     binary: Stat | Absent | Failed | None = None
 
+    @property
+    def binary_path(self) -> str:
+        """Where `sievec` puts what it makes of the script."""
+        return self.path.removesuffix(".sieve") + ".svbin"
+
     def outcome(self, situation: Situation | None = None) -> Outcome:
         """What it does with a message of which this is known."""
         return run(self.commands, situation or Situation(), frozenset(self.required))
