@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bench import laws
 from bench.agreement import CORPORA, Row
 from bench.agreement import sieve as agreement
+from bench.agreement import sieve_running as running
 from mailaudit.models.dovecot import read_dovecot
 from mailaudit.models.sieve import Script, Sieve, read_sieve
 from mailaudit.models.sieve_eval import Outcome, Situation, run
@@ -486,3 +487,13 @@ def test_sievec_agrees(root: daemons.Root, tmp_path: Path) -> None:
     finally:
         if room != tmp_path:
             shutil.rmtree(room)
+
+
+@pytest.mark.daemon
+def test_sieve_test_agrees_on_where_a_message_ends(tmp_path: Path) -> None:
+    """All that a script looks at is known here, so nothing may be left in doubt."""
+    daemons.need(daemons.HERE, "sieve-test")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o055)  # sieve-test gives up root's rights
+    row = running.row(tmp_path, 120, 7)
+    assert not wrong(row)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench.agreement import Row
+from bench.agreement import Row, sieve_running
 from mailaudit.models.sieve_refusals import refusals
 from mailaudit.models.sieve_words import DEFAULT, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.parsers.sieve import parse
@@ -23,6 +23,7 @@ EXAMPLES = PROJECT / "examples" / "corrected" / "usr" / "local" / "lib" / "dovec
 AVAILABLE = DEFAULT | OPTIONAL | frozenset().union(*PLUGINS.values())
 """What dovecot-2.3.conf of the fixtures turns on; that of 2.4 leaves `ONLY_OLD` out."""
 MUTANTS = 3_000
+RUNS = 1_000
 _ERROR = re.compile(r"line (\d+): error: (.*)")
 _PIECE = re.compile(rb'"(?:[^"\\]|\\.)*"|[A-Za-z_]+|:[a-z]+|\d+[KMG]?|\s+|.', re.DOTALL)
 _INSERTED = (

@@ -106,7 +106,8 @@ class _State:
 
     `variables` has None for one whose value is not known; one that is not there is empty, unless `is_open`: something unknown
     has been run. `matches` are the match values. `cancelled` is whether the implicit keep is; `runs` whether this place is
-    reached once the block is entered; `stopped` whether a `stop` ended the script.
+    reached once the block is entered; `stopped` whether a `stop` ended the script. `copies` are the actions so far with `:copy`:
+    the same one without it adds nothing and so leaves the implicit keep alone.
     """
 
     variables: Mapping[str, str | None] = field(default_factory=dict)
@@ -115,6 +116,7 @@ class _State:
     cancelled: Truth = False
     runs: Truth = True
     stopped: Truth = False
+    copies: Mapping[tuple[str, tuple[str | None, ...]], Truth] = field(default_factory=dict)
 
     def variable(self, name: str) -> str | None:
         """A variable's value, or None where it is not known."""
@@ -140,6 +142,7 @@ def _joined(states: Sequence[_State]) -> _State:
             first.cancelled if first.cancelled == other.cancelled else None,
             first.runs if first.runs == other.runs else None,
             first.stopped if first.stopped == other.stopped else None,
+            {each: both(first.copies.get(each), other.copies.get(each)) for each in {**first.copies, **other.copies}},
         )
     return first
 
@@ -203,8 +206,7 @@ class _Running:
             is_copy = "copy" in given.tags
             values = tuple(self._expand(token, state) for argument in given.positional for token in argument.tokens)
             self.actions.append(Action(name, call, bool(certain and state.runs), values, is_copy))
-            if name in _CANCELS and not is_copy:
-                state = replace(state, cancelled=True if state.runs or state.cancelled else None)
+            state = _dealt_with(state, name, values, is_copy=is_copy)
         if name in _ENDS:
             stops = name == "stop"
             return replace(state, runs=False, stopped=state.runs if stops and state.stopped is False else state.stopped)
@@ -322,6 +324,20 @@ class _Running:
             parts += (token.value[at : match.start()], value)
             at = match.end()
         return "".join((*parts, token.value[at:]))
+
+
+def _dealt_with(state: _State, name: str, values: tuple[str | None, ...], *, is_copy: bool) -> _State:
+    """What an action makes of the implicit keep."""
+    if name not in _CANCELS:
+        return state
+    if is_copy:
+        return replace(state, copies={**state.copies, (name, values): state.runs})
+    known = state.copies.get((name, values), False) if None not in values else None if state.copies else False
+    if known is False and any(each == name and None in others for each, others in state.copies):
+        known = None
+    if state.cancelled or known:
+        return state
+    return replace(state, cancelled=True if known is False and state.runs else None)
 
 
 def _with(state: _State, name: str, value: str | None) -> _State:
