@@ -10,8 +10,8 @@ from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.clock import Clock
-from mailaudit.models.copies import Copies, read_copies
 from mailaudit.models.configtest import Configtest, read_configtest
+from mailaudit.models.copies import Copies, read_copies
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons

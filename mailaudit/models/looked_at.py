@@ -54,7 +54,7 @@ def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
     for slot in slots.values():
         if isinstance(slot, Known) and isinstance(slot.value, Model):
             found.update(tree.text.path for tree in slot.value.trees)
-            found.update(path for path in (*_named(slot.value), *_home(slot.value)) if path.startswith("/"))
+            found.update(path for path in (*_named(slot.value, domains), *_home(slot.value)) if path.startswith("/"))
     return tuple(sorted(found))
 
 
@@ -79,8 +79,12 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             for setting in (model.certificate, model.key):
                 yield from (path for path in (model.path_of(setting),) if path)
         case RspamdConfig():
-            for name in model.dkim.domains:
-                yield from (key.path for key in model.dkim.keys(name) if key.path)
+            yield from (path for key in model.dkim.all_keys(domains) for path in (key.path, *key.public_paths) if path)
+        case Sieve():
+            for script in model.scripts.values():
+                yield from (script.path, script.binary_path)
+            yield from (program.path for program in model.programs if program.path)
+            yield from (setting.value for setting in model.directories.values())
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
 
