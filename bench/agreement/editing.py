@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import corpus
-from bench.agreement import Row
+from bench.agreement import CORPORA, Row
 from bench.trials import Tally, Trials, blocks, dovecot, flat, pf, records, smtpd, tables, zone
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.choosing import language_of
@@ -40,20 +40,32 @@ TRIED = 400  # edits of each language
 LARGEST = 64 << 10  # bytes of a file
 
 
-def files() -> dict[str, list[Path]]:
-    """The real files of each language whose edits can be tried."""
-    found = {language: list(corpus.files(language)) for language in TRIALS}
-    for language, path in corpus.host_files():
-        if language in found:
-            found[language].append(path)
-    for pattern in ("tests/fixtures/configs/zone/*", "examples/*/zone/*", "examples/*/*.zone"):
-        found["zone"] += [path for path in sorted(OWN.glob(pattern)) if path.is_file()]
+def own_files() -> dict[str, list[Path]]:
+    """The examples and the tests' own files of each language."""
+    found: dict[str, list[Path]] = {language: [] for language in TRIALS}
     for folder in ("examples", "tests/fixtures/configs"):
         for path in sorted((OWN / folder).rglob("*")):
-            language_and_root = language_of(str(path)) if path.is_file() else None
-            if language_and_root is not None and language_and_root[0].name in found:
-                found[language_and_root[0].name].append(path)
+            language = language_of(str(path)) if path.is_file() else None
+            if language is not None and language[0].name in found:
+                found[language[0].name].append(path)
+    for pattern in ("tests/fixtures/configs/zone/*", "examples/*/zone/*", "examples/*/*.zone"):
+        found["zone"] += [path for path in sorted(OWN.glob(pattern)) if path.is_file()]
     return found
+
+
+def real_files() -> dict[str, list[Path]]:
+    """The real files of each language; none where the collection is not at hand."""
+    found = {language: list(corpus.files(language)) for language in TRIALS}
+    for language, path in corpus.host_files() if CORPORA.is_dir() else ():
+        if language in found:
+            found[language].append(path)
+    return found
+
+
+def files() -> dict[str, list[Path]]:
+    """All files of each language whose edits can be tried."""
+    real = real_files()
+    return {language: [*real[language], *own] for language, own in own_files().items()}
 
 
 def tally(language: str, paths: list[Path], most: int, seed: int = 0) -> Tally:

@@ -15,7 +15,7 @@ Pair = tuple[Token, Token]
 def blanks(pairs: Sequence[Pair], written: str, default: str, indent: int | None = None, between: str = "") -> str:
     """What stands between a new first word and what follows it: blanks, and the mark `between` where there is one.
 
-    `pairs` are the first and second tokens of the lines beside it. If those second tokens stand in one column below first ones
+    `pairs` are the first and second tokens of the lines beside it. If most second tokens stand in one column behind first ones
     of several lengths, so does the new one; else the blanks are those that most lines have. `indent` is the column of the new
     word, that of the last pair if not given.
     """
@@ -23,14 +23,13 @@ def blanks(pairs: Sequence[Pair], written: str, default: str, indent: int | None
     if not gaps:
         return default
     most: str = Counter(gap for _, gap in gaps).most_common(1)[0][0]
-    columns = {_column(second) for (_, second), _ in gaps}
-    lengths = {first.end - first.start for (first, _), _ in gaps}
-    if len(columns) > 1 or len(lengths) < 2 or any("\t" in gap for _, gap in gaps):
+    column, count = Counter(_column(second) for (_, second), _ in gaps).most_common(1)[0]
+    lengths = {first.end - first.start for (first, second), _ in gaps if _column(second) == column}
+    if count * 2 <= len(gaps) or len(lengths) < 2 or any("\t" in gap for _, gap in gaps):
         return most
     start = _column(gaps[-1][0][0]) if indent is None else indent
     led = most[: most.find(between) + len(between)] if between else ""
-    size = columns.pop() - start - len(written) - len(led)
-    return led + " " * max(size, 1)
+    return led + " " * max(column - start - len(written) - len(led), 1)
 
 
 def _between(pair: Pair) -> str | None:

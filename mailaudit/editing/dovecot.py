@@ -161,7 +161,9 @@ def continued(statement: Statement, words: str) -> str:
     """Words over several lines that a backslash joins, as long as they are single words with single blanks between them."""
     text = statement.span.text
     newline = newline_at(text, text.line_span(statement.span.start)[1])
-    indent = indent_of(text, statement.span.start) + "    "
+    below = text.line_span(statement.span.start)[1]
+    goes_on = below < statement.span.end  # else the new lines are two steps further in
+    indent = indent_of(text, below) if goes_on else indent_of(text, statement.span.start) + "    "
     lines: list[str] = [""]
     for word in words.split(" "):
         if lines[-1] and len(lines[-1]) + len(word) > WIDTH - 20:

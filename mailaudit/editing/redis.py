@@ -26,7 +26,7 @@ def write(value: str) -> str:
 
 
 def _read(written: str) -> str | None:
-    read = only(STYLE.language, f"module.option {written}")
+    read = only(STYLE.language, f"requirepass {written}")
     return read.seen[1].value if read is not None and len(read.seen) == 2 else None
 
 

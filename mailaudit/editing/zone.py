@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailaudit.editing import statements
+from mailaudit.editing.assignments import blanks
 from mailaudit.editing.style import NONE, Edits, Style, Unwritable, alone
 from mailaudit.edits import Edit
 from mailaudit.parsers import zone
@@ -130,7 +131,9 @@ def add_record(tree: Tree, owner: str, kind: str, rdata: str, origin: str = "") 
         alone(STYLE, [line])
         return statements.at_end(tree, STYLE, line)
     name = "" if kin and not beside.has_owner else _spelled(kin, owner, wanted, beside.origin)
-    line = _line(beside.statement, name, kind, rdata)
+    at = next(number for number, each in enumerate(known) if each is beside)
+    pairs = [_pair(each.statement) for each in known[max(at - 1, 0) : at + 2]]
+    line = _line(beside.statement, name, kind, rdata, [pair for pair in pairs if pair is not None])
     if name:
         alone(STYLE, [line])
     return statements.below(beside.statement, STYLE, line, indent="")
@@ -147,35 +150,38 @@ def _spelled(kin: list[Record], owner: str, wanted: str, origin: str) -> str:
     return "@" if wanted == origin else wanted
 
 
-def _line(above: Statement, owner: str, kind: str, rdata: str) -> str:
+def _pair(statement: Statement) -> tuple[Token, Token] | None:
+    """A record's type and the first field of its data."""
+    data = statement.node.nodes("rdata")[0].leaves()
+    return (statement.node.nodes("type")[0].first, data[0]) if data else None
+
+
+def _line(above: Statement, owner: str, kind: str, rdata: str, pairs: list[tuple[Token, Token]]) -> str:
     """A record's line, with time to live, class and columns of another one."""
     text = above.span.text
     begin = text.line_span(above.span.start)[0]
-    fields: list[tuple[str, int]] = [(owner, 0)]
+    fields: list[tuple[str, int]] = [(owner, begin)]
     for name in ("ttl", "class"):
         node = above.node.node(name)
         if node is not None:
             fields.append((node.first.span.chars, node.first.start))
     fields.sort(key=lambda field: field[1])
     fields.append((kind, above.node.nodes("type")[0].first.start))
-    data = above.node.nodes("rdata")[0].all_leaves()
-    fields.append((rdata, data[0].start if data else above.span.end + 1))
     if "\n" in text.chars[begin : fields[-1][1]]:
-        return " ".join(field for field, _ in fields)
-    return _in_columns(Span(text, begin, fields[-1][1]), fields)
+        return " ".join([*(field for field, _ in fields), rdata])
+    line = _in_columns(Span(text, begin, fields[-1][1]), fields)
+    return line + blanks(pairs, kind, " ", len(line) - len(kind)) + rdata
 
 
 def _in_columns(span: Span, fields: list[tuple[str, int]]) -> str:
     """Fields with the blanks that stand before those of the line above: columns, where they are made of spaces."""
-    chars = span.chars
     line = fields[0][0]
     column = 0
     for field, start in fields[1:]:
         at = start - span.start
-        led = chars[column:at]
+        led = span.chars[column:at]
         gap = led[len(led.rstrip(" \t")) :] or " "
-        line += gap if "\t" in gap or len(gap) == 1 else " " * max(at - len(line), 1)
-        line += field
+        line += (gap if "\t" in gap or len(gap) == 1 else " " * max(at - len(line), 1)) + field
         column = at
     return line
 
