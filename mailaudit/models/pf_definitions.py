@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from mailaudit.models.pf_items import OnInterface, Reader, Refused, interfaces
+from mailaudit.models.pf_items import OnInterface, Reader, Refused, interfaces, not_known
 from mailaudit.models.pf_rules import Table
 from mailaudit.models.pf_values import DEBUG_LEVELS, LIMITS, OPTIMIZATIONS, TIMEOUTS, Peer, strtoul
 from mailaudit.parsers.tree import Node, Statement, Token
 
 MAX_TABLE_NAME = 31
+_TABLE_OPTIONS = ("const", "persist", "counters")
 _NOT_IN_TABLES = {
     "table": "a table cannot hold another table",
     "no-route": '"no-route" cannot stand in a table',
@@ -33,8 +34,8 @@ def read_table(statement: Statement, reader: Reader) -> Table:
             continue
         leaves = child.all_leaves()
         if child.kind == "table-option":
-            if leaves[0].value not in ("const", "persist", "counters"):
-                raise Refused(f'"{leaves[0].value}" is no option of a table', leaves[0])
+            if leaves[0].value not in _TABLE_OPTIONS:
+                raise not_known(f'"{leaves[0].value}" is no option of a table', leaves[0], _TABLE_OPTIONS)
             options.append(leaves[0])
         if child.kind == "file":
             parts.append(leaves[1])
@@ -72,22 +73,22 @@ def check_option(name: str, leaves: list[Token], options: dict[str, list[Stateme
         "ruleset-optimization": frozenset(["none", "basic", "profile"]),
     }.get(name)
     if allowed is not None and last.value not in allowed:
-        raise Refused(f'"{last.value}" is not known to "set {name}": {", ".join(sorted(allowed))}', last)
+        raise not_known(f'"{last.value}" is not known to "set {name}": {", ".join(sorted(allowed))}', last, allowed)
     if name in ("timeout", "limit"):
         known = TIMEOUTS if name == "timeout" else LIMITS
         for token in leaves[1:]:
             if token.is_string and token.value not in known:
-                raise Refused(f'there is no {name} "{token.value}"', token)
+                raise not_known(f'there is no {name} "{token.value}"', token, known)
             if token.kind == "number" and int(token.value) < 0:
                 raise Refused(f"a {name} cannot be less than 0", token)
     elif name == "reassemble" and leaves[1].value not in ("yes", "no"):
-        raise Refused('"set reassemble" takes yes or no', leaves[1])
+        raise not_known('"set reassemble" takes yes or no', leaves[1], ("yes", "no"))
     elif name == "hostid" and not (strtoul(last.value) if last.is_string else int(last.value)):
         raise Refused("a hostid is a number that is not 0", last)
     elif name == "state-defaults" and name in options:
         raise Refused('"set state-defaults" can be given only once', leaves[0])
     elif name == "syncookies" and leaves[1].value not in ("never", "adaptive", "always"):
-        raise Refused('"set syncookies" takes never, adaptive or always', leaves[1])
+        raise not_known('"set syncookies" takes never, adaptive or always', leaves[1], ("never", "adaptive", "always"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

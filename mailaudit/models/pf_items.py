@@ -6,8 +6,10 @@ and reading goes on with that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from mailaudit.models.pf_values import (
     ICMP_CODES,
@@ -30,6 +32,7 @@ from mailaudit.models.services import Services
 from mailaudit.parsers.tree import Problem, Token
 
 MODIFIERS = frozenset(["network", "broadcast", "peer", "0"])
+_PORT_RANGE = re.compile(r"[0-9]+-[0-9]+\Z")
 _COMPARISONS = frozenset(["=", "!=", "<", "<=", ">", ">="])
 _BETWEEN = frozenset(["<>", "><"])
 _PUNCTUATION = frozenset(["newline", ",", "{", "}"])
@@ -46,10 +49,21 @@ class Fault:
 class Refused(Exception):  # noqa: N818  it is no error of ours
     """A statement that pfctl refuses by its meaning."""
 
-    def __init__(self, message: str, token: Token, mend: str | None = None) -> None:
+    def __init__(self, message: str, token: Token, mend: str | None = None, meant: str | None = None) -> None:
         super().__init__(message)
         self.token = token
+        self.meant = meant
         self.problem = Problem(message, token.span, mend=mend)
+
+
+def not_known(message: str, token: Token, known: Iterable[str]) -> Refused:
+    """What to say of a word that is not known: with the known one that it is most like, if there is one."""
+    words = sorted(known)
+    lower = token.value.lower()
+    near = [lower] if lower in words else get_close_matches(lower, words, n=1, cutoff=0.7)
+    if not near:
+        return Refused(message, token)
+    return Refused(f'{message}; did you mean "{near[0]}"?', token, written_like(token, near[0]), near[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,11 @@ class Reader:
 
     def _port_item(self, operator: str, operands: list[Token], number: int) -> PortTest:
         first = operands[0]
+        if len(operands) == 1 and _PORT_RANGE.match(first.value):
+            colon = first.value.replace("-", ":")
+            message = f'a range of ports is written with a colon: "{colon}"'
+            self.faults.append(Refused(message, first, written_like(first, colon)))
+            first = Token(first.kind, colon, first.text, first.start, first.end, first.via)
         if len(operands) == 1 and ":" in first.value and first.kind != "number":
             low, high = self.port_pair(first)
             if operator != "=" and low != high:
@@ -130,7 +149,7 @@ class Reader:
     def _protocol(self, token: Token) -> int:
         number = int(token.value) if token.kind == "number" else PROTOCOLS.get(token.value)
         if number is None:
-            raise Refused(f'the protocol "{token.value}" is not known', token)
+            number = PROTOCOLS[self._meant(f'the protocol "{token.value}" is not known', token, PROTOCOLS)]
         if not 0 < number <= 255:
             raise Refused(f"{number} is no protocol that a rule can name", token)
         return number
@@ -145,7 +164,7 @@ class Reader:
             at += 1
             code = None
             if at + 1 < len(rest) and rest[at].kind == "code":
-                code = self._icmp_code(rest[at + 1], family, kind)
+                code = self.icmp_code(rest[at + 1], family, kind)
                 at += 2
             found.append((kind, code))
         return tuple(found)
@@ -153,16 +172,29 @@ class Reader:
     def _icmp_type(self, token: Token, family: int) -> int:
         number = int(token.value) if token.kind == "number" else ICMP_TYPES[family].get(token.value)
         if number is None:
-            raise Refused(f'the ICMP type "{token.value}" is not known for inet{"" if family == 4 else "6"}', token)
+            message = f'the ICMP type "{token.value}" is not known for inet{"" if family == 4 else "6"}'
+            number = ICMP_TYPES[family][self._meant(message, token, ICMP_TYPES[family])]
         if not 0 <= number <= 255:
             raise Refused(f"{number} is no ICMP type", token)
         return number
 
-    def _icmp_code(self, token: Token, family: int, kind: int) -> int:
-        number = int(token.value) if token.kind == "number" else ICMP_CODES.get((family, kind), {}).get(token.value)
-        if number is None or not 0 <= number <= 255:
-            raise Refused(f'"{token.value}" is no code of this ICMP type', token)
+    def icmp_code(self, token: Token, family: int, kind: int) -> int:
+        """The code of an ICMP type by number or name."""
+        names = ICMP_CODES.get((family, kind), {})
+        number = int(token.value) if token.kind == "number" else names.get(token.value)
+        if number is None:
+            number = names[self._meant(f'"{token.value}" is no code of this ICMP type', token, names)]
+        if not 0 <= number <= 255:
+            raise Refused(f"{number} is no ICMP code", token)
         return number
+
+    def _meant(self, message: str, token: Token, known: Iterable[str]) -> str:
+        """The known word that an unknown one plainly means, noted as a fault; `Refused` if there is none."""
+        refused = not_known(message, token, known)
+        if refused.meant is None:
+            raise refused
+        self.faults.append(refused)
+        return refused.meant
 
     def peers(self, tokens: Sequence[Token]) -> tuple[Peer, ...]:
         """The addresses of a list; `any` among them makes it `any`."""
@@ -309,7 +341,11 @@ def _named(token: Token) -> Peer:
 def _modifiers(token: Token, modifiers: list[str]) -> tuple[str, ...]:
     for modifier in modifiers:
         if modifier not in MODIFIERS:
-            raise Refused(f'":{modifier}" cannot follow the name of an interface', token)
+            name, _, port = token.value.partition(":")
+            if address4(name) is not None:
+                mend = f"{name} port {port}"
+                raise Refused(f'a port stands behind its address as a word of its own: "{mend}"', token, mend)
+            raise not_known(f'":{modifier}" cannot follow the name of an interface', token, [f"{name}:{m}" for m in MODIFIERS])
     if len(set(modifiers) - {"0"}) > 1:
         raise Refused("only one of :network, :broadcast and :peer can follow the name of an interface", token)
     return tuple(modifiers)

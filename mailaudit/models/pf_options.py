@@ -6,9 +6,9 @@ import re
 from collections.abc import Container, Sequence
 from typing import Any
 
-from mailaudit.models.pf_items import Reader, Refused, compared, interfaces, peer_of
+from mailaudit.models.pf_items import Reader, Refused, compared, interfaces, not_known, peer_of
 from mailaudit.models.pf_rules import FLAGS, Options, Translation, flat
-from mailaudit.models.pf_values import MAX_PORT, TIMEOUTS, TOS, Peer, strtoul
+from mailaudit.models.pf_values import MAX_PORT, TIMEOUTS, TOS, UNREACHABLE, Peer, strtoul
 from mailaudit.parsers.tree import Node, Template, Token
 
 _ONLY_ONCE = frozenset(
@@ -18,6 +18,9 @@ _NAT = frozenset(["nat-to", "binat-to", "af-to"])
 _ROUTES = frozenset(["route-to", "reply-to", "dup-to"])
 _DIVERTS = frozenset(["divert-to", "divert-reply", "divert-packet"])
 _HEX_KEY = re.compile(r"0x[0-9A-Fa-f]{32}\Z")
+_PFLOG = re.compile(r"pflog(?:[01]?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])\Z")
+MAX_TTL = 255
+MAX_RTABLE = 255
 MAX_LABEL = 63
 MAX_PRIO = 7
 
@@ -83,6 +86,23 @@ def _read_one(node: Node, values: list[Token], found: dict[str, Any], reader: Re
         _scrub(node)
 
 
+def check_answer(node: Node, reader: Reader) -> None:
+    """Raise `Refused` for what cannot stand in the parentheses of `return-rst`, `return-icmp` and `log`."""
+    action, log = node.node("action"), node.node("log")
+    how = action.node("how") if action is not None else None
+    if how is not None:
+        words = [token for token in how.leaves() if token.is_string or token.kind == "number"]
+        kind = how.first.kind
+        if kind == "return-rst" and words and not 0 <= int(words[0].value) <= MAX_TTL:
+            raise Refused(f"a ttl is a number from 0 to {MAX_TTL}", words[0])
+        if kind in ("return-icmp", "return-icmp6"):
+            for word, family in zip(words, (6,) if kind == "return-icmp6" else (4, 6), strict=False):
+                reader.icmp_code(word, family, UNREACHABLE[family])
+    for word in log.leaves() if log is not None else ():
+        if word.is_string and not _PFLOG.match(word.value):
+            raise Refused(f'"{word.value}" is no pflog interface, like pflog1', word)
+
+
 def _flags(values: list[Token]) -> dict[str, Any]:
     if values[1].kind == "any":
         return {"flags": (0, 0)}
@@ -91,7 +111,9 @@ def _flags(values: list[Token]) -> dict[str, Any]:
     for word in words:
         unknown = [letter for letter in word.value if letter not in FLAGS]
         if unknown:
-            raise Refused(f'"{word.value}" are no TCP flags, they are letters of FSRPAUEW', word)
+            upper = word.value.upper()
+            mend = upper if set(upper) <= set(FLAGS) else None
+            raise Refused(f'"{word.value}" are no TCP flags, they are letters of FSRPAUEW', word, mend)
         bits.append(sum(FLAGS[letter] for letter in set(word.value)))
     want, looked_at = (bits[0], bits[1]) if len(bits) == 2 else (0, bits[0])
     if want & looked_at != want:
@@ -152,6 +174,12 @@ def _prio(values: list[Token]) -> dict[str, Any]:
     return {"prio": int(numbers[0].value)}
 
 
+def _rtable(values: list[Token]) -> dict[str, Any]:
+    if not 0 <= int(values[1].value) <= MAX_RTABLE:
+        raise Refused(f"a routing table is a number from 0 to {MAX_RTABLE}", values[1])
+    return {}
+
+
 _SIMPLE: dict[str, Any] = {
     "flags": _flags,
     "label": _label,
@@ -163,6 +191,7 @@ _SIMPLE: dict[str, Any] = {
     "probability": _probability,
     "user": lambda values: {"users": _identities(values)},
     "group": lambda values: {"groups": _identities(values)},
+    "rtable": _rtable,
     "fragment": lambda _values: {"fragment": True},
     "allow-opts": lambda _values: {"allow_opts": True},
     "once": lambda _values: {"once": True},
@@ -190,7 +219,7 @@ def _state(node: Node, values: list[Token], found: dict[str, Any]) -> None:
         tokens = option.all_leaves()
         name = tokens[0].value if kind == "timeout" else "lock" if kind in ("if-bound", "floating") else kind
         if kind == "timeout" and (name not in TIMEOUTS or "." not in name):
-            raise Refused(f'"{name}" is no option or timeout of a state', tokens[0])
+            raise not_known(f'"{name}" is no option or timeout of a state', tokens[0], TIMEOUTS)
         if name in names:
             raise Refused(f'"{tokens[0].value}" is set twice', tokens[0])
         if kind.startswith("max-src-") and any(t.kind == "number" and int(t.value) <= 0 for t in tokens):

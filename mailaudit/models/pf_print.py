@@ -12,12 +12,13 @@ from ipaddress import IPv4Address, IPv6Address
 from mailaudit.models.pf_expand import NAT_HIGH, NAT_LOW, Expanded, Pool
 from mailaudit.models.pf_print_options import states
 from mailaudit.models.pf_rules import FLAGS
-from mailaudit.models.pf_settings import UNREACHABLE, Settings, settings
+from mailaudit.models.pf_settings import Settings, settings
 from mailaudit.models.pf_values import (
     ICMP_CODES,
     ICMP_TYPES,
     PROTOCOLS,
     TCP,
+    UNREACHABLE,
     WIDTH,
     Compared,
     Peer,
@@ -80,7 +81,7 @@ def _unreachable(said: Settings, family: int) -> str:
         return str(number)
     else:
         number = 3 if family == 4 else 4
-    return _CODE_NAMES[UNREACHABLE[family]].get(number, str(number))
+    return _CODE_NAMES[family, UNREACHABLE[family]].get(number, str(number))
 
 
 def _log(said: Settings) -> list[str]:

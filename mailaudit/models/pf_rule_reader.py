@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mailaudit.models.interfaces import Interfaces
 from mailaudit.models.pf_items import OnInterface, Reader, interfaces
 from mailaudit.models.pf_meaning import check
-from mailaudit.models.pf_options import read_options
+from mailaudit.models.pf_options import check_answer, read_options
 from mailaudit.models.pf_rules import NO_OPTIONS, Defaults, Options, Outline, Rule, flat, outline
 from mailaudit.models.pf_values import NO_PORTS, Peer, Ports
 from mailaudit.models.services import Services
@@ -33,6 +33,7 @@ class Plan:
     returns: str  # empty if it is for `set block-policy` to say
     options: tuple[int, ...]
     alike: bool  # the same words make the same options
+    answers: bool  # it has words in parentheses behind `log`, `return-rst` or `return-icmp`
 
     @classmethod
     def of(cls, template: Template, tokens: Sequence[Token]) -> Plan:
@@ -47,6 +48,7 @@ class Plan:
             tokens[found.how[0]].kind if found.how else "",
             tuple(options),
             not found.systems and all(option.kind in _ALIKE for option in found.options),
+            any(part.kind in ("action", "log") and len(flat(part)) > 2 for part in template.parts if isinstance(part, Template)),
         )
 
 
@@ -119,6 +121,8 @@ class RuleReader:
             target_ports.tests,
             defaults,
         )
+        if plan.answers:
+            check_answer(statement.node, self.items)
         check(rule, statement, self.interfaces)
         if options.family and not rule.family:
             return replace(rule, family=options.family)
@@ -144,7 +148,10 @@ class RuleReader:
         key = words.key(numbers)
         found = self._protocols.get(key)
         if found is None:
-            found = self._protocols[key] = self.items.protocols(words.tokens(numbers))
+            before = len(self.items.faults)
+            found = self.items.protocols(words.tokens(numbers))
+            if len(self.items.faults) == before:
+                self._protocols[key] = found
         return found
 
     def _options_of(self, statement: Statement, plan: Plan, words: _Words, queues: Collection[str]) -> Options:
@@ -153,10 +160,11 @@ class RuleReader:
         if found is not None:
             return found
         tokens = statement.seen
+        before = len(self.items.faults)
         options = read_options(plan.outline.options, tokens, self.items, queues)
         systems = plan.outline.systems
         if systems:
             options = replace(options, systems=tuple(tokens[n].value for n in systems if tokens[n].is_string))
-        if key:
+        if key and len(self.items.faults) == before:
             self._options[key] = options
         return options

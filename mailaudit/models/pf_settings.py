@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mailaudit.models.pf_rules import Rule, outline
-from mailaudit.models.pf_values import ICMP_CODES, TOS, strtoul
+from mailaudit.models.pf_values import ICMP_CODES, TOS, UNREACHABLE, strtoul
 from mailaudit.parsers.tree import Node, Token
 
 
@@ -23,7 +23,6 @@ class Setting:
 
 Settings = Mapping[str, Setting]
 Named = Iterator[tuple[str, Setting]]
-UNREACHABLE = {4: (4, 3), 6: (6, 1)}  # the ICMP types whose codes `block return-icmp` names
 
 
 def settings(rule: Rule) -> Settings:
@@ -240,6 +239,6 @@ def _answer(action: Node) -> Named:
     elif how.first.kind in ("return-icmp", "return-icmp6"):
         families = (6,) if how.first.kind == "return-icmp6" else (4, 6)
         for family, at in zip(families, leaves[1:], strict=False):
-            code = ICMP_CODES[UNREACHABLE[family]].get(at.value)
+            code = ICMP_CODES[family, UNREACHABLE[family]].get(at.value)
             name = "return-icmp" if family == 4 else "return-icmp6"
             yield f"{name} code", Setting(number(at) if code is None else code, (at,))

@@ -53,6 +53,7 @@ ICMP_CODES: dict[tuple[int, int], dict[str, int]] = {
     (6, 4): {"badhead": 0, "nxthdr": 1},
     (6, 137): {"redironlink": 0, "redirrouter": 1},
 }  # fmt: skip
+UNREACHABLE = {4: 3, 6: 1}  # the ICMP types whose codes `block return-icmp` names
 REPLIES = {  # answers: a rule that keeps state does not match them, for their state was made by the question
     4: frozenset([0, 9, 14, 16, 18, 34, 36]),
     6: frozenset([129, 140, 200]),

@@ -12,6 +12,7 @@ from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.making import many
 from mailaudit.parsers.pf_grammar import GRAMMAR, NESTING
 from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
+from mailaudit.parsers.pf_mending import Mender
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced
 from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
@@ -44,6 +45,7 @@ class _Reading:
 
     include: Include
     macros: dict[str, Macro] = field(default_factory=dict)
+    mender: Mender = field(default_factory=Mender)
     budget: list[int] = field(default_factory=lambda: [MOST_INCLUDES])
 
 
@@ -191,7 +193,7 @@ class _File:
             seen = expand(tokens, macros, LEXICON)
         if isinstance(seen, Undefined):
             return _unread(tokens, _undefined(seen.use))
-        statement = _understood(tokens, seen)
+        statement = _understood(tokens, seen, self.reading.mender)
         if len(self.blocks) > 1 and statement.kind not in _IN_ANCHOR and statement.problem is None:
             message = f'"{tokens[0].value}" cannot stand inside an anchor, only rules, tables, anchors and includes'
             return replace(statement, kind="unread", template=None, problem=Problem(message, statement.span))
@@ -210,7 +212,9 @@ class _File:
         elif statement.kind == "include":
             return self._include(statement, statement.seen[1], self.reading)
         elif statement.kind == "load":
-            fresh = _Reading(self.reading.include, budget=self.reading.budget)  # pfctl forgets macros before it loads anchors
+            fresh = _Reading(
+                self.reading.include, mender=self.reading.mender, budget=self.reading.budget
+            )  # pfctl forgets macros before it loads anchors
             return self._include(statement, statement.seen[4], fresh)
         return statement
 
@@ -240,7 +244,7 @@ def _begins(ahead: _Ahead, number: int) -> bool:
     return token.kind in _BEGINNINGS or (token.is_string and ahead.kind(number + 1) == "=")
 
 
-def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement:
+def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mender) -> Statement:
     """The statement as the grammar reads it; where only a comma or a carriage return is wrong, as if that were not there."""
     if not seen:  # macros that hold nothing
         return Statement("empty", tokens, seen, _NO_SENSE)
@@ -258,6 +262,9 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement
         moved = _word_moved(seen, read.at)
         if moved is not None:
             return replace(moved, tokens=tokens)
+        meant = mender.meant(seen, read)
+        if meant is not None and (meant[0][-1].kind == "{") == (tokens[-1].kind == "{"):  # a body begins where it is written
+            return Statement(meant[1].kind, tokens, meant[0], meant[1], meant[2])
         problem = mismatch(read, seen, tokens, too_nested=_nesting(seen) > NESTING)
     return _unread(tokens, problem, seen)
 

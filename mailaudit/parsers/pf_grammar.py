@@ -152,7 +152,8 @@ _scrub_option = (
 _queue_names = node("queue-names", _STRING | (_word("(") - pp.And([_STRING, pp.Opt(_word(",") - _STRING | _STRING), _word(")")])))
 _prio = node(
     "set-prio",
-    _word("prio") - (_NUMBER | _word("(") - pp.And([_NUMBER, _COMMA, _NUMBER, _word(")")])),
+    _word("prio")
+    - (_NUMBER | _word("(") - pp.And([_NUMBER, _COMMA, _NUMBER, _word(")")])).set_name("a number, or two in parentheses"),
 )
 _setting = (_prio | _after("queue", _queue_names) | _after("tos", _EITHER, kind="set-tos") | _number_after("delay")).set_name(
     '"prio", "queue", "tos" or "delay"'
@@ -285,14 +286,14 @@ _option = (
     | _after("limit", _one_or_list("values", _pairs, "a limit and a number"))
     | _after("loginterface", node("value", _STRING | _word("all")))
     | _after("hostid", node("value", _EITHER))
-    | _after("block-policy", node("value", _word("drop") | _word("return")).set_name('"drop" or "return"'))
+    | _after("block-policy", node("value", (_word("drop") | _word("return")).set_name('"drop" or "return"')))
     | _after("fingerprints", node("value", _STRING))
-    | _after("state-policy", node("value", _word("if-bound") | _word("floating")).set_name('"if-bound" or "floating"'))
+    | _after("state-policy", node("value", (_word("if-bound") | _word("floating")).set_name('"if-bound" or "floating"')))
     | _after("debug", node("value", _STRING | _word("debug")))
     | node("skip", _word("skip") + pp.Opt(_on))
     | _after("state-defaults", _state_options)
     | _after("syncookies", node("value", _STRING), pp.Opt(_syncookie_options))
-).set_name('an option of pf.conf(5), like "skip" or "block-policy"')
+).set_name('an option, like "skip" or "block-policy"')
 _set = node("set", _word("set") - _option)
 
 _macro = node("macro", _STRING + _word("=") - KINDS.pattern(f"{_SN}+", "a value in quotes"))

@@ -27,11 +27,13 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
     if too_nested:
         return Problem("lists nested too deeply to be read", (token or tokens[-1]).span, refused=False)
     first = seen[0]
-    if first.is_string and found.at <= 1 and (len(seen) < 2 or seen[1].kind != "="):
-        message = _OLD.get(first.value, f'"{first.value}" begins no statement of pf.conf(5)')
-        return Problem(message, first.span)
-    after = f' after "{_shown(seen[found.at - 1])}"' if found.at else ""
-    what = "the end of the line" if token is None or token.kind == "newline" else f'"{_shown(token)}"'
+    if found.at <= 1 and (first.value in _OLD or (first.is_string and (len(seen) < 2 or seen[1].kind != "="))):
+        return Problem(_OLD.get(first.value, f'"{first.value}" begins no statement of pf.conf(5)'), first.span)
+    special = _special(found, seen)
+    if special is not None:
+        return special
+    after = f' after "{shown(seen[found.at - 1])}"' if found.at else ""
+    what = "the end of the line" if token is None or token.kind == "newline" else f'"{shown(token)}"'
     at_end = token is None or (token.kind == "newline" and found.at > 0)
     before = seen[found.at - 1] if token is not None else tokens[-1]
     span = before.span if at_end or token is None else token.span  # what is missing should follow what is there
@@ -42,9 +44,39 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
     return Problem(f"{what} cannot stand{after}", span)
 
 
+_OPERATORS = frozenset(["=", "!=", "<", "<=", ">", ">=", "<>", "><"])
+_COMPARED = frozenset(["port", "user", "group"])
+
+
+def _special(found: Mismatch, seen: tuple[Token, ...]) -> Problem | None:
+    """What is better said in other words than that something was expected."""
+    at = found.at
+    if at >= len(seen):
+        return None
+    token = seen[at]
+    following = seen[at + 1] if at + 1 < len(seen) else None
+    message = None
+    if token.kind == "!" and following is not None and following.kind == "{":
+        message = 'a "!" cannot stand before a list, only before each of its items'
+    elif token.kind == "{" and at == 0:
+        message = 'the "{" of an anchor must stand at the end of the anchor\'s line'
+    elif at and seen[at - 1].kind == "{" and seen[0].kind == "anchor" and found.expected == _END:
+        message = 'the rules of an anchor begin on the line after its "{"'
+    elif token.kind == ";":
+        message = 'statements are separated by newlines, not by ";"'
+    elif token.kind in _OPERATORS and not _is_value(following) and any(each.kind in _COMPARED for each in seen[:at]):
+        what = "the end of the line" if following is None or following.kind == "newline" else f'"{shown(following)}"'
+        message = f'expected a name or number after "{token.kind}", found {what}'
+    return Problem(message, token.span) if message is not None else None
+
+
+def _is_value(token: Token | None) -> bool:
+    return token is not None and (token.is_string or token.kind == "number")
+
+
 def misplaced(word: Token, before: Token, behind: Token) -> Problem:
     """The problem of a word that stands too late in its rule; it belongs behind another one."""
-    message = f'"{word.kind}" cannot stand after "{_shown(before)}", only after "{_shown(behind)}"; the order is {_ORDER}'
+    message = f'"{word.kind}" cannot stand after "{shown(before)}", only after "{shown(behind)}"; the order is {_ORDER}'
     return Problem(message, word.span, mend="")
 
 
@@ -64,5 +96,11 @@ def bad_token(token: Token) -> Problem:
     return Problem(message or f"{value!r} means nothing here", token.span)
 
 
-def _shown(token: Token) -> str:
+def shown(token: Token) -> str:
+    """A token as a message shows it."""
     return token.value if token.kind != "newline" else "the end of the line"
+
+
+def placed(mark: str) -> str:
+    """A word or mark as it is written behind another word."""
+    return mark if mark in (">", ")") else f" {mark}"
