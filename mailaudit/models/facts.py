@@ -33,6 +33,7 @@ from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.rspamd import RspamdConfig, read_rspamd
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.shells import Shells, read_shells
+from mailaudit.models.shown import ShownCertificates, read_shown
 from mailaudit.models.sieve import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
@@ -115,6 +116,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
         Shells: sources.make(read_shells),
         Copies: Known(sources.make(read_copies)),
+        ShownCertificates: read_shown(smtpd, dovecot, httpd),
         Site: Known(site),
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }

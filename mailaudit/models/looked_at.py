@@ -8,6 +8,7 @@ from mailaudit.models.accounts import Accounts
 from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.rspamd import RspamdConfig
 from mailaudit.models.sieve import Sieve
 from mailaudit.models.site import Site
@@ -76,17 +77,26 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             for known in model.filters.values():
                 yield from (path for path in (known.program_path,) if path)
         case DovecotConfig():
-            for setting in (model.certificate, model.key):
+            for setting in (model.certificate, model.key, model.setting("ssl_dh")):
                 yield from (path for path in (model.path_of(setting),) if path)
+            yield model.setting("ssl_server_dh_file").value
+        case HttpdConfig():
+            for server in model.servers:
+                yield from (token.value for option in ("certificate", "key") if (token := server.tls_option(option)))
         case RspamdConfig():
             yield from (path for key in model.dkim.all_keys(domains) for path in (key.path, *key.public_paths) if path)
         case Sieve():
-            for script in model.scripts.values():
-                yield from (script.path, script.binary_path)
-            yield from (program.path for program in model.programs if program.path)
-            yield from (setting.value for setting in model.directories.values())
+            yield from _of_sieve(model)
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
+
+
+def _of_sieve(sieve: Sieve) -> Iterator[str]:
+    """The scripts, what sievec made of them, the programs that they start, and the directories of those."""
+    for script in sieve.scripts.values():
+        yield from (script.path, script.binary_path)
+    yield from (program.path for program in sieve.programs if program.path)
+    yield from (setting.value for setting in sieve.directories.values())
 
 
 def _home(model: Model) -> Iterator[str]:
