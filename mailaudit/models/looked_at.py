@@ -70,12 +70,7 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
                 yield from (token.value for token in named if token)
             yield CHALLENGE_DIRECTORY
         case SmtpdConfig():
-            for pki in model.pki.values():
-                yield from (token.value for token in (pki.cert, pki.key) if token)
-            for table in model.tables.values():
-                yield from (path for path in (table.path,) if path)
-            for known in model.filters.values():
-                yield from (path for path in (known.program_path,) if path)
+            yield from _of_smtpd(model)
         case DovecotConfig():
             for setting in (model.certificate, model.key, model.setting("ssl_dh")):
                 yield from (path for path in (model.path_of(setting),) if path)
@@ -89,6 +84,16 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             yield from _of_sieve(model)
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
+
+
+def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[str]:
+    """Certificates and keys, tables, the programs of filters."""
+    for pki in smtpd.pki.values():
+        yield from (token.value for token in (pki.cert, pki.key) if token)
+    for table in smtpd.tables.values():
+        yield from (path for path in (table.path,) if path)
+    for known in smtpd.filters.values():
+        yield from (path for path in (known.program_path,) if path)
 
 
 def _of_sieve(sieve: Sieve) -> Iterator[str]:
