@@ -140,7 +140,10 @@ MISTAKES = [
     (
         "queue main on em0 bandwith 10M",
         "bandwith",
-        'expected "bandwidth", "parent", "default", "qlimit", "flows" or "quantum" after "em0", found "bandwith"; did you mean "bandwidth"?',
+        (
+            'expected "bandwidth", "parent", "default", "qlimit", "flows" or "quantum" after "em0", found "bandwith"; '
+            'did you mean "bandwidth"?'
+        ),
         "bandwidth",
     ),
     (
