@@ -9,7 +9,8 @@ from mailaudit.models.dovecot_settings import NEW
 _OLD = re.compile(r"%(?:(?P<percent>%)|(?P<change>[LU]*)(?:\{(?P<long>[a-z_]+)\}|(?P<short>[a-z])))")
 _LONG = {"user": "u", "username": "n", "domain": "d", "home": "h"}
 _NEW = re.compile(r"%\{([^{}]*)\}")
-_WORD = r"[^\x00-@\[-`{-\x7f][^\x00-,<-@\[-^`{-\x7f]*"  # what is no ASCII counts as a letter; a class that says so is slow to compile
+# What is no ASCII counts as a letter; a class that names those instead of the others is slow to compile.
+_WORD = r"[^\x00-@\[-`{-\x7f][^\x00-,<-@\[-^`{-\x7f]*"
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _ARGUMENT = rf"(?:{_WORD}\s*=\s*)?(?:{_QUOTED}|{_WORD}|-?\s*[0-9]+)"
 _FILTER = rf"{_WORD}\s*(?:\(\s*{_ARGUMENT}\s*(?:,\s*{_ARGUMENT}\s*)*\)\s*)?(?:[-+*/%]\s*(?:-?\s*[0-9]+|{_WORD})\s*)?"

@@ -14,7 +14,7 @@ from mailaudit.text import Span, Text
 
 BLANKS = " \t\n\v\f\r"
 TRIVIA = re.compile(r"(?:[ \t\n\v\f\r]+|#[^\n]*|/\*[\s\S]*?\*/)*")
-KEY = re.compile(r"[A-Za-z0-9_/\x80-\U0010ffff][A-Za-z0-9_/.\x80-\U0010ffff-]*")
+KEY = re.compile(r"[^\x00-.:-@\[-^`{-\x7f][^\x00-,:-@\[-^`{-\x7f]*")  # all but ASCII's other characters
 _BLANK = re.compile(r"[ \t\n\v\f\r]+")
 _LINE_BLANK = re.compile(r"[ \t]*")
 _COMMENT_MARK = re.compile(r'["*/]')
