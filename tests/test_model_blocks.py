@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -186,33 +185,3 @@ def test_no_damage_makes_a_model_raise(data: st.DataObject) -> None:
         put = data.draw(st.sampled_from(["", "{", "}", "\n", '"', '"²"', "-1", "99999999", ";", "/", "\\", "$", "\r", "é"]))
         source = source[:at] + put + source[to:]
     of(source)
-
-
-@needs_corpora
-@pytest.mark.parametrize("name", ["acme", "httpd"])
-def test_refusals_agree_with_the_daemon(name: str) -> None:
-    wrong = []
-    for case in cases(name):
-        text = Text("/etc/x", case["data"])
-        if name == "acme":
-            refusals = acme_model.understood(acme.parse(text, nothing)).refusals
-        else:
-            refusals = httpd_model.understood(httpd.parse(text, nothing), SERVICES).refusals
-        if bool(refusals) == case["ok"]:
-            wrong.append(case["name"])
-    assert wrong == []
-
-
-def cases(name: str) -> list[dict[str, Any]]:
-    """All but the files whose only fault lies in an included file that was not collected."""
-    found: list[dict[str, Any]] = []
-    for line in (CORPORA / name / "vectors.jsonl").read_text("utf-8").splitlines():
-        vector = json.loads(line)
-        found.append({"name": vector["name"], "data": vector["text"].encode(), "ok": vector["ok"]})
-    for line in (CORPORA / name / "verdicts.jsonl").read_text("utf-8").splitlines():
-        verdict = json.loads(line)
-        elsewhere = all(error.startswith("/etc/httpd.mime.conf") for error in verdict["errors"])
-        if verdict["ok"] or not elsewhere:
-            data = (CORPORA / verdict["file"]).read_bytes()
-            found.append({"name": verdict["file"], "data": data, "ok": verdict["ok"]})
-    return found

@@ -13,19 +13,22 @@ from mailaudit.parsers.blocks import unfold
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 
 PATH = "/etc/acme-client.conf"
+RSA = "rsa"
 CHALLENGE_DIRECTORY = "/var/www/acme"
 _NAME = re.compile(r"[A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Authority:
-    """A certificate authority; an option that is not set is None."""
+    """A certificate authority; an option that is not set is None, a key is of type rsa or ecdsa."""
 
     name: Token
     statement: Statement
     api: Token | None = None
     account: Token | None = None
+    account_type: str = RSA
     contact: Token | None = None
+    insecure: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,7 @@ class Domain:
     named: Token | None = None
     alternative_names: tuple[Token, ...] = ()
     key: Token | None = None
+    key_type: str = RSA
     certificate: Token | None = None
     chain: Token | None = None
     full_chain: Token | None = None
@@ -86,7 +90,12 @@ class _Reading:
     paths: set[str] = field(default_factory=set)
 
     def refuse(self, message: str, token: Token) -> None:
-        self.refusals.append(Problem(message, token.span))
+        self.refusals.append(Problem(message, token.place))
+
+    def lacks(self, statement: Statement, message: str) -> None:
+        """Refuse a block at its end for what it lacks, unless a part of it could not be read: that may be it."""
+        if not any(each.unread for each in statement.body):
+            self.refusals.append(Problem(message, statement.end))
 
     def read(self, tree: Tree) -> None:
         for statement, file in unfold(tree):
@@ -107,11 +116,15 @@ class _Reading:
                     self.refuse(f"duplicate {option.kind}", value)
                 else:
                     chosen: dict[str, Any] = {option.kind: value}
+                    if option.kind == "account":
+                        chosen["account_type"] = _key_type(option)
                     authority = replace(authority, **chosen)
+            elif option.kind == "insecure":
+                authority = replace(authority, insecure=option.node.first)
         if authority.api is None:
-            self.refuse(f'authority "{authority.name.value}" has no "api url"', authority.name)
+            self.lacks(statement, f'authority "{authority.name.value}" has no "api url"')
         if authority.account is None:
-            self.refuse(f'authority "{authority.name.value}" has no "account key"', authority.name)
+            self.lacks(statement, f'authority "{authority.name.value}" has no "account key"')
         self.authorities.append(authority)
 
     def _domain(self, statement: Statement, file: Tree) -> None:
@@ -123,10 +136,10 @@ class _Reading:
         for option in _options(statement, file):
             domain = self._option(domain, option)
         if domain.key is None:
-            self.refuse(f'domain "{domain.handle.value}" has no "domain key"', domain.handle)
+            self.lacks(statement, f'domain "{domain.handle.value}" has no "domain key"')
         if domain.certificate is None and domain.full_chain is None:
             message = f'domain "{domain.handle.value}" has neither "domain certificate" nor "domain full chain certificate"'
-            self.refuse(message, domain.handle)
+            self.lacks(statement, message)
         self.domains.append(domain)
 
     def _option(self, domain: Domain, option: Statement) -> Domain:
@@ -152,6 +165,8 @@ class _Reading:
         if option.kind == "sign" and value.value not in {each.name.value for each in self.authorities}:
             self.refuse(f'authority "{value.value}" is not defined above', value)
         chosen: dict[str, Any] = {attribute: value}
+        if option.kind == "key":
+            chosen["key_type"] = _key_type(option)
         return replace(domain, **chosen)
 
     def _check_name(self, token: Token) -> None:
@@ -178,6 +193,11 @@ def _options(statement: Statement, file: Tree) -> Iterator[Statement]:
 def _value(option: Statement) -> Token:
     """The one value of an option: its only string."""
     return next(token for token in option.node.leaves() if token.is_string)
+
+
+def _key_type(option: Statement) -> str:
+    last = option.node.leaves()[-1]
+    return last.value if last.kind == "ecdsa" else RSA
 
 
 def understood(tree: Tree) -> AcmeConfig:

@@ -47,6 +47,8 @@ def _answer(answer: Answer, option: Statement) -> Answer:
     if option.kind == "directory":
         for flag in node.nodes("auto"):
             answer = replace(answer, auto_index=not flag.has("no"))
+        for flag in node.nodes("index"):
+            answer = replace(answer, index=None if flag.has("no") else flag.leaves()[-1])
     return answer
 
 

@@ -58,6 +58,7 @@ class Answer:
     uri: Token | None = None
     fastcgi: bool | None = None
     auto_index: bool | None = None
+    index: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

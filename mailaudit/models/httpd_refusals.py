@@ -28,7 +28,7 @@ def refusals(tree: Tree, model: HttpdConfig) -> Iterator[Problem]:
     for statement, _ in unfold(tree):
         if statement.kind == "prefork" and not 0 < _number(statement.node) <= MOST_PROCESSES:
             token = statement.node.leaves()[-1]
-            yield Problem(f"invalid number of processes: {token.value}", token.span)
+            yield Problem(f"invalid number of processes: {token.value}", token.place)
     above: list[tuple[Server, Token, Listener]] = []
     for server in model.servers:
         yield from _options(server, model)
@@ -51,19 +51,19 @@ def _options(server: Server, model: HttpdConfig) -> Iterator[Problem]:
             yield from _port(option, ports[id(option)])
         elif option.kind == "tls" and option.template is not None:
             if not encrypted:
-                yield Problem('"tls" stands above any "listen ... tls"', option.tokens[0].span)
+                yield Problem('"tls" stands above any "listen ... tls"', option.tokens[-1].span)
             yield from _protocols(option.node)
         elif option.kind == "location" and option.template is not None:
             location = locations[id(option)]
             if not listening:
                 yield Problem('"location" stands above any "listen"', option.tokens[0].span)
             if (location.path.value, location.found) in seen:
-                yield Problem(f'location "{location.path.value}" is defined twice', location.path.span)
+                yield Problem(f'location "{location.path.value}" is defined twice', option.end)
             seen.add((location.path.value, location.found))
             yield from _in_location(option, file)
         yield from _return(option)
-    if not listening:
-        yield Problem(f'server "{server.name.value}" has no "listen"', server.name.span)
+    if not listening and not any(each.unread for each in server.statement.body):
+        yield Problem(f'server "{server.name.value}" has no "listen"', server.statement.end)
 
 
 def _file_of(server: Server, model: HttpdConfig) -> Tree:
@@ -82,9 +82,9 @@ def _port(option: Statement, known: int | None) -> Iterator[Problem]:
     port = option.node.leaves()[-1]
     if _NUMBER.fullmatch(port.value):
         if not 0 < int(port.value) < 65536:
-            yield Problem(f"invalid port: {port.value}", port.span)
+            yield Problem(f"invalid port: {port.value}", port.place)
     elif known is None:
-        yield Problem(f'unknown port "{port.value}"', port.span)
+        yield Problem(f'unknown port "{port.value}"', port.place)
 
 
 def _return(option: Statement) -> Iterator[Problem]:
@@ -93,16 +93,16 @@ def _return(option: Statement) -> Iterator[Problem]:
     code = next(token for token in option.node.leaves() if token.kind == "number")
     uri = [token for token in option.node.leaves() if token.is_string]
     if not 100 <= int(code.value) < 600:
-        yield Problem(f"invalid return code: {code.value}", code.span)
+        yield Problem(f"invalid return code: {code.value}", code.place)
     elif uri and not 300 <= int(code.value) < 400:
-        yield Problem(f"return code {code.value} takes no address; only 300 to 399 do", uri[0].span)
+        yield Problem(f"return code {code.value} takes no address; only 300 to 399 do", uri[0].place)
 
 
 def _protocols(node: Node) -> Iterator[Problem]:
     for flag in node.nodes("protocols"):
         token = flag.leaves()[-1]
         if any(word.lstrip("!") not in PROTOCOLS for word in _words(token)):
-            yield Problem(f'invalid TLS protocols: "{token.value}"', token.span)
+            yield Problem(f'invalid TLS protocols: "{token.value}"', token.place)
 
 
 def _collisions(server: Server, above: list[tuple[Server, Token, Listener]]) -> Iterator[Problem]:
@@ -113,8 +113,7 @@ def _collisions(server: Server, above: list[tuple[Server, Token, Listener]]) -> 
             rivals = [each for each in above if _same_socket(each[2], listener)]
             twin = next((each for each in rivals if each[1].value == name.value), None)
             if twin is not None:
-                place = listener.statement.span if twin[0] is server else name.span
-                yield Problem(f'server "{name.value}" is defined twice', place)
+                yield Problem(f'server "{name.value}" is defined twice', server.statement.end)
                 return
             if rivals and name is server.name and listener is server.listeners[0]:  # the daemon does not look at the others
                 yield from _tls_clash(server, listener, rivals[0])
@@ -122,7 +121,7 @@ def _collisions(server: Server, above: list[tuple[Server, Token, Listener]]) -> 
 
 
 def _tls_clash(server: Server, listener: Listener, rival: tuple[Server, Token, Listener]) -> Iterator[Problem]:
-    place = listener.statement.span
+    place = server.statement.end
     if rival[2].tls != listener.tls:
         message = f'server "{server.name.value}" and another share an address and a port, one with TLS and one without'
         yield Problem(message, place)

@@ -12,7 +12,7 @@ from mailaudit.parsers.grammar import Grammar, Mismatch
 from mailaudit.parsers.mending import readings
 from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 ROOT = ""
 LONGEST_STRING = 8094  # yylex() copies a token into 8096 characters
@@ -92,27 +92,34 @@ class _File:
                 at += 1
             else:
                 at = self._statement(at)
-        self._abandon("the end of the file")
+        end = self.tokens[-1] if self.tokens else None
+        self._abandon("the end of the file", end.span if end is not None else Span(self.text, 0, 0))
         return Tree(self.dialect.name, self.text, tuple(self.blocks[0].body), tuple(self.included))
 
     def _statement(self, at: int) -> int:
         """Read the statement that begins at a token; the number of the token after it."""
         if len(self.blocks) > 1 and self._begins_anew(at):
-            self._abandon(f'"{self.tokens[at].value}"')
+            self._abandon(f'"{self.tokens[at].value}"', self.tokens[at].span)
         block = self.blocks[-1]
         glued = self._is_glued(block)
-        opener = self.tokens[at].kind in self.dialect.openers.get(block.context, frozenset())
+        kind = self._kind(at)
+        opener = kind in self.dialect.openers.get(block.context, frozenset())
         end, opens = self._extent(at, opener)
         found = self._read(self.tokens[at:end], block, opens)
         if glued and found[0].problem is None:
             found[0] = replace(found[0], problem=_glued(self.tokens[at]))
         if opens:
-            kind = self.tokens[at].kind
             self.blocks.append(_Block(kind, replace(found[0], is_block=True)))
             return end
         block.body += found
         block.fresh = found[-1].kind == "include"  # the included file begins and ends with a new line
         return end
+
+    def _kind(self, at: int) -> str:
+        """The kind of a token; of a macro's use that of what its value begins with."""
+        token = self.tokens[at]
+        seen = expand([token], self.reading.macros, self.dialect.lexicon) if token.kind == "macro" else (token,)
+        return token.kind if isinstance(seen, Undefined) or not seen else seen[0].kind
 
     def _is_glued(self, block: _Block) -> bool:
         """True if a statement or a closing brace must not stand here because no new line has begun."""
@@ -161,12 +168,13 @@ class _File:
             block.body[-1] = replace(block.body[-1], problem=_glued(brace))
         self._finish(block, brace)
 
-    def _abandon(self, found: str) -> None:
+    def _abandon(self, found: str, at: Span) -> None:
         while len(self.blocks) > 1:
             block = self.blocks.pop()
             header = block.header
             if header is not None and header.problem is None:
-                problem = Problem(f'expected "}}" to end what "{{" began, found {found}', header.tokens[-1].span)
+                began = f'what "{{" began on line {header.tokens[-1].span.line}'
+                problem = Problem(f'expected "}}" to end {began}, found {found}', at)
                 block.header = replace(header, problem=problem)
             self._finish(block, None)
             self.blocks[-1].fresh = True
@@ -289,9 +297,9 @@ def _without_returns(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], Prob
 def _unfit(tokens: Sequence[Token]) -> Problem | None:
     for token in tokens:
         if len(token.value) > LONGEST_STRING:
-            return Problem(f"string too long: more than {LONGEST_STRING} characters", token.span)
+            return Problem(f"string too long: more than {LONGEST_STRING} characters", token.place)
         if token.kind == "string" and "\0" in token.value:
-            return Problem("a quoted string holds a NUL byte", token.span)
+            return Problem("a quoted string holds a NUL byte", token.place)
     return None
 
 
@@ -313,8 +321,8 @@ def explain(seen: Sequence[Token], mismatch: Mismatch, refused: bool = True) -> 
     after = f' after "{seen[at - 1].value}"' if at > 0 and seen[at - 1].kind != "newline" else ""
     if at < len(seen):
         found = "a new line" if seen[at].kind == "newline" else f'"{seen[at].value}"'
-        return Problem(f"expected {mismatch.expected}{after}, found {found}", seen[at].span, refused)
-    return Problem(f"expected {mismatch.expected}{after}, found the end of the line", seen[-1].span, refused)
+        return Problem(f"expected {mismatch.expected}{after}, found {found}", seen[at].place, refused)
+    return Problem(f"expected {mismatch.expected}{after}, found the end of the line", seen[-1].place, refused)
 
 
 def unfold(tree: Tree, statements: Sequence[Statement] | None = None) -> Iterator[tuple[Statement, Tree]]:

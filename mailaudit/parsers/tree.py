@@ -168,6 +168,11 @@ class Statement:
         return Span(self.tokens[0].text, self.tokens[0].start, last.end)
 
     @property
+    def end(self) -> Span:
+        """Where the daemon is done with it: the token that closes its body, else all of it."""
+        return self.close[-1].span if self.close else self.span
+
+    @property
     def unread(self) -> bool:
         """True if no grammar read it."""
         return self.kind == "unread"
