@@ -107,7 +107,8 @@ def doas_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     yield from _plain(tree, rng, doas.STYLE)
     line = "permit nopass fresh as root cmd /bin/ls args -l"
     come = ((0, "rule", tuple(line.split())),)
-    yield Trial("add rule", doas.add(tree, line), (), come, undo=lambda after: doas.remove(after.statements[-1]))
+    undo = (lambda after: doas.remove(after.statements[-1])) if tree.text.chars.endswith("\n") else None
+    yield Trial("add rule", doas.add(tree, line), (), come, undo=undo)
     found = [each for each in tree.statements if each.problem is None and each.seen[0].kind == "permit"]
     if not found:
         return

@@ -57,16 +57,18 @@ def places(tree: Tree) -> list[tuple[tuple[int, ...], Statement]]:
 
 def is_plain(statement: Statement) -> bool:
     """True for one that was read, and that can be written elsewhere as it stands."""
-    if statement.problem is not None or not statement.tokens or statement.kind in ("include", "macro", "empty", "ignored"):
+    if (
+        statement.problem is not None
+        or not statement.tokens
+        or statement.kind in ("include", "macro", "empty", "ignored", "item")
+    ):
         return False
     if any(token.kind == "macro" for each in statement.walk() for token in each.tokens):
         return False
     return len(statement.whole.chars) < LONGEST and "\n" not in statement.whole.chars and not statement.is_block
 
 
-def trials(
-    tree: Tree, rng: random.Random, style: Style, own: Own | None = None
-) -> Iterator[Trial]:
+def trials(tree: Tree, rng: random.Random, style: Style, own: Own | None = None) -> Iterator[Trial]:
     """Some edits of whole statements; `own` are the primitives that the language has of its own."""
     own = own or Own()
     found = [(place, each) for place, each in places(tree) if each.tokens and each.problem is None]

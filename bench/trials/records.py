@@ -112,16 +112,19 @@ VALUES: tuple[ucl.Value, ...] = (
 
 def ucl_trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     """Some edits of one UCL file."""
+    if tree.text.chars.endswith("\\"):
+        return  # whatever is put behind a bare value that ends so changes it
     yield from lines.trials(tree, rng, ucl.STYLE, lines.Own(ucl.remove, ucl.comment_out))
     value = rng.choice(VALUES)
-    settings = [path for path in _paths(tree.statements, ()) if ucl.find(tree, path)[-1].kind == "setting"]
+    known = [path for path in _paths(tree.statements, ()) if ucl.find(tree, path)]
+    settings = [path for path in known if ucl.find(tree, path)[-1].kind == "setting"]
     if settings:
         yield from _set(tree, rng.choice(settings), value)
     outer = 1 if ucl.root(tree) is not None else 0
     fresh: tuple[tuple[str, ...], ...] = (("fresh",), ("fresh_section", "inner", "fresh"))
     for path in fresh:
         yield _fresh(tree, path, value, outer, ())
-    sections = [path for path in _paths(tree.statements, ()) if all(each.kind == "section" for each in ucl.find(tree, path))]
+    sections = [path for path in known if all(each.kind == "section" for each in ucl.find(tree, path))]
     if sections:
         path = rng.choice(sections)
         last = ucl.find(tree, path)[-1]
@@ -169,7 +172,8 @@ def _fresh(tree: Tree, path: tuple[str, ...], value: ucl.Value, depth: int, know
 
 
 def _arrays(tree: Tree, rng: random.Random) -> Iterator[Trial]:
-    paths = [path for path in _paths(tree.statements, ()) if ucl.find(tree, path)[-1].kind == "array"]
+    known = [path for path in _paths(tree.statements, ()) if ucl.find(tree, path)]
+    paths = [path for path in known if ucl.find(tree, path)[-1].kind == "array"]
     if not paths:
         return
     path = rng.choice(paths)

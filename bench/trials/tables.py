@@ -18,7 +18,7 @@ TARGETS = ("root", "anna@example.com", '"|/usr/bin/x -f"', "/var/mail/a b", "a,b
 def trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
     """Some edits of one file of entries with targets."""
     if not any(each.kind == "key" and " " in each.span.chars for each in tree.statements):  # else which is the first decides
-        yield from lines.trials(tree, rng, tables.style_of(tree))
+        yield from lines.trials(tree, rng, tables.style_of(tree), lines.Own(tables.remove, tables.comment_out))
     entries = [each for each in tree.statements if each.kind == "entry"]
     kind = "key" if any(each.kind == "key" for each in tree.statements) else "entry"
     if kind == "entry":

@@ -26,7 +26,8 @@ def _read(written: str) -> str | None:
 
 def requires(tree: Tree) -> list[Statement]:
     """The `require` commands."""
-    return [each for each in tree.statements if each.kind == "command" and each.tokens[0].value == "require" and not each.problem]
+    found = [each for each in tree.statements if each.kind == "command" and not each.problem and len(each.tokens) > 2]
+    return [each for each in found if each.tokens[0].value == "require" and each.tokens[1].kind in ("[", "string")]
 
 
 def extensions(statement: Statement) -> list[Token]:
@@ -70,6 +71,8 @@ def add(tree: Tree, *lines: str, below: Statement | None = None) -> Edits | None
     alone(STYLE, lines)
     if below is not None:
         return statements.below(below, STYLE, *lines)
+    if tree.statements and tree.statements[-1].problem is not None:
+        return None  # it lacks its semicolon, and would go on in what is put behind it
     return statements.at_end(tree, STYLE, *lines, apart=bool(tree.statements) and len(lines) > 1)
 
 

@@ -9,6 +9,7 @@ from mailaudit.editing.style import (
     NONE,
     Edits,
     Style,
+    Unwritable,
     alone,
     blank_above,
     comment_begin,
@@ -23,7 +24,7 @@ from mailaudit.editing.style import (
     stands_apart,
 )
 from mailaudit.edits import Edit, indent_of, insert
-from mailaudit.parsers.tree import Statement, Token, Tree
+from mailaudit.parsers.tree import Statement, Token, Tree, nothing
 from mailaudit.text import Span, Text
 
 BLANKS = " \t"
@@ -103,8 +104,10 @@ def _line_broken(span: Span, newline: str) -> Edit:
 
 
 def inside(block: Statement, style: Style, *lines: str, first: bool = False) -> Edits | None:
-    """Lines at the end of a block's body, or at its beginning; None if the block is never closed."""
+    """Lines at the end of a block's body, or at its beginning; None if the block, or what stands last in it, is not closed."""
     if not block.is_block or not block.close or not block.tokens:
+        return None
+    if block.body and not first and (block.body[-1].problem is not None or _is_open(block.body[-1])):
         return None
     header = block.tokens[-1]
     indent = indent_of(header.text, block.tokens[0].start)
@@ -127,10 +130,9 @@ def _first(block: Statement, style: Style, lines: Sequence[str]) -> Edits:
 
 
 def at_end(tree: Tree, style: Style, *lines: str, apart: bool = False) -> Edits | None:
-    """Lines at the end of a file, behind all that stands there; None if its last block is never closed."""
+    """Lines at the end of a file, behind all that stands there; None if its last statement may not be at its end."""
     text = tree.text
-    last = tree.statements[-1] if tree.statements else None
-    if last is not None and last.is_block and not last.close:
+    if tree.statements and _is_open(tree.statements[-1]):
         return None
     end = len(text.chars)
     newline = newline_at(text, end)
@@ -138,6 +140,11 @@ def at_end(tree: Tree, style: Style, *lines: str, apart: bool = False) -> Edits 
     apart = apart and end > 0 and not is_blank_line(text, begin)
     block = laid_out(lines, "", style.indent, newline)
     return (_line_at(text, end, block, newline, _New(style, lines, apart)),)
+
+
+def _is_open(statement: Statement) -> bool:
+    """True if what is put behind a statement might be read as a part of it: a block without an end, a quote never closed."""
+    return statement.unread or (statement.is_block and not statement.close)
 
 
 def add(tree: Tree, style: Style, kind: str, *lines: str, use: Statement | None = None) -> Edits | None:
@@ -157,7 +164,7 @@ def add(tree: Tree, style: Style, kind: str, *lines: str, use: Statement | None 
         return above(neighbour, style, *lines, apart=apart)
     if not own:
         return at_end(tree, style, *lines)
-    if own[-1].is_block and not own[-1].close:
+    if _is_open(own[-1]):
         return None
     return below(own[-1], style, *lines, apart=stands_apart(own, kind, own[-1].kind))
 
@@ -226,7 +233,20 @@ def replace(statement: Statement, style: Style, *lines: str, around: tuple[str, 
     Of a block it is the first line that is written, with its brace. Raises Unwritable if the lines are no one statement.
     """
     new = alone(style, (*lines, "}") if statement.is_block else lines, around)
+    if around == ("", "") and not statement.is_block:
+        _check_comment(statement, style, lines)
     return rewrite(without_return(statement.tokens), new.tokens)
+
+
+def _check_comment(statement: Statement, style: Style, lines: Sequence[str]) -> None:
+    """Raise Unwritable for a statement that would take the comment behind the old one for its own words."""
+    text, end = statement.span.text, statement.span.end
+    if style.comments[0] not in text.chars[end : line_end(text, style, end) or end]:
+        return
+    chars = "\n".join(lines)
+    read = style.language.parse(Text.of("", f"{chars} {style.comments[0]} x\n"), nothing).statements
+    if len(read) != 1 or read[0].span.chars != chars:
+        raise Unwritable(f"what stands behind these words on their line would belong to them: {lines[0]!r}")
 
 
 def rewrite(old: Sequence[Token], new: Sequence[Token]) -> Edits:

@@ -100,9 +100,20 @@ def _first(tree: Tree) -> str:
     return "" if not tree.statements or tree.statements[0].kind != "key" else "x\n"
 
 
-def remove(tree: Tree, statement: Statement) -> Edits:
-    """Take an entry out."""
-    return statements.remove(statement, style_of(tree))
+def remove(tree: Tree, statement: Statement) -> Edits | None:
+    """Take an entry out; None for the first one where it makes the rest a list of keys, or keys with values."""
+    return None if _decides(tree, statement) else statements.remove(statement, style_of(tree))
+
+
+def comment_out(tree: Tree, statement: Statement) -> Edits | None:
+    """Make a comment of an entry; None as above."""
+    return None if _decides(tree, statement) else statements.comment_out(statement, style_of(tree))
+
+
+def _decides(tree: Tree, statement: Statement) -> bool:
+    """True for the first line of a table whose second line would be read as another sort of table."""
+    first = tree.statements[:2]
+    return len(first) == 2 and first[0] is statement and first[1].kind != statement.kind
 
 
 def targets(statement: Statement) -> Items:

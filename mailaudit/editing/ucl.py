@@ -170,6 +170,8 @@ def _gap(beside: Sequence[Statement], key: str) -> str:
 def _placed(tree: Tree, section: Statement | None, beside: Sequence[Statement], lines: Sequence[str]) -> Edits | None:
     """Lines below the last of the settings beside, or at the end of a section or of the file."""
     style = fitted(tree, STYLE)
+    if tree.text.chars.endswith("\\"):
+        return None  # a bare value whose backslash would take the newline
     body = section.body if section is not None else tree.statements
     comma = _comma_behind(body[-1]) if body else None
     if beside and (comma is None or beside[-1] is body[-1]):
