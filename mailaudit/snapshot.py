@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from mailaudit.questions import LIVE, Absent, Answer, Failed, Found, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.questions import LIVE, Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,21 @@ class Snapshot:
         for path, data in files.items():
             if isinstance(self.answer(StatFile(path)), Absent):
                 more[StatFile(path)] = Found(Stat("file", size=len(data)))
+        for question, answer in self.answers.items():
+            if isinstance(question, ListFiles) and isinstance(answer, Found) and isinstance(answer.value, tuple):
+                listed = {*answer.value, *(path for path in files if _matches(path, question.pattern))}
+                if len(listed) > len(answer.value):
+                    more[question] = Found(tuple(sorted(listed)))
         return self.with_answers(more)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """True if a path is one that a glob lists: name by name, a leading dot only where the pattern has one."""
+    names, patterns = path.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(
+        fnmatchcase(name, each) and (not name.startswith(".") or each.startswith("."))
+        for name, each in zip(names, patterns, strict=True)
+    )
 
 
 def unanswered(question: Question, online: bool) -> Failed:

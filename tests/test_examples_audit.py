@@ -19,6 +19,8 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "CROSS021": {("/etc/pf.conf", "https")},
     "DOVECOT024": {("/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")},
     "PF001": {("/etc/pf.conf", "sshd")},
+    "RSPAMD004": {("/etc/rspamd/local.d/worker-controller.inc", "")},
+    "RSPAMD007": {("/etc/rspamd/local.d/settings.conf", "")},
     "SMTPD018": {("/etc/mail/smtpd.conf", '"/var/vmail/example.com/%{dest.user:lowercase}"')},
     "SMTPD019": {
         (

@@ -14,6 +14,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     pf,
     pf_policy,
     pf_ports,
+    rspamd,
     smtpd,
     smtpd_actions,
     smtpd_listeners,
