@@ -497,3 +497,21 @@ def test_sieve_test_agrees_on_where_a_message_ends(tmp_path: Path) -> None:
         folder.chmod(folder.stat().st_mode | 0o055)  # sieve-test gives up root's rights
     row = running.row(tmp_path, 120, 7)
     assert not wrong(row)
+
+
+# Origins
+
+
+def test_a_value_changes_with_its_written_characters() -> None:
+    """Every string of a script leads back to the characters it was written as: replaced there, it is replaced."""
+    strings = [
+        token for call in calls(tree(FILTERS).statements) for each in call.walk() for a in each.arguments for token in a.tokens
+    ]
+    strings = [token for token in strings if token.kind in ("string", "text")]
+    assert len(strings) > 40
+    for number, token in enumerate(strings):
+        chars = token.text.chars
+        changed = tree(chars[: token.start] + '"another"' + chars[token.end :])
+        again = [t for call in calls(changed.statements) for each in call.walk() for a in each.arguments for t in a.tokens]
+        again = [t for t in again if t.kind in ("string", "text")]
+        assert [t.value for t in again] == [t.value if t is not token else "another" for t in strings], number
