@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,7 +66,14 @@ def imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(found, ast.ImportFrom):
             assert not found.level, "imports are absolute"
             module = found.module or ""
-            if module in ("mailaudit", "mailaudit.models", "mailaudit.checks", "mailaudit.editing", "mailaudit.parsers", "mailaudit.reports"):
+            if module in (
+                "mailaudit",
+                "mailaudit.models",
+                "mailaudit.checks",
+                "mailaudit.editing",
+                "mailaudit.parsers",
+                "mailaudit.reports",
+            ):
                 for alias in found.names:
                     whole = PACKAGE.joinpath(*module.split(".")[1:], alias.name)
                     yield f"{module}.{alias.name}" if whole.is_dir() or whole.with_suffix(".py").exists() else module
@@ -158,3 +166,17 @@ def test_every_module_says_its_purpose_in_a_docstring(name: str) -> None:
 def test_no_vague_rooms() -> None:
     vague = {"utils", "util", "core", "manager", "helpers", "helper", "common", "misc"}
     assert not {part for name in MODULES for part in name.split(".")} & vague
+
+
+POSSESSIVE = re.compile(r"(?<!\\)\)(?:[*+?]|\{[0-9,]*\})\+|\(\?>")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_pattern_has_possessive_groups(path: Path) -> None:
+    """Debian 12's Python 3.11.2 matches them wrongly where a group could match in two ways (CPython issue 106052)."""
+    found = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and POSSESSIVE.search(node.value)
+    ]
+    assert not found

@@ -48,7 +48,7 @@ _VARIABLE = re.compile(
     rf"{_SPACE}*\Z"
 )
 _FIELD = re.compile(r"[ \t]*([^ \t]+)")
-_COMMAND = re.compile(r"(?:[^%\\]++|\\[\s\S]|\\\Z)*+")
+_COMMAND = re.compile(r"(?:[^%\\]++|\\[\s\S]|\\\Z)*")
 _NUMBER = re.compile(r"[0-9]+|[A-Za-z]+")
 _PERCENT = re.compile(r"\\%")
 _TRIVIA = re.compile(r"(?:[ \t\r\v\f\n]|#[^\n]*(?:\n|\Z))*")

@@ -27,7 +27,7 @@ KEYWORDS = frozenset({"permit", "deny", "as", "cmd", "args", *OPTIONS})
 _LONGEST = 1023  # bytes of one word, the terminating zero not counted
 
 # Unescaped braces, blanks and "#" end a word; a backslash takes the next character as it is; quotes may stand anywhere in a word.
-_WORD = re.compile(r'(?:[^\\"{}# \t\n]++|\\[\s\S]|"(?:[^"\\\n]++|\\[^\n])*+")++')
+_WORD = re.compile(r'(?:[^\\"{}# \t\n]++|\\[\s\S]|"(?:[^"\\\n]++|\\[^\n])*")+')
 _TOKEN = re.compile(
     r"(?:[ \t]|\\\n)*"
     rf"(?:(?P<newline>\n)|(?P<comment>#[^\n]*)|(?P<brace>[{{}}])|(?P<word>{_WORD.pattern})|(?P<bad>[^\n]+)|(?P<end>\Z))"

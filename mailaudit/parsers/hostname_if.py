@@ -36,7 +36,7 @@ from mailaudit.text import Span, Text
 TRIVIA = re.compile(r"(?:[ \t\n]|\\[ \t\n]|\\\Z|#(?:[^\n\\]|\\[\s\S])*(?:\\?\Z|\n))*")
 NO_NEWLINE = "the last line has no newline, so netstart(8) does not read it"
 PASSED_OVER = "netstart(8) passes over this line"
-_LINE = re.compile(r"(?:[^\n\\]++|\\[\s\S])*+\\?")
+_LINE = re.compile(r"(?:[^\n\\]++|\\[\s\S])*\\?")
 _BLANK = re.compile(r"(?:[ \t]|\\[ \t\n])*")
 _WORD = re.compile(r"(?:[^ \t\n\\\"']++|\\[^ \t\n]|\\\n(?![ \t])|\"(?:[^\"\\]|\\[\s\S])*\"|'(?:[^'\\]|\\[\s\S])*')+")
 _PLAIN = re.compile(r"(?:[^ \t\n\\]++|\\[^ \t\n])+")

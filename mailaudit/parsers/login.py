@@ -30,7 +30,7 @@ from mailaudit.parsers import lines
 from mailaudit.parsers.tree import Include, Language, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
-TRIVIA = re.compile(r"(?:[ \t]|\n|\\\n|#(?>[^\n\\]|\\+\n*)*(?:\n|\Z))*")
+TRIVIA = re.compile(r"(?:[ \t]|\n|\\\n|#(?:[^\n\\]|\\+(?!\\)\n*(?!\n))*(?:\n|\Z))*")
 NO_NEWLINE = "the file ends before the record does: cgetent(3) never finds it"
 NO_NAME = "no login class is called that: is the backslash missing at the end of the line before?"
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")

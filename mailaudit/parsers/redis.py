@@ -22,7 +22,7 @@ from mailaudit.text import Span, Text, encode
 
 _BLANKS = " \t\r\v\f"
 _WORD = re.compile(
-    r"[^ \t\r\n\"']*+(?:\"(?:[^\"\\\n]++|\\[^\n])*+\"(?=[ \t\r\v\f]|\Z)|'(?:[^'\\\n]++|\\'|\\)*+'(?=[ \t\r\v\f]|\Z))?"
+    r"[^ \t\r\n\"']*(?:\"(?:[^\"\\\n]++|\\[^\n])*\"(?=[ \t\r\v\f]|\Z)|'(?:[^'\\\n]++|\\'|\\(?!'))*'(?=[ \t\r\v\f]|\Z))?"
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([\s\S]))")
 _NAMED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}

@@ -24,7 +24,7 @@ from mailaudit.text import Text
 
 _NEST = 40  # command substitutions one in another
 _TOKEN = re.compile(
-    r"(?:[ \t]|\\\n)*+"
+    r"(?:[ \t]|\\\n)*"
     r"(?:(?P<newline>\n)|(?P<comment>#[^\n]*)"
     r"|(?P<redirection>[0-9]*(?:<<-?|>>|<&-?|>&-?|<>|>\||[<>])(?:(?<=&)[0-9-])?)"
     r"|(?P<operator>&&|\|\||;;|[;&|()])|(?P<word>(?=.))|(?P<end>\Z))",

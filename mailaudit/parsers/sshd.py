@@ -31,7 +31,10 @@ LONE_CRITERIA = ("all", "invalid-user")
 _BLANK = " \t\r"
 _KEYWORD = re.compile(r"=?[ \t\r]*(?P<word>[^ \t\r\n\"=]*)(?:\"(?P<quoted>[^\"\n]*)(?P<closed>\")?)?")
 _EQUALS = re.compile(r"[ \t\r]*(?:(?P<equals>=)[ \t\r]*)?")
-_ARGUMENT = re.compile(r"(?:[^ \t\\'\"]++|\\[\\'\" ]|\\|'(?:[^'\\]++|\\[\\'\"]|\\)*+'|\"(?:[^\"\\]++|\\[\\'\"]|\\)*+\")++")
+_ARGUMENT = re.compile(
+    r"(?:[^ \t\\'\"]++|\\[\\'\" ]|\\(?![\\'\" ])"
+    r"|'(?:[^'\\]++|\\[\\'\"]|\\(?![\\'\"]))*'|\"(?:[^\"\\]++|\\[\\'\"]|\\(?![\\'\"]))*\")+"
+)
 _NAMES = tuple(KEYWORDS)
 _TRIVIA = re.compile(r"(?:[ \t\r\f\n]|#[^\n]*(?:\n|\Z))*")
 _IGNORED = Template("ignored", ())
