@@ -96,8 +96,16 @@ def pf_speed(figures: dict[str, float], folder: Path) -> None:
         parse, read, expand, made, before, after, held = measured(READ, path)
         whole[count] = parse + read + expand
         name = f"{count:,} pf rules"
-        row(f"parse {name}", f"{parse:.2f} s, {count / parse:,.0f} lines/s, +{(after - before) / 1024:.0f} MiB", "")
-        row(f"expand {name} to {made:,.0f}", f"{read + expand:.2f} s, +{(held - after) / 1024:.0f} MiB", "")
+        row(
+            f"parse {name}",
+            f"{parse:.2f} s, {count / parse:,.0f} lines/s, +{(after - before) / 1024:.0f} MiB",
+            f"peak {after / 1024:.0f} MiB",
+        )
+        row(
+            f"expand {name} to {made:,.0f}",
+            f"{read + expand:.2f} s, +{(held - after) / 1024:.0f} MiB",
+            f"peak {held / 1024:.0f} MiB",
+        )
         row(f"parse and expand {name}", f"{whole[count]:.2f} s, {count / whole[count]:,.0f} lines/s", "at least 12,000 lines/s")
         if count == BESIDE:
             bare = statistics.median(measured(TOKENISE, path)[0] for _ in range(3))
