@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailaudit import rulebook
+from mailaudit import rulebook, settings
 from mailaudit.audit import Auditor, Options
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.models.facts import Facts
@@ -12,7 +12,6 @@ from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.tree import Statement, nothing
 from mailaudit.relevance import load, name_of
 from mailaudit.rulebook import Page
-from mailaudit.settings import Settings
 from mailaudit.text import Text
 
 BOOK = rulebook.load()
@@ -21,8 +20,8 @@ RELEVANCE = load(BOOK.root)
 
 def judged(page: Page, files: dict[str, bytes]) -> tuple[Facts, set[tuple[str, str]]]:
     """The facts, and each verdict with its message."""
-    world = MemoryWorld(MemoryDirectory.of({**files, "/etc/": b""}), "host", "host")
-    auditor = Auditor(world, BOOK, Settings(), Options(), (page.id,))
+    world = MemoryWorld(MemoryDirectory.of({"/etc/": b"", **files}), "host", "host")
+    auditor = Auditor(world, BOOK, settings.load(world.settings, None), Options(), (page.id,))
     snapshot, facts = auditor.learn()
     return facts, {(str(each.verdict), each.message) for each in auditor.examine(snapshot, facts).results}
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mailaudit import rulebook
+from mailaudit import rulebook, settings
 from mailaudit.audit import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.edits import Safety
 from mailaudit.findings import HostReport, Place, Verdict
 from mailaudit.repair import plan
 from mailaudit.rulebook import Case, Page
-from mailaudit.settings import Settings
 
 BOOK = rulebook.load()
 ALLOWED = frozenset({Safety.SAFE, Safety.UNSAFE})
@@ -33,7 +32,8 @@ def lay(case: Case, root: Path) -> None:
 
 
 def auditor(page: Page, root: Path) -> Auditor:
-    return Auditor(FolderWorld(root), BOOK, Settings(), Options(), (page.id,))
+    world = FolderWorld(root)
+    return Auditor(world, BOOK, settings.load(world.settings, None), Options(), (page.id,))
 
 
 def audit(page: Page, root: Path) -> HostReport:

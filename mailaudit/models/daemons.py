@@ -86,6 +86,10 @@ def read_daemons(sources: Sources, slots: Mapping[type, Slot[object]]) -> Slot[D
             started=None if started is None else frozenset(started),
             failed=None if failed is None else frozenset(failed),
             processes=processes.value if isinstance(processes, Known) and isinstance(processes.value, Processes) else None,
-            not_here={name: slot.why for name, kind in CONFIGURED_BY.items() if isinstance(slot := slots[kind], NotHere)},
+            not_here={} if sources.snapshot.recorded else _not_here(slots),
         )
     )
+
+
+def _not_here(slots: Mapping[type, Slot[object]]) -> dict[str, str]:
+    return {name: slot.why for name, kind in CONFIGURED_BY.items() if isinstance(slot := slots[kind], NotHere)}

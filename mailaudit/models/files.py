@@ -107,6 +107,8 @@ class Files(Model):
     def stat(self, path: str) -> Stat | Gone | Unsure:
         """The metadata of what a path leads to, links followed."""
         way = self.way(path)
+        if isinstance(way, Unsure) and isinstance(self.found.get(normpath(path)), Absent):
+            return Gone(path)  # wherever the way leads, it is not there
         return way.stat if isinstance(way, Way) else way
 
     def may(self, user: str, path: str, access: Access) -> Verdict:

@@ -32,6 +32,7 @@ FIXED = (
     "/etc/myname",
     "/etc/pf.conf",
     "/etc/pf.conf.defaults",
+    "/etc/smtpd.conf.bak",
     "/etc/ssl/dovecot",
     "/etc/ssl/private",
     "/etc/sudoers",

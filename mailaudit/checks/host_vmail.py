@@ -1,0 +1,242 @@
+"""Rules about the account that owns the mail, and about its home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailaudit.checks.host_users import GROUPS, MASTER, NO_LOGIN, VMAIL, knows_groups
+from mailaudit.checks.registry import rule
+from mailaudit.edits import Fix, Safety
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
+from mailaudit.models.accounts import Accounts, User
+from mailaudit.models.credentials import Credentials
+from mailaudit.models.files import Files, Unsure
+from mailaudit.models.passwords import EMPTY
+from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.questions import Failed, Reason, Stat
+from mailaudit.text import Span
+
+VMAIL_ID = 2000
+CREATE = f'useradd -c "Virtual Mail User" -d /var/vmail -s /sbin/nologin -u {VMAIL_ID} -g =uid -L staff {VMAIL}'
+
+OwnersOfMail = Credentials | Missing | Lacking | NotHere
+AnyAccounts = Accounts | Missing | Lacking | NotHere
+
+
+def owner_of_mail(accounts: Accounts, credentials: OwnersOfMail) -> str:
+    """The account that owns the mail: vmail, unless all mail users are said to be another one that is there."""
+    owners = {entry.owner for entry in credentials.entries} if isinstance(credentials, Credentials) else set()
+    only = next(iter(owners)) if len(owners) == 1 else None
+    return only if only and accounts.user(VMAIL) is None and accounts.user(only) is not None else VMAIL
+
+
+def _vmail(accounts: Accounts, credentials: OwnersOfMail) -> User | Exempt:
+    name = owner_of_mail(accounts, credentials)
+    return accounts.user(name) or Exempt(f"there is no user {name}")
+
+
+@rule("HOST050")
+def vmail_is_there(accounts: Accounts | Missing, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """The account that owns the mail exists."""
+    if isinstance(accounts, Missing):
+        yield Finding(f"There is no {accounts.path}.", (Place.whole(accounts.path),), None, "missing")
+        return
+    if accounts.user(owner_of_mail(accounts, credentials)) is not None:
+        return
+    refused = [problem for problem in accounts.refusals if _is_of(problem.span, VMAIL) and problem.span.path != GROUPS]
+    if refused:
+        message = f"The line of user {VMAIL} is broken, so that nobody finds the user: {refused[0].message}."
+        yield Finding(message, (Place.at(refused[0].span),), None, "vmail", "broken")
+        return
+    yield Finding(
+        f"There is no user {VMAIL}, who owns all mail: none can be delivered or read.",
+        (Place.whole(accounts.trees[0].text),),
+        Fix(f"Create {VMAIL}", Safety.SAFE, commands=(CREATE,)),
+        "vmail",
+        absence=True,
+    )
+
+
+def _is_of(span: Span, name: str) -> bool:
+    start, end = span.text.line_span(span.start)
+    return span.text.chars[start:end].startswith(f"{name}:")
+
+
+@rule("HOST051")
+def vmail_has_its_number(accounts: Accounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """The user that owns the mail has the number that the credentials say, and a group of its own."""
+    user = _vmail(accounts, credentials)
+    if isinstance(user, Exempt):
+        yield user
+        return
+    name = user.name.value
+    said = {e.uid.value for e in credentials.entries if e.uid.value.isdigit()} if isinstance(credentials, Credentials) else set()
+    wanted = said or {str(VMAIL_ID)}
+    if str(user.uid) not in wanted:
+        number = min(wanted, key=int)
+        yield Finding(
+            f"User {name} has the number {user.uid}, and the mail belongs to {number}.",
+            (Place.at(user.name.span), *_said(credentials, number)),
+            Fix(f"Renumber {name}, and give it what it owned", Safety.UNSAFE, commands=_renumber(name, number, user.home.value)),
+            f"uid of {name}",
+            str(user.uid),
+        )
+    group = accounts.group_by_id(user.gid)
+    if group is None:
+        if not knows_groups(accounts):
+            yield Doubt(Reason.NOT_RECORDED, f"Whether {name} has a group of its own is not known: {GROUPS} was not read.")
+            return
+        yield Finding(
+            f"The group of {name}, {user.gid}, does not exist.",
+            (Place.at(user.name.span),),
+            None,
+            f"gid of {name}",
+            str(user.gid),
+        )
+    elif group.name.value != name or user.gid != user.uid:
+        yield Finding(
+            f"User {name} has the group {group.name.value} ({user.gid}) in place of one of its own with its own number.",
+            (Place.at(user.name.span), Place.at(group.name.span, "this group")),
+            Fix(f"Give {name} its own group", Safety.UNSAFE, commands=_regroup(user)),
+            f"gid of {name}",
+            str(user.gid),
+        )
+
+
+def _said(credentials: OwnersOfMail, number: str) -> tuple[Place, ...]:
+    entries = credentials.entries if isinstance(credentials, Credentials) else ()
+    return tuple(Place.at(entry.uid.span, "as it is here") for entry in entries if entry.uid.value == number)[:1]
+
+
+def _renumber(name: str, number: str, home: str) -> tuple[str, ...]:
+    return (f"groupmod -g {number} {name}", f"usermod -u {number} -g {number} {name}", f"chown -R {name}:{name} {home}")
+
+
+def _regroup(user: User) -> tuple[str, ...]:
+    name, number = user.name.value, user.uid
+    return (f"groupadd -g {number} {name}", f"usermod -g {number} {name}", f"chown -R {name}:{name} {user.home.value}")
+
+
+@rule("HOST052")
+def vmail_cannot_log_in(accounts: Accounts, credentials: OwnersOfMail, files: Files) -> Iterator[Outcome]:
+    """The user that owns the mail has no shell, no password and no keys."""
+    user = _vmail(accounts, credentials)
+    if isinstance(user, Exempt):
+        yield user
+        return
+    name, place = user.name.value, (Place.at(user.name.span),)
+    if user.shell.value not in NO_LOGIN:
+        fix = Fix("Take the shell away", Safety.SAFE, commands=(f"usermod -s /sbin/nologin {name}",))
+        shell = user.shell.value or "/bin/sh"
+        yield Finding(
+            f"User {name}, who owns everybody's mail, has the shell {shell}.", (Place.at(user.shell.span),), fix, "shell", shell
+        )
+    if user.secret is None:
+        yield Doubt(Reason.NOT_RECORDED, f"Whether {name} has a password is not known: {MASTER} was not read.")
+    elif user.secret.has_password or user.secret.password.scheme == EMPTY:
+        fix = Fix("Lock the password", Safety.SAFE, commands=(f"usermod -p '*************' {name}",))
+        what = "no password that anyone would have to know" if user.secret.password.scheme == EMPTY else "a password"
+        yield Finding(f"User {name}, who owns everybody's mail, has {what}.", (Place.at(user.secret.name.span),), fix, "password")
+    keys = f"{user.home.value.rstrip('/')}/.ssh"
+    found = files.stat(keys)
+    if isinstance(found, Stat):
+        fix = Fix("Look at what is in there, then move it away", Safety.MANUAL, commands=(f"mv {keys} /root/vmail.ssh",))
+        yield Finding(
+            f"{keys} may hold keys that let someone in as {name}.", (Evidence(f"stat {keys}", found.type), *place), fix, "keys"
+        )
+    elif isinstance(found, Unsure):
+        yield Doubt(found.reason, f"Whether there is a {keys} was not recorded.")
+
+
+@rule("HOST053")
+def vmail_has_its_home_and_class(accounts: Accounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """The home of the user that owns the mail is where the mail is, and its login class is staff."""
+    user = _vmail(accounts, credentials)
+    if isinstance(user, Exempt):
+        yield user
+        return
+    name, home = user.name.value, user.home.value.rstrip("/")
+    if home != "/var/vmail":
+        fix = Fix("Write the home", Safety.SAFE, commands=(f"usermod -d /var/vmail {name}",))
+        yield Finding(f"The home of {name} is {home or '/'}, not /var/vmail.", (Place.at(user.home.span),), fix, "home", home)
+    if user.secret is None:
+        yield Doubt(Reason.NOT_RECORDED, f"The login class of {name} is not known: {MASTER} was not read.")
+    elif user.secret.login_class.value != "staff":
+        found = user.secret.login_class.value or "default"
+        fix = Fix("Write the class", Safety.SAFE, commands=(f"usermod -L staff {name}",))
+        place = Place.at(user.secret.name.span)
+        yield Finding(
+            f"The login class of {name} is {found}, whose limits are tighter than those of staff.", (place,), fix, "class", found
+        )
+
+
+def _home(accounts: AnyAccounts, credentials: OwnersOfMail) -> tuple[str, str]:
+    """The owner of the mail and its home; the guide's where no accounts are known."""
+    if isinstance(accounts, Accounts):
+        name = owner_of_mail(accounts, credentials)
+        user = accounts.user(name)
+        return name, (user.home.value.rstrip("/") if user is not None else "") or "/var/vmail"
+    return VMAIL, "/var/vmail"
+
+
+@rule("HOST054")
+def mail_has_its_directory(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """The directory of all mail is there, no link, and belongs to the user that owns the mail."""
+    name, home = _home(accounts, credentials)
+    stat = files.found.get(home)
+    if isinstance(stat, Failed) or stat is None:
+        yield Doubt(stat.reason if stat else Reason.NOT_RECORDED, f"Owner and mode of {home} were not recorded.")
+    elif not isinstance(stat, Stat):
+        fix = Fix("Make it", Safety.SAFE, commands=(f"install -d -o {name} -g {name} -m 0700 {home}",))
+        yield Finding(f"There is no {home}: no mail can be delivered.", (Evidence(f"stat {home}", "not there"),), fix, "missing")
+    elif stat.type != "directory":
+        yield Finding(f"{home} is a {stat.type}, no directory.", (Evidence(f"stat {home}", stat.type),), None, "type", stat.type)
+    elif stat.owner is None or stat.group is None:
+        yield Doubt(Reason.NOT_RECORDED, f"The owner of {home} was not recorded.")
+    elif (stat.owner, stat.group) != (name, name):
+        fix = Fix("Give it to its owner", Safety.SAFE, commands=(f"chown {name}:{name} {home}",))
+        here = Evidence(f"stat {home}", f"{stat.owner}:{stat.group}")
+        yield Finding(
+            f"{home} belongs to {stat.owner}:{stat.group}: {name} may not be able to make mailboxes in it.",
+            (here,),
+            fix,
+            "owner",
+            stat.owner,
+        )
+
+
+@rule("HOST055")
+def mail_is_for_its_owner(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """Others have no way into the directory of all mail."""
+    _, home = _home(accounts, credentials)
+    stat = files.stat(home)
+    if isinstance(stat, Stat) and stat.mode is not None:
+        if stat.mode & 0o007:
+            yield Finding(
+                f"Every account on this host can look into {home} and see whose mail is there.",
+                (Evidence(f"stat {home}", f"{stat.mode:04o} {stat.owner}:{stat.group}"),),
+                Fix("Close it to others", Safety.SAFE, commands=(f"chmod 0700 {home}",)),
+                "mode",
+                f"{stat.mode & 7:o}",
+            )
+    elif isinstance(stat, Stat | Unsure):
+        yield Doubt(Reason.NOT_RECORDED, f"The mode of {home} was not recorded.")
+    else:
+        yield Exempt(f"there is no {home}")
+
+
+@rule("HOST056")
+def mail_is_not_forwarded(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+    """The user that owns the mail has no .forward."""
+    name, home = _home(accounts, credentials)
+    path = f"{home}/.forward"
+    stat = files.stat(path)
+    if isinstance(stat, Stat):
+        yield Finding(
+            f"smtpd heeds {path} for every mailbox that {name} owns: all mail goes where it says.",
+            (Evidence(f"stat {path}", stat.type),),
+            Fix("Move it away", Safety.UNSAFE, commands=(f"mv {path} /root/vmail.forward",)),
+            "forward",
+        )
+    elif isinstance(stat, Unsure):
+        yield Doubt(stat.reason, f"Whether there is a {path} was not recorded.")
