@@ -7,6 +7,8 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     agreement,
     agreement_ports,
     credentials,
+    dkim,
+    dkim_signing,
     dovecot,
     dovecot_listeners,
     dovecot_users,

@@ -273,7 +273,7 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         edits: tuple[Edit, ...] = ()
         message = f"{short}." if has_signer(smtpd) else f"{short}, so it is sent unsigned."
         if known is not None and not has_signer(smtpd):
-            edits = _first_listener(smtpd, f"listen on socket filter {known.name.span.chars}")
+            edits = first_listener(smtpd, f"listen on socket filter {known.name.span.chars}")
         fix = Fix("Filter the socket", Safety.SAFE, edits) if edits else None
         yield Finding(message, (Place.whole(smtpd.path),), fix, "listener socket", "missing", absence=True)
     for listener in sockets:
@@ -284,7 +284,7 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
             yield Finding(message, (Place.at(listener.span),), fix, "listener socket", "no filter")
 
 
-def _first_listener(smtpd: SmtpdConfig, line: str) -> tuple[Edit, ...]:
+def first_listener(smtpd: SmtpdConfig, line: str) -> tuple[Edit, ...]:
     """A line where the first listener is, if the filter is defined by then; else after the last one."""
     known = rspamd(smtpd)
     first = next((each.statement for each in smtpd.listeners if each.span.text is smtpd.tree.text), None)
