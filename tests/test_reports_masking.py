@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +104,17 @@ def test_what_an_encoding_lacks_is_shown() -> None:
 
 def test_a_variable_in_a_path_is_no_hash() -> None:
     assert Mask()("/etc/ssl/private/${DOMAIN-NAME}.key") == "/etc/ssl/private/${DOMAIN-NAME}.key"
+
+
+def test_thousands_of_secrets_that_begin_alike_are_looked_up_in_one_go() -> None:
+    hashes = [f"$2b$10${number:053d}" for number in range(4_000)]
+    mask = Mask([("bcrypt", value) for value in hashes])
+    chars = "\n".join(f"user{number}@example.com:{value}:" for number, value in enumerate(hashes))
+    started = time.process_time()
+    assert mask(chars).count("{{masked:bcrypt}}") == len(hashes)
+    assert time.process_time() - started < 1
+    assert mask("x " + hashes[7][:-1]) == "x {{masked:hash}}"
+
+
+def test_a_secret_is_not_found_past_the_end() -> None:
+    assert Mask([("a", "secret"), ("b", "secretary")])("a secret") == "a {{masked:a}}"

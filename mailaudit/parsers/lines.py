@@ -17,12 +17,15 @@ _REST = re.compile(r"[\s\S]*")
 ReadLine = Callable[[Text, int, int], Statement | None]
 
 
-def read_lines(text: Text, language: str, read: ReadLine) -> Tree:
-    """A tree with a statement for each line of which `read` makes one; it is given the line's ends without blanks around it."""
-    return Tree(language, text, tuple(_statements(text, read)))
+def read_lines(text: Text, language: str, read: ReadLine, blank: ReadLine | None = None) -> Tree:
+    """A tree with a statement for each line of which `read` makes one; it is given the line's ends without blanks around it.
+
+    A line of blanks alone says nothing, or what `blank` makes of it.
+    """
+    return Tree(language, text, tuple(_statements(text, read, blank)))
 
 
-def _statements(text: Text, read: ReadLine) -> Iterator[Statement]:
+def _statements(text: Text, read: ReadLine, blank: ReadLine | None) -> Iterator[Statement]:
     chars = text.chars
     at = 0
     while at < len(chars):
@@ -31,10 +34,13 @@ def _statements(text: Text, read: ReadLine) -> Iterator[Statement]:
         line = chars[at:eol]
         end = at + len(line.rstrip(BLANKS))
         start = at + len(line) - len(line.lstrip(BLANKS))
+        statement = None
         if start < end:
             statement = read(text, start, end)
-            if statement is not None:
-                yield statement
+        elif line and blank is not None:
+            statement = blank(text, at, eol)
+        if statement is not None:
+            yield statement
         at = eol + 1
 
 

@@ -33,9 +33,10 @@ class Mask:
         values = {_SPLIT.sub("", value): kind for kind, value in secrets}
         values.pop("", None)
         self._files: dict[Text, list[tuple[int, int, str]]] = {}
-        self._values: dict[str, list[tuple[str, str]]] = {}  # by their first characters
+        self._values: dict[str, dict[str, str]] = {}  # their kinds, by their first characters
         for value, kind in values.items():
-            self._values.setdefault(value[:_SHORT], []).append((value, kind))
+            self._values.setdefault(value[:_SHORT], {})[value] = kind
+        self._sizes = {start: sorted(set(map(len, alike))) for start, alike in self._values.items()}
 
     @classmethod
     def of(cls, secrets: Iterable[tuple[str, str]], texts: Iterable[Text]) -> Mask:
@@ -52,18 +53,30 @@ class Mask:
         if not self._values:
             return _merged(found)
         flat, gaps = _flatten(chars)
-        for value, kind in self._candidates(flat):
-            found += [(gaps.before(at), gaps.before(at + len(value) - 1) + 1, kind) for at in _places(flat, value)]
-        return _merged(reversed(found))
+        own = [(gaps.before(at), gaps.before(end - 1) + 1, kind) for at, end, kind in self._places(flat)]
+        return _merged([*own, *found])
 
-    def _candidates(self, flat: str) -> list[tuple[str, str]]:
-        """The secrets whose first characters stand in some characters, the longest first."""
+    def _places(self, flat: str) -> Iterator[tuple[int, int, str]]:
+        """Where the secrets stand. Thousands may begin alike, as hashes do: at each beginning they are looked up, not tried."""
+        for start in self._begun(flat):
+            alike = self._values[start]
+            at = flat.find(start)
+            while at >= 0:
+                for size in self._sizes[start]:
+                    end = at + size
+                    kind = alike.get(flat[at:end]) if end <= len(flat) else None
+                    if kind is not None and (
+                        size >= _SHORT or not (_is_word(flat[at - 1 : at]) or _is_word(flat[end : end + 1]))
+                    ):
+                        yield at, end, kind
+                at = flat.find(start, at + 1)
+
+    def _begun(self, flat: str) -> Iterable[str]:
+        """The first characters of secrets that stand in some characters."""
         if len(self._values) < len(flat):
-            begun: Iterable[str] = (start for start in self._values if start in flat)
-        else:
-            sizes = {len(start) for start in self._values}
-            begun = self._values.keys() & {flat[at : at + size] for size in sizes for at in range(len(flat))}
-        return sorted((each for start in begun for each in self._values[start]), key=lambda each: (-len(each[0]), each))
+            return (start for start in self._values if start in flat)
+        sizes = {len(start) for start in self._values}
+        return self._values.keys() & {flat[at : at + size] for size in sizes for at in range(len(flat))}
 
     def within(self, span: Span) -> list[tuple[int, int, str]]:
         """Where secrets stand in a part of a file, those that begin before it or end after it too. A file is searched once."""
@@ -122,15 +135,6 @@ def _flatten(chars: str) -> tuple[str, _Gaps]:
     if "\\" not in chars and "\n" not in chars:
         return chars, _Gaps([])
     return _SPLIT.sub("", chars), _Gaps(list(_SPLIT.finditer(chars)))
-
-
-def _places(flat: str, value: str) -> Iterator[int]:
-    at = flat.find(value)
-    while at >= 0:
-        end = at + len(value)
-        if len(value) >= _SHORT or not (_is_word(flat[at - 1 : at]) or _is_word(flat[end : end + 1])):
-            yield at
-        at = flat.find(value, at + 1)
 
 
 def _is_word(char: str) -> bool:
