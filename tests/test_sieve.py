@@ -171,6 +171,11 @@ def test_mutants_come_back(seed: int) -> None:
         assert render(laws.check(LANGUAGE, data)) == data
 
 
+@pytest.mark.parametrize("part", [b"text:\n", b'keep "', b"/*", b"if anyof(", b"if true {", b"frop;\n", b'"\\"'])
+def test_hostile_scripts_are_read_promptly(part: bytes) -> None:
+    refusals(laws.check(LANGUAGE, part * 20_000))
+
+
 # Refusals
 
 

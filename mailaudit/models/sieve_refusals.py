@@ -17,6 +17,7 @@ from mailaudit.parsers.tree import Problem, Token, Tree
 _KINDS = {"string": "a string", "strings": "a string or a list of strings", "number": "a number", "tag": "a tag"}
 _TAKES_MORE = frozenset({"setflag", "addflag", "removeflag", "specialuse_exists"})  # and looks at none of it
 _FIRST_IF = frozenset({"if", "elsif"})
+MOST_HINTS = 100
 LARGEST = 1 << 20  # bytes; the default of sieve_max_script_size
 
 
@@ -46,6 +47,7 @@ class _Checking:
         self._is_past_require = False
         self._is_past_import = False
         self._loops: list[str] = []
+        self._hints: dict[str, str] = {}
         self.problems: list[Problem] = []
 
     def block(self, commands: Sequence[Call], *, is_top: bool = False) -> None:
@@ -146,8 +148,7 @@ class _Checking:
         word = word_of(call, required)
         what = "test" if is_test else "command"
         if word is None or name in self._gone:
-            near = get_close_matches(name, [each for each, (first, *_) in words().items() if first.is_test == is_test], 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = self._hint(name, [each for each, (first, *_) in words().items() if first.is_test == is_test])
             self._refuse(call.name, f'there is no {what} "{name}"{hint}')
             return None
         if word.extensions and not required.intersection(word.extensions):
@@ -157,6 +158,13 @@ class _Checking:
             self._refuse(call.name, f"{name} is a {'command' if is_test else 'test'}, and a {what} is expected here")
             return None
         return word
+
+    def _hint(self, name: str, known: list[str]) -> str:
+        """The name that was probably meant. It is looked for only so often: a script of nothing but such names is no script."""
+        if name not in self._hints:
+            near = get_close_matches(name, known, 1) if len(self._hints) < MOST_HINTS else []
+            self._hints[name] = f'; did you mean "{near[0]}"?' if near else ""
+        return self._hints[name]
 
     # Arguments
 
@@ -241,7 +249,7 @@ class _Checking:
         for token in argument.tokens:
             name = token.value
             if name not in self._available:
-                self._refuse(token, _not_there(name))
+                self._refuse(token, _not_there(name) or f'there is no extension "{name}"{self._hint(name, sorted(KNOWN))}')
             for old, new in CONFLICTS:
                 if name in (old, new) and {old, new} <= {*self._required, name}:
                     self._refuse(token, f"{old} and {new} cannot both be required")
@@ -249,13 +257,12 @@ class _Checking:
 
 
 def _not_there(name: str) -> str:
+    """Why a name that is known cannot be required; nothing for one that is not."""
     if name in KNOWN:
         return f'the extension "{name}" is not turned on for this script'
     if any(not word.extensions for word in words().get(name.lower(), ())):
         return f'"{name}" is always there and not an extension'
-    near = get_close_matches(name, sorted(KNOWN), 1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    return f'there is no extension "{name}"{hint}'
+    return ""
 
 
 def _test_faults(call: Call, word: Word) -> Iterator[tuple[Token, str]]:

@@ -22,8 +22,7 @@ _UNITS = {"k": 10, "m": 20, "g": 30}  # RFC 5228, section 2.4.1: powers of 1024
 
 _TOKEN = re.compile(
     r'(?P<string>"[^"\\\r\0]*(?:(?:\\(?:\r\n|[^\r\0])|\r\n)[^"\\\r\0]*)*")'
-    r"|(?P<text>[tT][eE][xX][tT]:[ \t]*(?:#[^\n\0]*|\r?)\n(?:(?!\.\r?\n)[^\n\r\0]*\r?\n)*\.(?=\r?\n))"
-    r"|(?P<open_text>[tT][eE][xX][tT]:)"
+    r"|(?P<text>[tT][eE][xX][tT]:)"
     r"|(?P<identifier>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<tag>:[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<number>[0-9]+[KkMmGg]?)"
@@ -34,7 +33,9 @@ _TOKEN = re.compile(
 )
 _SHORT = re.compile(r'"[^"\\\r\0\n]*(?:\\[^\r\0\n][^"\\\r\0\n]*)*"')
 _ESCAPE = re.compile(r"\\(\r\n|[\s\S])|\r?\n")
-_TEXT_END = re.compile(r"^\.\r?$", re.MULTILINE)
+_TEXT_BEGIN = re.compile(r"[ \t]*(?:#[^\n\0]*|\r?)\n")
+_TEXT_END = re.compile(r"^\.(?=\r?\n)", re.MULTILINE)
+_NO_TEXT = re.compile(r"\r(?!\n)|\0")
 
 
 def tokenise(text: Text) -> tuple[list[Token], dict[int, Problem]]:
@@ -63,11 +64,15 @@ def tokenise(text: Text) -> tuple[list[Token], dict[int, Problem]]:
             is_open = True
             end = _line_end(chars, at)
             message = "this string has no closing quote, or a NUL or a lone carriage return within"
-        elif kind == "open_text":
-            last = None if no_text_end else _TEXT_END.search(chars, end)
-            no_text_end = last is None
+        elif kind == "text":
+            begin = _TEXT_BEGIN.match(chars, end)
+            last = _TEXT_END.search(chars, begin.end()) if begin and not no_text_end else None
+            no_text_end |= begin is not None and last is None
             end = last.end() if last else _line_end(chars, at)
-            message = 'expected text in lines after "text:", and a line of one "." to end it'
+            if begin is None or last is None:
+                message = 'expected text in lines after "text:", and a line of one "." to end it'
+            elif _NO_TEXT.search(chars, begin.end(), end):
+                message = "a text holds no NUL, and no carriage return alone"
         elif kind == "comment":
             end = size
             message = 'this comment has no closing "*/", or a NUL within'
