@@ -148,7 +148,7 @@ class _Checking:
         word = word_of(call, required)
         what = "test" if is_test else "command"
         if word is None or name in self._gone:
-            hint = self._hint(name, [each for each, (first, *_) in words().items() if first.is_test == is_test])
+            hint = self._hint(name, is_test=is_test)
             self._refuse(call.name, f'there is no {what} "{name}"{hint}')
             return None
         if word.extensions and not required.intersection(word.extensions):
@@ -159,10 +159,13 @@ class _Checking:
             return None
         return word
 
-    def _hint(self, name: str, known: list[str]) -> str:
+    def _hint(self, name: str, *, is_test: bool | None = None) -> str:
         """The name that was probably meant. It is looked for only so often: a script of nothing but such names is no script."""
         if name not in self._hints:
-            near = get_close_matches(name, known, 1) if len(self._hints) < MOST_HINTS else []
+            near: list[str] = []
+            if len(self._hints) < MOST_HINTS:
+                known = [each for each, (first, *_) in words().items() if first.is_test == is_test]
+                near = get_close_matches(name, sorted(KNOWN) if is_test is None else known, 1)
             self._hints[name] = f'; did you mean "{near[0]}"?' if near else ""
         return self._hints[name]
 
@@ -249,11 +252,11 @@ class _Checking:
         for token in argument.tokens:
             name = token.value
             if name not in self._available:
-                self._refuse(token, _not_there(name) or f'there is no extension "{name}"{self._hint(name, sorted(KNOWN))}')
-            for old, new in CONFLICTS:
-                if name in (old, new) and {old, new} <= {*self._required, name}:
-                    self._refuse(token, f"{old} and {new} cannot both be required")
+                self._refuse(token, _not_there(name) or f'there is no extension "{name}"{self._hint(name)}')
             self._required.add(name)
+            for old, new in CONFLICTS:
+                if name in (old, new) and old in self._required and new in self._required:
+                    self._refuse(token, f"{old} and {new} cannot both be required")
 
 
 def _not_there(name: str) -> str:
