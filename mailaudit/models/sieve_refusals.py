@@ -253,7 +253,7 @@ class _Checking:
             name = token.value
             if name not in self._available:
                 self._refuse(token, _not_there(name) or f'there is no extension "{name}"{self._hint(name)}')
-            self._required.add(name)
+            self._required |= {name} & KNOWN
             for old, new in CONFLICTS:
                 if name in (old, new) and old in self._required and new in self._required:
                     self._refuse(token, f"{old} and {new} cannot both be required")
