@@ -104,7 +104,7 @@ def _gives_away(rule_: Rule) -> Finding:
 def _value(sshd: SshdConfig, name: str) -> str | None:
     """A setting for every login: by the file where it was read whole, else as `sshd -T` said; None where neither is known."""
     if sshd.trees and not sshd.not_read:
-        return (" ".join(setting.value for setting in sshd.written(name)) or DEFAULTS[name]).lower()
+        return (" ".join(setting.value for setting in sshd.written(name)) or DEFAULTS.get(name, "any")).lower()
     found = sshd.recorded.get(name)
     return None if found is None else " ".join(found).lower().replace("without-password", "prohibit-password")
 
@@ -155,6 +155,9 @@ def root_does_not_log_in(sshd: SshdConfig) -> Iterator[Outcome]:
 @rule("HOST016")
 def passwords_do_not_open_ssh(sshd: SshdConfig) -> Iterator[Outcome]:
     """Nobody can log in from outside with a password."""
+    methods = (_value(sshd, "authenticationmethods") or "any").split()
+    if all("publickey" in each.split(",") for each in methods):
+        return  # whatever else is asked for, a key is too
     no = frozenset({"no"})
     yield from _off(sshd, "passwordauthentication", no, "SSH takes passwords, which are guessed all day long")
     yield from _off(sshd, "kbdinteractiveauthentication", no, "SSH asks for a password where none was offered")

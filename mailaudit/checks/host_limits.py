@@ -32,10 +32,10 @@ LEAST = {"dovecot": (1024, 2048), "rspamd": (2048, 4096)}
 def pf_conf_was_put_aside(files: Files) -> Iterator[Outcome]:
     """The copy of the first pf.conf is there, and not for everyone."""
     stat = files.stat(PF_COPY)
-    if isinstance(stat, Gone):
+    if isinstance(stat, Gone) and files.of_host:
         where = (Evidence(f"stat {PF_COPY}", "not there"),)
         yield Finding("There is no copy of the first pf.conf to go back to.", where, None, "missing")
-    elif isinstance(stat, Unsure) or stat.mode is None:
+    elif not isinstance(stat, Stat) or stat.mode is None:
         yield Doubt(Reason.NOT_RECORDED, f"The mode of {PF_COPY} was not recorded.")
     elif stat.mode & OTHERS_READ:
         yield _open_copy(PF_COPY, stat, "Every account on this host can read {path}.")
@@ -52,10 +52,10 @@ def _open_copy(path: str, stat: Stat, message: str) -> Finding:
 def smtpd_conf_was_put_aside(files: Files, copies: Copies) -> Iterator[Outcome]:
     """The copy of the first smtpd.conf is there; if a secret is in it, it is not for everyone."""
     stat = files.stat(SMTPD)
-    if isinstance(stat, Gone):
+    if isinstance(stat, Gone) and files.of_host:
         where = (Evidence(f"stat {SMTPD}", "not there"),)
         yield Finding("There is no copy of the first smtpd.conf to go back to.", where, None, "missing")
-    elif isinstance(stat, Unsure) or stat.mode is None:
+    elif not isinstance(stat, Stat) or stat.mode is None:
         yield Doubt(Reason.NOT_RECORDED, f"The mode of {SMTPD} was not recorded.")
     elif stat.mode & OTHERS_READ and copies.in_smtpd is None:
         yield Doubt(copies.why.reason if copies.why else Reason.NOT_RECORDED, f"What stands in {SMTPD} was not recorded.")
@@ -63,31 +63,39 @@ def smtpd_conf_was_put_aside(files: Files, copies: Copies) -> Iterator[Outcome]:
         yield _open_copy(SMTPD, stat, "Every account on this host can read {path}, and a key or a password's hash is in it.")
 
 
-def _files_limit(login: LoginConf, daemon: str) -> Iterator[Finding]:
+def _files_limit(login: LoginConf, daemon: str, files: Files) -> Iterator[Outcome]:
     """A finding if the class that a daemon starts in lets it open too few files."""
-    found = login.daemon_class(daemon)
-    soft, hard = LEAST[daemon]
-    if found is None or (found.name != daemon and daemon not in (each.value for each in found.record.names)):
-        yield _no_class(login, daemon, found)
+    found = login.login_class(daemon)
+    if found is None:
+        if files.of_host:
+            yield _no_class(login, daemon)
+        else:
+            what = f"There is no login class {daemon} in the target; whether the host has that of the package was not recorded."
+            yield Doubt(Reason.NOT_RECORDED, what)
         return
     limit = found.limit("openfiles")
-    for bound, least, what in ((limit.soft, soft, "cur"), (limit.hard, hard, "max")):
-        if bound is None or bound < least:
-            by = limit.soft_by if what == "cur" else limit.hard_by
-            place = by.value if by is not None and by.value is not None else found.record.names[0]
-            yield Finding(
-                f"The login class {daemon} allows {'some' if bound is None else bound} open files; {least} are needed.",
-                (Place.at(place.span),),
-                Fix(f"Raise openfiles-{what}", Safety.SAFE, _raise(login, found, f"openfiles-{what}", str(least))),
-                f"openfiles-{what}",
-                str(bound),
-            )
+    bounds = ((limit.soft, limit.soft_by, LEAST[daemon][0], "cur"), (limit.hard, limit.hard_by, LEAST[daemon][1], "max"))
+    few = [(bound, by, least, f"openfiles-{which}") for bound, by, least, which in bounds if bound is None or bound < least]
+    if len(few) == 2 and few[0][1] is few[1][1]:
+        few = few[1:]  # one capability for both
+    for bound, by, least, name in few:
+        own = by is not None and by in found.record.capabilities
+        place = by.value if own and by is not None and by.value is not None else found.record.names[0]
+        written = by.name.value if own and by is not None else name
+        yield Finding(
+            f"The login class {daemon} allows {'some' if bound is None else bound} open files; {least} are needed.",
+            (Place.at(place.span),),
+            Fix(f"Raise {written}", Safety.SAFE, _raise(login, found, written, str(least))),
+            name,
+            str(bound),
+        )
 
 
-def _no_class(login: LoginConf, daemon: str, found: LoginClass | None) -> Finding:
+def _no_class(login: LoginConf, daemon: str) -> Finding:
     path = f"{FOLDER}/{daemon}"
     soft, hard = LEAST[daemon]
-    limit = found.limit("openfiles").soft if found is not None else None
+    started = login.daemon_class(daemon)
+    limit = started.limit("openfiles").soft if started is not None else None
     lines = f"{daemon}:\\\n\t:openfiles-cur={soft}:\\\n\t:openfiles-max={hard}:\\\n\t:tc=daemon:\n"
     edits = () if any(tree.text.path == path for tree in login.trees) else (Edit(path, 0, 0, lines),)
     few = "" if limit is None else f", with {limit} open files"
@@ -111,12 +119,12 @@ def _tree_of(trees: tuple[Tree, ...], path: str) -> Tree | None:
 
 
 @rule("HOST060")
-def dovecot_may_open_files(login: LoginConf, daemons: Daemons | Lacking | NotHere) -> Iterator[Outcome]:
+def dovecot_may_open_files(login: LoginConf, files: Files, daemons: Daemons | Lacking | NotHere) -> Iterator[Outcome]:
     """The login class of Dovecot gives it files enough, builds on daemon, and is written once."""
     if isinstance(daemons, Daemons) and "dovecot" in daemons.not_here:
         yield Exempt(daemons.not_here["dovecot"])
         return
-    yield from _files_limit(login, "dovecot")
+    yield from _files_limit(login, "dovecot", files)
     found, daemon = login.login_class("dovecot"), login.login_class("daemon")
     if found is not None and daemon is not None and not {*map(id, found.capabilities)} & {*map(id, daemon.capabilities)}:
         name = found.record.names[0]
@@ -159,12 +167,12 @@ def no_stale_database(login: LoginConf, files: Files) -> Iterator[Outcome]:
 
 
 @rule("HOST062")
-def rspamd_may_open_files(login: LoginConf, daemons: Daemons | Lacking | NotHere) -> Iterator[Outcome]:
+def rspamd_may_open_files(login: LoginConf, files: Files, daemons: Daemons | Lacking | NotHere) -> Iterator[Outcome]:
     """The login class of rspamd gives it files enough."""
     if isinstance(daemons, Daemons) and "rspamd" in daemons.not_here:
         yield Exempt(daemons.not_here["rspamd"])
         return
-    yield from _files_limit(login, "rspamd")
+    yield from _files_limit(login, "rspamd", files)
 
 
 @rule("HOST073")

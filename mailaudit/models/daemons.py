@@ -72,8 +72,8 @@ def read_daemons(sources: Sources, slots: Mapping[type, Slot[object]]) -> Slot[D
         command: None if isinstance(output := said(sources, command), Lacking) else tuple(output.split())
         for command in (Command.RCCTL_LS_ON, Command.RCCTL_ORDER, Command.RCCTL_LS_STARTED, Command.RCCTL_LS_FAILED)
     }
-    if not isinstance(rc, Known) and not isinstance(processes, Known) and all(each is None for each in told.values()):
-        return rc if isinstance(rc, Lacking) else Lacking(Reason.NOT_RECORDED, "which daemons are on and run was not recorded")
+    if isinstance(rc, Lacking) and rc.reason is not Reason.NOT_RECORDED and all(each is None for each in told.values()):
+        return rc
     config = rc.value if isinstance(rc, Known) and isinstance(rc.value, RcConf) else None
     on, order, started, failed = told.values()
     return Known(

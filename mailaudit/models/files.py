@@ -76,10 +76,15 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Files(Model):
-    """What is known of the metadata of the paths that rules ask about, of the directories above them and the links among them."""
+    """What is known of the metadata of the paths that rules ask about, of the directories above them and the links among them.
+
+    `of_host` is true if it was looked at on a host or recorded there: of a repository, what is not there says nothing of what
+    packages and people left on the host beside it.
+    """
 
     found: Mapping[str, Stat | Absent | Failed] = field(default_factory=dict, repr=False)
     accounts: Slot[Accounts] | None = None
+    of_host: bool = True
 
     def way(self, path: str) -> Way | Gone | Unsure:
         """The way to a path from the root, links followed."""
@@ -195,7 +200,8 @@ def read_files(sources: Sources, accounts: Slot[Accounts], paths: Iterable[str])
             target = normpath(join(dirname(path), stat.target))
             open_.append(target)
             open_ += [target + each.removeprefix(path) for each in (*found, *open_) if each.startswith(path + "/")]
-    return Files(found=found, accounts=accounts)
+    of_host = sources.snapshot.recorded or any(isinstance(stat, Stat) and stat.mode is not None for stat in found.values())
+    return Files(found=found, accounts=accounts, of_host=of_host)
 
 
 def _parts(path: str) -> list[str]:
