@@ -24,7 +24,7 @@ from mailaudit.text import Text
 FOLDERS: dict[str, tuple[str, ...]] = {
     "pf": ("pf/real/*.conf",),
     "smtpd": ("smtpd/new/*", "smtpd/old/*"),
-    "dovecot": ("dovecot/23/*", "dovecot/24/*", "dovecot/trees/*/**/*.conf*"),
+    "dovecot": ("dovecot/23/*", "dovecot/24/*", "dovecot/trees/*/**/*.conf", "dovecot/trees/*/**/*.conf.ext"),
     "acme": ("acme/plain/*",),
     "httpd": ("httpd/plain/*",),
     "aliases": ("tables/aliases/*",),
@@ -32,11 +32,12 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "table": ("tables/domains/*", "tables/maps/*"),
     "credentials": ("tables/credentials/*",),
     "ucl": ("rspamd/local.d/*", "rspamd/override.d/*", "rspamd/libucl_tests/tests/basic/*.in"),
+    "sieve": ("dovecot/trees/*/**/*.sieve", "dovecot/trees/*/**/sieve-before"),
     "login": ("tables/login_conf/*",),
     "rc": ("tables/rc_conf_local/*",),
 }
 """Where each language's real files lie; those of whole hosts tell their language by their path."""
-AGREEMENTS = ("pf", "smtpd", "dovecot", "acme", "httpd", "ucl", "tables", "system", "administration", "sieve", "editing")
+AGREEMENTS = ("pf", "smtpd", "dovecot", "acme", "httpd", "ucl", "tables", "system", "administration", "sieve", "zone", "editing")
 MUTANTS = 200_000
 LARGEST = 32 << 10  # bytes of a file that mutants are made of: a longer one would only take the others' time
 STUCK = 20  # seconds of one text; the longest real one takes a tenth

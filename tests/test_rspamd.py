@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemons import HERE, need
 
 from bench.agreement.ucl import host, same
 from mailaudit.models.rspamd import RspamdConfig, Worker, read_rspamd
@@ -16,7 +17,6 @@ from mailaudit.models.sources import Known, Lacking, NotHere, Sources
 from mailaudit.models.ucl_values import Value, as_json
 from mailaudit.questions import Answer, Failed, Found, ListFiles, Question, ReadFile, Reason
 from mailaudit.snapshot import Snapshot
-from tests.daemons import HERE, need
 
 FIXTURES = Path(__file__).parent / "fixtures/configs/rspamd"
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemons import HERE, need
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from mailaudit.models.ucl_values import Json, Value, as_json
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Problem, Statement, Tree, gaps, nothing, render
 from mailaudit.text import Text
-from tests.daemons import HERE, need
 
 FIXTURES = Path(__file__).parent / "fixtures/configs/rspamd"
 

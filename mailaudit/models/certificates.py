@@ -80,7 +80,7 @@ class Certificate:
 
 def read_certificates(text: Text) -> tuple[Certificate, ...]:
     """The certificates of a PEM file in their order, at least one. Raises `NotReadError`."""
-    found = []
+    found: list[Certificate] = []
     for match in _BLOCK.finditer(text.chars):
         if match[1] in ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
             if len(found) == MAX_CERTIFICATES:

@@ -34,7 +34,7 @@ class ParsedFile:
     asked: Callable[[Statement], bool] = lambda _statement: True
 
     def state(self, statement: Statement) -> str:
-        """`read`, `irrelevant` (read, and no rule asks about it), `refused` (by the daemon too), or `unread` (by mailaudit alone)."""
+        """`read`, `irrelevant` (read, and no rule asks), `refused` (by the daemon too), or `unread` (by mailaudit alone)."""
         if statement.problem is not None:
             return "refused" if statement.problem.refused else "unread"
         return "read" if self.asked(statement) else "irrelevant"
