@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from mailaudit.checks import (  # noqa: F401  importing a module declares its rules
     acme,
+    acme_files,
+    acme_renewal,
     agreement,
+    agreement_challenge,
     agreement_ports,
     credentials,
     dkim,
@@ -28,6 +31,8 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     smtpd_actions,
     smtpd_listeners,
     smtpd_routing,
+    tls,
+    tls_files,
     virtuals,
 )
 from mailaudit.checks.registry import REGISTRY, Declared

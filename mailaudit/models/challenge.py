@@ -50,7 +50,7 @@ class Served:
 
 def challenge_directory(domain: Domain) -> str:
     """Where acme-client puts the challenges of a domain."""
-    return posixpath.normpath(domain.challengedir.value if domain.challengedir is not None else CHALLENGE_DIRECTORY)
+    return joined(domain.challengedir.value if domain.challengedir is not None else CHALLENGE_DIRECTORY)
 
 
 def server_for(httpd: HttpdConfig, name: str) -> tuple[Server | None, bool | None]:
@@ -104,7 +104,12 @@ def answer(httpd: HttpdConfig, server: Server, location: Location | None, path: 
         return Served(server, location, own, way)
     chroot = httpd.chroot.value if httpd.chroot is not None else CHROOT
     root = own.root.value if own.root is not None else ROOT
-    return Served(server, location, own, way, posixpath.normpath(f"/{chroot}/{root}/{_stripped(path, own.strip or 0)}"))
+    return Served(server, location, own, way, joined(chroot, root, _stripped(path, own.strip or 0)))
+
+
+def joined(*parts: str) -> str:
+    """The absolute path that parts of one make, without what means nothing."""
+    return "/" + posixpath.normpath("/".join(parts)).lstrip("/")
 
 
 def inherited(server: Server, location: Location | None) -> Answer:

@@ -64,13 +64,15 @@ class Crontabs(Model):
     """All jobs and all that they run.
 
     `scripts` are the host's own daily, weekly and monthly scripts that are there, by path; `unknown` are tables and scripts that
-    could not be looked at, each with the reason: what they run is not in `runs`.
+    could not be looked at, each with the reason: what they run is not in `runs`. `root` is root's table if its file was read,
+    and not just what `crontab -l` shows of it.
     """
 
     jobs: tuple[Job, ...] = ()
     runs: tuple[Run, ...] = ()
     scripts: Mapping[str, Tree] = field(default_factory=dict)
     unknown: Mapping[str, Failed] = field(default_factory=dict)
+    root: Tree | None = None
 
     def running(self, program: str) -> list[Run]:
         """The runs of a program, by its name without folder."""
@@ -108,6 +110,7 @@ class _Reader:
     known: dict[str, Tree] = field(default_factory=dict)
     unknown: dict[str, Failed] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
+    root: Tree | None = None
 
     def table(self, path: str, user: str | None) -> bool:
         """Read a crontab, the system's if no user is given; false if it is not there to be read."""
@@ -116,6 +119,8 @@ class _Reader:
             self.unknown[path] = found
         if not isinstance(found, Tree):
             return False
+        if path == ROOT:
+            self.root = found
         self.take(found, user)
         return True
 
@@ -171,6 +176,7 @@ class _Reader:
             runs=tuple(self.runs),
             scripts=self.known,
             unknown=self.unknown,
+            root=self.root,
         )
 
 

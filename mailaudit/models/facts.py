@@ -116,7 +116,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
         Shells: sources.make(read_shells),
         Copies: Known(sources.make(read_copies)),
-        ShownCertificates: read_shown(smtpd, dovecot, httpd),
+        ShownCertificates: Known(read_shown(smtpd, dovecot, httpd)),
         Site: Known(site),
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }

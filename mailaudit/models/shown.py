@@ -13,7 +13,7 @@ from mailaudit.models.httpd_parts import Server
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_parts import Pki
-from mailaudit.models.sources import Known, Lacking, Missing, Model, NotHere, Slot
+from mailaudit.models.sources import Known, Lacking, Model, Slot
 from mailaudit.parsers.tree import Problem, Token
 from mailaudit.text import Span
 
@@ -66,21 +66,14 @@ def files(domain: Domain) -> tuple[str, ...]:
     return tuple(token.value for token in (domain.full_chain, domain.certificate) if token is not None)
 
 
-def read_shown(smtpd: Slot[SmtpdConfig], dovecot: Slot[DovecotConfig], httpd: Slot[HttpdConfig]) -> Slot[ShownCertificates]:
+def read_shown(smtpd: Slot[SmtpdConfig], dovecot: Slot[DovecotConfig], httpd: Slot[HttpdConfig]) -> ShownCertificates:
     """The certificates of all three daemons."""
     slots = (smtpd, dovecot, httpd)
-    if not any(isinstance(slot, Known | Lacking) for slot in slots):
-        missing = next((slot for slot in slots if isinstance(slot, Missing)), None)
-        return missing or NotHere("nothing of a daemon that shows a certificate is in the target")
     models: list[Model] = [slot.value for slot in slots if isinstance(slot, Known)]
-    return Known(
-        ShownCertificates(
-            trees=tuple(tree for model in models for tree in model.trees),
-            refusals=tuple(problem for model in models for problem in model.refusals),
-            shown=tuple(each for model in models for each in _of(model)),
-            lacking=tuple(slot for slot in slots if isinstance(slot, Lacking)),
-            partly=tuple(problem for model in models for problem in model.not_read),
-        )
+    return ShownCertificates(
+        shown=tuple(each for model in models for each in _of(model)),
+        lacking=tuple(slot for slot in slots if isinstance(slot, Lacking)),
+        partly=tuple(problem for model in models for problem in model.not_read),
     )
 
 
