@@ -28,6 +28,12 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "PF001": {("/etc/pf.conf", "sshd")},
     "RSPAMD004": {("/etc/rspamd/local.d/worker-controller.inc", "")},
     "RSPAMD007": {("/etc/rspamd/local.d/settings.conf", "")},
+    "SIEVE003": {
+        ("/etc/dovecot/local.conf", "file:/usr/local/lib/dovecot/sieve/report-spam.sieve"),
+        ("/etc/dovecot/local.conf", "file:/usr/local/lib/dovecot/sieve/report-ham.sieve"),
+    },
+    "SIEVE006": {("/etc/dovecot/local.conf", "/usr/local/lib/dovecot/sieve")},
+    "SIEVE007": {("/etc/dovecot/local.conf", "file:~/sieve;active=~/.dovecot.sieve")},
     "SMTPD018": {("/etc/mail/smtpd.conf", '"/var/vmail/example.com/%{dest.user:lowercase}"')},
     "SMTPD019": {
         (

@@ -27,6 +27,8 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     pf_policy,
     pf_ports,
     rspamd,
+    sieve,
+    sieve_scripts,
     smtpd,
     smtpd_actions,
     smtpd_listeners,
