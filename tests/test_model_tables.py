@@ -255,3 +255,22 @@ def test_accounts() -> None:
     assert (user.home.value, wheel.members, vmail.members) == ("/var/vmail", ("root", "admin"), ())
     assert accounts.user("root") is accounts.user_by_id(0)
     assert len(accounts.refusals) == 2  # a line too short, and one without a uid
+
+
+def test_each_domain_has_the_map_of_its_action() -> None:
+    files = {
+        "/etc/mail/smtpd.conf": SMTPD,
+        "/etc/mail/people": "postmaster@example.com: user@example.com\n@example.com: vmail\n",
+    }
+    found = sources(files)
+    slot = read_virtuals(found, read_smtpd(found, read_services(found)))
+    assert isinstance(slot, Known)
+    assert [entry.name for entry in slot.value.of_domain("Example.com").entries] == ["postmaster@example.com", "@example.com"]
+    assert [entry.name for entry in slot.value.of_domain("example.net").entries] == ["@"]
+    assert slot.value.of_domain("example.org") is slot.value
+
+
+def test_an_entry_with_a_target_that_is_none_leads_nowhere() -> None:
+    model = virtuals("root: vmail, b o b\nabuse: vmail\n")
+    assert [leaf.target.kind for leaf in model.expand("root")] == ["invalid"]
+    assert [leaf.target.kind for leaf in model.expand("abuse")] == ["user"]

@@ -5,8 +5,9 @@ Source: aliases_virtual_get() and lka_expand() of smtpd 7.8; EXPAND_DEPTH is 10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mailaudit.models.smtpd import SmtpdConfig
@@ -18,11 +19,15 @@ from mailaudit.questions import Reason
 SMTPD = "/etc/mail/smtpd.conf"
 DEEPEST = 10
 CATCH_ALL = "@"
+_USER = re.compile(r"[A-Za-z0-9_.+-]{1,255}", re.ASCII)
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%*/?|^{}`~&'+=_.-]+@.+", re.ASCII | re.DOTALL)  # smtpd looks at the local part alone
+_ERROR = re.compile(r":?error:[45][0-9]{2} [A-Za-z0-9].*", re.ASCII | re.IGNORECASE | re.DOTALL)
+_INCLUDE = re.compile(r":?include:/.*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """Where an entry leads: `user` (an account), `address`, `command`, `file`, `include` or `error`."""
+    """Where an entry leads: `user` (an account), `address`, `command`, `file`, `include`, `error`, or `invalid`."""
 
     kind: str
     token: Token
@@ -35,11 +40,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One line of a map."""
+    """One line of a map; `source` is the path of its file, or the name of a table in smtpd.conf itself."""
 
     key: Token
     targets: tuple[Target, ...]
     statement: Statement | None = None
+    source: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """False if smtpd can make nothing of a target: it then puts off all mail for the key."""
+        return all(target.kind != "invalid" for target in self.targets)
 
     @property
     def name(self) -> str:
@@ -114,7 +125,7 @@ class _Map(Model):
                 continue
             seen.add(at)
             within = at if "@" in at else within
-            for target in entry.targets:
+            for target in entry.targets if entry.is_sound else (each for each in entry.targets if each.kind == "invalid"):
                 following = self.follow(at, target)
                 if following is not None:
                     waiting.append((following, within))
@@ -176,9 +187,18 @@ class _Map(Model):
 
 @dataclass(frozen=True, eq=False)
 class Virtuals(_Map):
-    """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up."""
+    """The virtual map: addresses, users and catch-alls to targets. An address in none of `domains` is not looked up.
+
+    smtpd has a map for each action; here all are one, but `sources` says which of them mail for a domain is looked up in.
+    """
 
     domains: frozenset[str] = frozenset()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of_domain(self, domain: str) -> Virtuals:
+        """The map that mail for a domain is looked up in; the whole one where smtpd.conf does not tell."""
+        known = self.sources.get(domain.lower())
+        return self if known is None else replace(self, entries=tuple(each for each in self.entries if each.source in known))
 
     def lookup(self, name: str) -> Entry | None:
         """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @.
@@ -206,16 +226,17 @@ class Aliases(_Map):
 def target_of(token: Token) -> Target:
     """What smtpd takes a target for (text_to_expandnode())."""
     value = token.value
-    lowered = value.lower()
-    if lowered.startswith((":error:", "error:")):
-        return Target("error", token)
-    if lowered.startswith((":include:", "include:")):
-        return Target("include", token)
+    if value.lower().startswith((":error:", "error:")):
+        return Target("error" if _ERROR.fullmatch(value) else "invalid", token)
+    if value.lower().startswith((":include:", "include:")):
+        return Target("include" if _INCLUDE.fullmatch(value) else "invalid", token)
     if value.startswith("|"):
         return Target("command", token)
     if value.startswith("/"):
         return Target("file", token)
-    return Target("address" if "@" in value else "user", token)
+    if _ADDRESS.fullmatch(value):
+        return Target("address", token)
+    return Target("user" if _USER.fullmatch(value) else "invalid", token)
 
 
 def read_virtuals(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Virtuals]:
@@ -235,8 +256,22 @@ def read_virtuals(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Virtuals]:
             entries=entries,
             domains=frozenset(domains),
             delimiter=smtpd.value.options.sub_address_delimiter if isinstance(smtpd, Known) else "+",
+            sources=_sources(smtpd.value) if isinstance(smtpd, Known) else {},
         )
     )
+
+
+def _sources(smtpd: SmtpdConfig) -> dict[str, tuple[str, ...]]:
+    """For each domain that rules deliver here, the sources of the maps of their actions."""
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in smtpd.rules:
+        way = rule.destination
+        table = rule.action.tables.get("virtual") if rule.action is not None else None
+        if way.kind == "domain" and way.table is not None and not way.negated and table is not None and table.is_defined:
+            for key in smtpd.keys(way.table) or ():
+                known = found.get(key.lower(), ())
+                found[key.lower()] = tuple(dict.fromkeys((*known, table.path or table.name)))
+    return found
 
 
 def read_aliases(sources: Sources, smtpd: Slot[SmtpdConfig]) -> Slot[Aliases]:
@@ -272,7 +307,7 @@ def _tables(
         defined = [table for table in used if table.is_defined]
         if defined:  # a table that no statement defines is taken for the usual file
             paths = list(dict.fromkeys(table.path for table in defined if table.path is not None))
-            entries += (_written(key, value) for table in defined for key, value in table.entries)
+            entries += (_written(key, value, table.name) for table in defined for key, value in table.entries)
     trees: list[Tree] = []
     for path in paths:
         slot = sources.slot(path, sources.tree(path, language), (path, SMTPD))
@@ -288,14 +323,14 @@ def _entries(tree: Tree) -> Iterator[Entry]:
         if statement.kind == "entry":
             targets = statement.node.node("targets")
             tokens = targets.leaves() if targets is not None else []
-            yield Entry(statement.node.first, tuple(target_of(token) for token in tokens), statement)
+            yield Entry(statement.node.first, tuple(target_of(token) for token in tokens), statement, tree.text.path)
 
 
-def _written(key: Token, value: Token | None) -> Entry:
+def _written(key: Token, value: Token | None, table: str) -> Entry:
     """An entry that stands in smtpd.conf itself."""
     targets = value.value.split(",") if value is not None else []
     tokens = [Token("word", each.strip(), value.text, value.start, value.end) for each in targets if value is not None]
-    return Entry(key, tuple(target_of(token) for token in tokens if token.value))
+    return Entry(key, tuple(target_of(token) for token in tokens if token.value), source=table)
 
 
 def _refusals(trees: tuple[Tree, ...]) -> tuple[Problem, ...]:
