@@ -62,6 +62,7 @@ def test_a_masked_hash_is_one_field() -> None:
     [
         ("foo:bar", "found 2"),
         (":x:1:1::/h::", "name is empty"),
+        ("a::1:1::/h::", "password is empty"),
         ("   ", "found blanks alone"),
         ("  # indented", "found blanks alone"),
         ("a\\#:x:1:1::/h", "found 1"),

@@ -45,6 +45,8 @@ def _malformed(text: Text, start: int, end: int, name: Span, tokens: tuple[objec
         return Problem(f"expected at least {FEWEST} fields between colons, found {count}", place)
     if name.end == name.start:
         return Problem("the user's name is empty", Span(text, start, start + 1))
+    if text.chars[name.end : name.end + 2] == "::":  # the file loads, but each lookup of this user fails
+        return Problem("the password is empty", place)
     if end - start > LONGEST:
         return Problem(f"the line is longer than {LONGEST} characters", place)
     return None
