@@ -96,12 +96,13 @@ def _not_production(api: Token) -> str | None:
 
 
 @rule("ACME004")
-def certificate_for_mail_host(acme: AcmeConfig, site: Site) -> Iterator[Outcome]:
+def certificate_for_mail_host(acme: AcmeConfig, shown: ShownCertificates, site: Site) -> Iterator[Outcome]:
     """Some domain section is for the mail host's name."""
     if site.mail_host is None:
         yield Exempt("the mail host's name is not known")
         return
-    if acme.domain_for(site.mail_host) is not None:
+    is_guess = site.declared.mail_host is None  # from the label of a pki, it may be
+    if acme.domain_for(site.mail_host) is not None or (is_guess and any(shown.reads(domain) for domain in acme.domains)):
         return
     path = acme.trees[0].text
     message = f"No domain section is for {site.mail_host}, so acme-client gets no certificate for it."
@@ -185,7 +186,8 @@ def certificate_has_all_names(acme: AcmeConfig, shown: ShownCertificates, site: 
         yield NO_DOMAIN
     for domain in domains:
         named = [(each.daemon, name) for each in shown.shown if each.certificate in files(domain) for name in each.names]
-        missing = {name.value.lower(): (daemon, name) for daemon, name in named if name.value.lower() not in domain.names}
+        known = {*domain.names, *site.domains}  # a pki may be labelled with the domain that it is for
+        missing = {name.value.lower(): (daemon, name) for daemon, name in named if name.value.lower() not in known}
         for name, (daemon, token) in missing.items():
             try:
                 edits = editing.add_name(tree_of(acme, domain.statement), domain.statement, name)

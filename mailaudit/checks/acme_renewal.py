@@ -95,8 +95,10 @@ def daemons_read_the_new_certificate(
         judged = True
         answers = {daemon: awakened(crontabs, found, daemon) for daemon in daemons}
         deaf = [daemon for daemon, answer in answers.items() if answer.missing]
-        if deaf and scripts_not_seen(crontabs):
-            yield Doubt(Reason.NOT_RECORDED, "a script that was not recorded may do this", (Place.at(found[0].run.step.span),))
+        script = next((each.script for each in found if each.script is not None), None)
+        if deaf and script is not None:
+            message = f"what {script.call[0].value} does with the new certificate was not recorded"
+            yield Doubt(Reason.NOT_RECORDED, message, (Place.at(script.span),))
         elif deaf:
             yield _deaf(domain, found[0], deaf)
         always = next((answer.always for answer in answers.values() if answer.always is not None), None)

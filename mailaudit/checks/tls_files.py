@@ -168,7 +168,7 @@ def no_stapling(
         if token is not None:
             fix = option_fix("Staple nothing", Safety.SAFE, httpd_editing.remove_flag(server.statement, "tls", "ocsp"))
             message = (
-                f"The server {server.name.value} staples {token.value}, which Let's Encrypt's certificates have no answer for."
+                f"The server {server.name.value} staples the OCSP answer in {token.value}, and Let's Encrypt gives none any more."
             )
             yield Finding(message, (Place.at(token.span, "nobody renews it"),), fix, f"ocsp of {server.name.value}", "set")
 

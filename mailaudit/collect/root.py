@@ -36,6 +36,7 @@ MADE_ON_THE_HOST = (
     "/etc/rc",
     "/etc/rc.d/*",
     "/etc/ssh/*",
+    "/etc/ssl",
     "/etc/ssl/*",
     "/etc/acme/*",
     "/etc/mail/dkim",

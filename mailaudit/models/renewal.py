@@ -33,6 +33,12 @@ class Renewal:
     beside: tuple[Step, ...]
     on_line: bool
 
+    @property
+    def script(self) -> Step | None:
+        """A step that runs if there is a new certificate, of a program that is no part of the system: it may do anything."""
+        followers = (step for step in self.beside if self.run.step in step.needs and step.program not in _KNOWN)
+        return next((step for step in followers if step.call[0].kind != "expanded" and "/" in step.call[0].value), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Awakened:
@@ -103,9 +109,11 @@ def _asks(step: Step) -> bool:
 
 
 def wakes(step: Step, daemon: str) -> bool:
-    """True if a command makes a daemon read its certificate anew: a restart, or a reload where there is one."""
+    """True if a command makes a daemon read its certificate anew: a restart, of the host even, or a reload where there is one."""
     service = _SERVICES[daemon]
     words = [token.value for token in step.arguments]
+    if step.program in ("reboot", "shutdown"):
+        return True
     if step.program == "doveadm":
         return service == "dovecot" and "reload" in words
     if step.program in ("pkill", "kill"):

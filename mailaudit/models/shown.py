@@ -52,13 +52,13 @@ class ShownCertificates(Model):
 
     def domains(self, acme: AcmeConfig, site: Site) -> list[Domain]:
         """The domains whose certificates are for mail: shown there, or good for the mail host; else the only one."""
-        read = {posixpath.normpath(each.certificate) for each in self.mail}
-        found = [
-            domain
-            for domain in acme.domains
-            if (site.mail_host and site.mail_host in domain.names) or read & {posixpath.normpath(path) for path in files(domain)}
-        ]
+        found = [each for each in acme.domains if (site.mail_host and site.mail_host in each.names) or self.reads(each)]
         return found or (list(acme.domains) if len(acme.domains) == 1 else [])
+
+    def reads(self, domain: Domain) -> bool:
+        """True if smtpd or Dovecot shows the certificate of a domain."""
+        read = {posixpath.normpath(each.certificate) for each in self.mail}
+        return any(posixpath.normpath(path) in read for path in files(domain))
 
 
 def files(domain: Domain) -> tuple[str, ...]:
