@@ -48,9 +48,13 @@ def published(tmp_path: Path) -> Path:
 def test_what_is_left_after_all_fixes_is_for_hands(published: Path) -> None:
     done = planned(published, ALL)
     assert done.converged
-    assert [(result.rule, why) for result, why in done.left] == [("CRED002", "by hand")]
+    assert [(result.rule, why) for result, why in done.left] == [
+        ("CRED002", "by hand"),
+        ("HOST036", "by hand"),
+        ("HOST055", "by hand"),
+    ]
     assert {file.status for file in done.report.files} == {FileStatus.READ}
-    assert len(done.mended) == 10
+    assert len(done.mended) == 11
 
 
 def test_fixing_again_proposes_nothing(published: Path) -> None:
@@ -63,7 +67,7 @@ def test_safe_fixes_are_fewer_and_name_what_needs_more(published: Path) -> None:
     safe, everything = planned(published, SAFE), planned(published, ALL)
     assert set(safe.files) <= set(everything.files)
     assert {why for _, why in safe.left} == {"by hand", "needs --unsafe"}
-    assert {result.rule for result in safe.mended} == {"SMTPD019", "SMTPD025"}
+    assert {result.rule for result in safe.mended} == {"HOST060", "SMTPD019", "SMTPD025"}
 
 
 def test_no_byte_more_than_needed_is_touched(published: Path) -> None:
@@ -72,7 +76,9 @@ def test_no_byte_more_than_needed_is_touched(published: Path) -> None:
     about = {
         (path, line)
         for result in done.mended
-        for path, line in ((p.path, p.corners()[0]) for p in result.places if isinstance(p, Place))
+        for p in result.places
+        if isinstance(p, Place)
+        for path, line in ((p.path, line) for line in range(p.corners()[0], p.corners()[2] + 1))
     }
     for path, chars in done.files.items():
         old = (done.read[path] or b"").decode().splitlines()
@@ -117,7 +123,7 @@ def breaks_a_listener(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 def test_a_fix_that_would_do_harm_is_taken_back(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CHECKS, "SMTPD025", Declared("SMTPD025", breaks_a_listener))
     done = planned(published, SAFE)
-    assert {result.rule for result in done.mended} == {"SMTPD019"}
+    assert {result.rule for result in done.mended} == {"HOST060", "SMTPD019"}
     assert "this is no statement" not in "".join(done.files.values())
     assert [why for result, why in done.left if result.rule == "SMTPD025"] == [
         "its fix was taken back: /etc/mail/smtpd.conf would no longer be read whole"

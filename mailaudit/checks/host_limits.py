@@ -142,7 +142,11 @@ def dovecot_may_open_files(login: LoginConf, files: Files, daemons: Daemons | La
             )
             yield Finding(
                 f"This class dovecot is never used: {each.by.text.path} is looked at first.",
-                (Place.at(each.name.span), Place.at(each.by.span, "this one counts")),
+                (
+                    Place.at(each.name.span),
+                    Place.at(each.by.span, "this one counts"),
+                    *([Place.at(statement.span, "all of it")] if statement is not None else []),
+                ),
                 Fix("Remove what is not used", Safety.SAFE, write_login.remove_class(statement) if statement is not None else ()),
                 "twice",
             )

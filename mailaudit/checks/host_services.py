@@ -165,6 +165,9 @@ def pf_is_on_at_boot(daemons: Daemons) -> Iterator[Outcome]:
 @rule("HOST036")
 def daemons_run_what_is_on_disk(processes: Processes, files: Files) -> Iterator[Outcome]:
     """No file that a daemon reads at its start is younger than that start."""
+    for daemon, lacking in processes.lacking.items():
+        if processes.has(daemon):
+            yield Doubt(lacking.reason, f"What {daemon} reads at its start is not known: {lacking.detail}.")
     for daemon, paths in processes.files.items():
         read = processes.read_at(daemon)
         if read is None:

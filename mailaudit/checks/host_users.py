@@ -10,11 +10,11 @@ from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.accounts import Accounts, User
 from mailaudit.models.clock import moment
 from mailaudit.models.files import Files
+from mailaudit.models.mail_owner import VMAIL
 from mailaudit.models.passwords import BCRYPT, EMPTY, LOCKED, PLAIN
 from mailaudit.models.shells import Shells
 from mailaudit.questions import Reason, Stat
 
-VMAIL = "vmail"
 HUMANS = range(1000, 32767)
 NO_LOGIN = frozenset({"/sbin/nologin", "/usr/sbin/nologin", "/usr/bin/false", "/bin/false"})
 MASTER, GROUPS = "/etc/master.passwd", "/etc/group"

@@ -4,54 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.host_users import GROUPS, MASTER, NO_LOGIN, VMAIL, knows_groups
+from mailaudit.checks.host_users import GROUPS, MASTER, NO_LOGIN, knows_groups
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.accounts import Accounts, User
-from mailaudit.models.credentials import Credentials
 from mailaudit.models.files import Files, Unsure
+from mailaudit.models.mail_owner import HOME, VMAIL_ID, MailOwner
 from mailaudit.models.passwords import EMPTY
-from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.sources import Missing
 from mailaudit.questions import Failed, Reason, Stat
 from mailaudit.text import Span
 
-VMAIL_ID = 2000
-CREATE = f'useradd -c "Virtual Mail User" -d /var/vmail -s /sbin/nologin -u {VMAIL_ID} -g =uid -L staff {VMAIL}'
-
-OwnersOfMail = Credentials | Missing | Lacking | NotHere
-AnyAccounts = Accounts | Missing | Lacking | NotHere
-
-
-def owner_of_mail(accounts: Accounts, credentials: OwnersOfMail) -> str:
-    """The account that owns the mail: vmail, unless all mail users are said to be another one that is there."""
-    owners = {entry.owner for entry in credentials.entries} if isinstance(credentials, Credentials) else set()
-    only = next(iter(owners)) if len(owners) == 1 else None
-    return only if only and accounts.user(VMAIL) is None and accounts.user(only) is not None else VMAIL
-
-
-def _vmail(accounts: Accounts, credentials: OwnersOfMail) -> User | Exempt:
-    name = owner_of_mail(accounts, credentials)
-    return accounts.user(name) or Exempt(f"there is no user {name}")
+CREATE = f'useradd -c "Virtual Mail User" -d {HOME} -s /sbin/nologin -u {VMAIL_ID} -g =uid -L staff vmail'
 
 
 @rule("HOST050")
-def vmail_is_there(accounts: Accounts | Missing, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def vmail_is_there(accounts: Accounts | Missing, owner: MailOwner) -> Iterator[Outcome]:
     """The account that owns the mail exists."""
     if isinstance(accounts, Missing):
         yield Finding(f"There is no {accounts.path}.", (Place.whole(accounts.path),), None, "missing")
         return
-    if accounts.user(owner_of_mail(accounts, credentials)) is not None:
+    if accounts.user(owner.name) is not None:
         return
-    refused = [problem for problem in accounts.refusals if _is_of(problem.span, VMAIL) and problem.span.path != GROUPS]
+    refused = [problem for problem in accounts.refusals if _is_of(problem.span, owner.name) and problem.span.path != GROUPS]
     if refused:
-        message = f"The line of user {VMAIL} is broken, so that nobody finds the user: {refused[0].message}."
+        message = f"The line of user {owner.name} is broken, so that nobody finds the user: {refused[0].message}."
         yield Finding(message, (Place.at(refused[0].span),), None, "vmail", "broken")
         return
     yield Finding(
-        f"There is no user {VMAIL}, who owns all mail: none can be delivered or read.",
+        f"There is no user {owner.name}, who owns all mail: none can be delivered or read.",
         (Place.whole(accounts.trees[0].text),),
-        Fix(f"Create {VMAIL}", Safety.SAFE, commands=(CREATE,)),
+        Fix(f"Create {owner.name}", Safety.SAFE, commands=(CREATE,)),
         "vmail",
         absence=True,
     )
@@ -63,36 +47,35 @@ def _is_of(span: Span, name: str) -> bool:
 
 
 @rule("HOST051")
-def vmail_has_its_number(accounts: Accounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def vmail_has_its_number(accounts: Accounts, owner: MailOwner) -> Iterator[Outcome]:
     """The user that owns the mail has the number that the credentials say, and a group of its own."""
-    user = _vmail(accounts, credentials)
-    if isinstance(user, Exempt):
-        yield user
+    user = accounts.user(owner.name)
+    if user is None:
+        yield _no_user(owner)
         return
-    name = user.name.value
-    said = {e.uid.value for e in credentials.entries if e.uid.value.isdigit()} if isinstance(credentials, Credentials) else set()
-    wanted = said or {str(VMAIL_ID)}
-    if str(user.uid) not in wanted:
-        number = min(wanted, key=int)
+    if owner.lacking is not None:
+        yield Doubt(owner.lacking.reason, f"Which number the mail belongs to is not known: {owner.lacking.detail}.")
+    elif user.uid not in (number for number, _ in owner.numbers):
+        number, span = min(owner.numbers, key=lambda each: each[0])
         yield Finding(
-            f"User {name} has the number {user.uid}, and the mail belongs to {number}.",
-            (Place.at(user.name.span), *_said(credentials, number)),
-            Fix(f"Renumber {name}, and give it what it owned", Safety.UNSAFE, commands=_renumber(name, number, user.home.value)),
-            f"uid of {name}",
+            f"User {owner.name} has the number {user.uid}, and the mail belongs to {number}.",
+            (Place.at(user.name.span), *([Place.at(span, "as it is here")] if span is not None else [])),
+            Fix(f"Renumber {owner.name}, and give it what it owned", Safety.UNSAFE, commands=_renumber(owner, number)),
+            f"uid of {owner.name}",
             str(user.uid),
         )
+    yield from _group(accounts, user)
+
+
+def _group(accounts: Accounts, user: User) -> Iterator[Outcome]:
+    """A finding if a user's group is not its own."""
+    name = user.name.value
     group = accounts.group_by_id(user.gid)
-    if group is None:
-        if not knows_groups(accounts):
-            yield Doubt(Reason.NOT_RECORDED, f"Whether {name} has a group of its own is not known: {GROUPS} was not read.")
-            return
-        yield Finding(
-            f"The group of {name}, {user.gid}, does not exist.",
-            (Place.at(user.name.span),),
-            None,
-            f"gid of {name}",
-            str(user.gid),
-        )
+    if group is None and not knows_groups(accounts):
+        yield Doubt(Reason.NOT_RECORDED, f"Whether {name} has a group of its own is not known: {GROUPS} was not read.")
+    elif group is None:
+        message = f"The group of {name}, {user.gid}, does not exist."
+        yield Finding(message, (Place.at(user.name.span),), None, f"gid of {name}", str(user.gid))
     elif group.name.value != name or user.gid != user.uid:
         yield Finding(
             f"User {name} has the group {group.name.value} ({user.gid}) in place of one of its own with its own number.",
@@ -103,13 +86,13 @@ def vmail_has_its_number(accounts: Accounts, credentials: OwnersOfMail) -> Itera
         )
 
 
-def _said(credentials: OwnersOfMail, number: str) -> tuple[Place, ...]:
-    entries = credentials.entries if isinstance(credentials, Credentials) else ()
-    return tuple(Place.at(entry.uid.span, "as it is here") for entry in entries if entry.uid.value == number)[:1]
+def _no_user(owner: MailOwner) -> Exempt:
+    return Exempt(f"there is no user {owner.name}")
 
 
-def _renumber(name: str, number: str, home: str) -> tuple[str, ...]:
-    return (f"groupmod -g {number} {name}", f"usermod -u {number} -g {number} {name}", f"chown -R {name}:{name} {home}")
+def _renumber(owner: MailOwner, number: int) -> tuple[str, ...]:
+    name = owner.name
+    return (f"groupmod -g {number} {name}", f"usermod -u {number} -g {number} {name}", f"chown -R {name}:{name} {owner.home}")
 
 
 def _regroup(user: User) -> tuple[str, ...]:
@@ -118,11 +101,11 @@ def _regroup(user: User) -> tuple[str, ...]:
 
 
 @rule("HOST052")
-def vmail_cannot_log_in(accounts: Accounts, credentials: OwnersOfMail, files: Files) -> Iterator[Outcome]:
+def vmail_cannot_log_in(accounts: Accounts, owner: MailOwner, files: Files) -> Iterator[Outcome]:
     """The user that owns the mail has no shell, no password and no keys."""
-    user = _vmail(accounts, credentials)
-    if isinstance(user, Exempt):
-        yield user
+    user = accounts.user(owner.name)
+    if user is None:
+        yield _no_user(owner)
         return
     name, place = user.name.value, (Place.at(user.name.span),)
     if user.shell.value not in NO_LOGIN:
@@ -149,11 +132,11 @@ def vmail_cannot_log_in(accounts: Accounts, credentials: OwnersOfMail, files: Fi
 
 
 @rule("HOST053")
-def vmail_has_its_home_and_class(accounts: Accounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def vmail_has_its_home_and_class(accounts: Accounts, owner: MailOwner) -> Iterator[Outcome]:
     """The home of the user that owns the mail is where the mail is, and its login class is staff."""
-    user = _vmail(accounts, credentials)
-    if isinstance(user, Exempt):
-        yield user
+    user = accounts.user(owner.name)
+    if user is None:
+        yield _no_user(owner)
         return
     name, home = user.name.value, user.home.value.rstrip("/")
     if home != "/var/vmail":
@@ -170,19 +153,10 @@ def vmail_has_its_home_and_class(accounts: Accounts, credentials: OwnersOfMail) 
         )
 
 
-def _home(accounts: AnyAccounts, credentials: OwnersOfMail) -> tuple[str, str]:
-    """The owner of the mail and its home; the guide's where no accounts are known."""
-    if isinstance(accounts, Accounts):
-        name = owner_of_mail(accounts, credentials)
-        user = accounts.user(name)
-        return name, (user.home.value.rstrip("/") if user is not None else "") or "/var/vmail"
-    return VMAIL, "/var/vmail"
-
-
 @rule("HOST054")
-def mail_has_its_directory(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def mail_has_its_directory(files: Files, owner: MailOwner) -> Iterator[Outcome]:
     """The directory of all mail is there, no link, and belongs to the user that owns the mail."""
-    name, home = _home(accounts, credentials)
+    name, home = owner.name, owner.home
     stat = files.found.get(home)
     if isinstance(stat, Failed) or stat is None:
         yield Doubt(stat.reason if stat else Reason.NOT_RECORDED, f"Owner and mode of {home} were not recorded.")
@@ -206,9 +180,9 @@ def mail_has_its_directory(files: Files, accounts: AnyAccounts, credentials: Own
 
 
 @rule("HOST055")
-def mail_is_for_its_owner(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def mail_is_for_its_owner(files: Files, owner: MailOwner) -> Iterator[Outcome]:
     """Others have no way into the directory of all mail."""
-    _, home = _home(accounts, credentials)
+    home = owner.home
     stat = files.stat(home)
     if isinstance(stat, Stat) and stat.mode is not None:
         if stat.mode & 0o007:
@@ -226,9 +200,9 @@ def mail_is_for_its_owner(files: Files, accounts: AnyAccounts, credentials: Owne
 
 
 @rule("HOST056")
-def mail_is_not_forwarded(files: Files, accounts: AnyAccounts, credentials: OwnersOfMail) -> Iterator[Outcome]:
+def mail_is_not_forwarded(files: Files, owner: MailOwner) -> Iterator[Outcome]:
     """The user that owns the mail has no .forward."""
-    name, home = _home(accounts, credentials)
+    name, home = owner.name, owner.home
     path = f"{home}/.forward"
     stat = files.stat(path)
     if isinstance(stat, Stat):

@@ -24,6 +24,7 @@ from mailaudit.models.httpd import HttpdConfig, read_httpd
 from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
+from mailaudit.models.mail_owner import MailOwner, read_mail_owner
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf import Ruleset, read_pf
 from mailaudit.models.processes import Processes, read_processes
@@ -109,6 +110,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),
         Accounts: accounts,
+        MailOwner: Known(read_mail_owner(accounts, credentials)),
         LoginConf: sources.make(read_login),
         RcConf: sources.make(read_rc),
         HostnameIf: sources.make(read_hostname_if),

@@ -50,14 +50,26 @@ KINDS: Mapping[str, Kind] = {
     "smtpd": Kind(re.compile(r"(?:\S*/)?smtpd(?: -.*)?\Z")),
     "valkey": Kind(re.compile(r"(?:\S*/)?valkey-server\b|valkey-server:")),
 }
+READS: Mapping[type, str] = {
+    DovecotConfig: "dovecot",
+    HttpdConfig: "httpd",
+    RedisConfig: "redis",
+    RspamdConfig: "rspamd",
+    SmtpdConfig: "smtpd",
+}
+"""Which daemon reads a configuration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Processes(Model):
-    """The processes, and by daemon the files that it reads at its start and not again until it is told to."""
+    """The processes, and by daemon the files that it reads at its start and not again until it is told to.
+
+    `lacking` are the daemons whose files are not known, each with the reason.
+    """
 
     processes: tuple[Process, ...] = ()
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Mapping[str, Lacking] = field(default_factory=dict)
 
     def has(self, daemon: str) -> bool | None:
         """True if a daemon runs; None for one whose processes are not known here."""
@@ -91,7 +103,8 @@ def read_processes(sources: Sources, slots: Mapping[type, Slot[object]]) -> Slot
             for daemon, path in _read_at_start(slot.value):
                 files.setdefault(daemon, []).append(path)
     unique = {daemon: tuple(dict.fromkeys(paths)) for daemon, paths in files.items()}
-    return Known(Processes(processes=tuple(each for each in found if each is not None), files=unique))
+    lacking = {daemon: config for kind, daemon in READS.items() if isinstance(config := slots.get(kind), Lacking)}
+    return Known(Processes(processes=tuple(each for each in found if each is not None), files=unique, lacking=lacking))
 
 
 def _process(match: re.Match[str]) -> Process | None:
