@@ -160,4 +160,6 @@ def passwords_do_not_open_ssh(sshd: SshdConfig) -> Iterator[Outcome]:
         return  # whatever else is asked for, a key is too
     no = frozenset({"no"})
     yield from _off(sshd, "passwordauthentication", no, "SSH takes passwords, which are guessed all day long")
-    yield from _off(sshd, "kbdinteractiveauthentication", no, "SSH asks for a password where none was offered")
+    yield from _off(
+        sshd, "kbdinteractiveauthentication", no, "SSH asks for a password by keyboard-interactive, the other way to take one"
+    )
