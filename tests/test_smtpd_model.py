@@ -11,9 +11,10 @@ from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd_expand import Recipient, expand, keeps_tag, mail_path
 from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
 from mailaudit.models.smtpd_parts import Cause
+from mailaudit.models.smtpd_reach import Reach, reach
 from mailaudit.models.smtpd_route import Route, open_relays, route
 from mailaudit.models.sources import Known, Missing, NotHere, Sources
-from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile, Reason
+from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, Reason, RunCommand
 from mailaudit.snapshot import Snapshot
 
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
@@ -292,3 +293,49 @@ def test_not_recorded_is_said() -> None:
     smtpd = model(BASE + GUIDE)
     found = smtpd.stat("/etc/ssl/private/mail.example.com.key")
     assert getattr(found, "reason", None) is Reason.NOT_RECORDED
+
+
+IFCONFIG = """\
+lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 32768
+	groups: lo
+	inet 127.0.0.1 netmask 0xff000000
+em0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500
+	groups: egress
+	inet 203.0.113.9 netmask 0xffffff00 broadcast 203.0.113.255
+	inet6 2001:db8::9 prefixlen 64
+em1: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500
+	groups: office
+	inet 10.1.2.3 netmask 0xffffff00 broadcast 10.1.2.255
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "evidence", "expected"),
+    [
+        ("em0", True, Reach.PUBLIC),
+        ("em1", True, Reach.INSIDE),
+        ("office", True, Reach.INSIDE),
+        ("em2", True, Reach.UNKNOWN),
+        ("em1", False, Reach.INSIDE),
+        ("em2", False, Reach.PUBLIC),
+        ("em3", False, Reach.UNKNOWN),
+        ("em4", False, Reach.UNKNOWN),
+    ],
+)
+def test_who_reaches_a_listener_on_an_interface(where: str, evidence: bool, expected: Reach) -> None:
+    files = {
+        "em1": "inet 192.168.1.1 255.255.255.0\n",
+        "em2": "inet 198.51.100.1/24\ninet6 fe80::1 64\n",
+        "em3": "inet autoconf\n",
+    }
+    answers: dict[Question, Answer] = {
+        ReadFile(PATH): Found(f"listen on {where}\naction l mbox\nmatch for local action l\n".encode()),
+        ListFiles("/etc/hostname.*"): Found(tuple(f"/etc/hostname.{name}" for name in files)),
+        **{ReadFile(f"/etc/hostname.{name}"): Found(chars.encode()) for name, chars in files.items()},
+    }
+    if evidence:
+        answers = {ReadFile(PATH): answers[ReadFile(PATH)], RunCommand(Command.IFCONFIG): Found(CommandOutput(0, IFCONFIG))}
+    sources = Sources(Snapshot("host", "target", answers))
+    slot = read_smtpd(sources, read_services(sources))
+    assert isinstance(slot, Known)
+    assert reach(slot.value.listeners[0]) is expected

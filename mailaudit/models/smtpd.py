@@ -170,7 +170,7 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             tables=draft.tables,
             filters=draft.filters,
             actions=draft.actions,
-            listeners=tuple(draft.listeners),
+            listeners=tuple(smtpd_evidence.located(sources, draft.listeners)),
             rules=tuple(draft.rules),
             options=draft.options,
             server_name=name,

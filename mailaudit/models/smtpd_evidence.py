@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
+from mailaudit.models.hostname_if import read_hostname_if
+from mailaudit.models.interfaces import read_interfaces
 from mailaudit.models.smtpd_draft import Draft
-from mailaudit.models.smtpd_parts import LIBEXEC, Rule
-from mailaudit.models.sources import Sources
+from mailaudit.models.smtpd_parts import LIBEXEC, Listener, Rule
+from mailaudit.models.smtpd_reach import Reach, reach
+from mailaudit.models.sources import Known, Sources
 from mailaudit.parsers.tree import Included, Problem, Tree
 from mailaudit.questions import Absent, Failed, Stat
 
@@ -71,3 +76,27 @@ def lists(sources: Sources, rules: list[Rule]) -> dict[str, tuple[str, ...] | Ab
 
 def _keys(tree: Tree) -> tuple[str, ...]:
     return tuple(s.node.first.value for s in tree.statements if s.template is not None)
+
+
+def located(sources: Sources, listeners: Iterable[Listener]) -> Iterator[Listener]:
+    """The listeners, those on an interface or a group with its addresses, where there is evidence of them."""
+    for listener in listeners:
+        addresses = _addresses(sources, listener) if reach(listener) is Reach.UNKNOWN else None
+        yield listener if addresses is None else replace(listener, addresses=addresses)
+
+
+def _addresses(sources: Sources, listener: Listener) -> tuple[str, ...] | None:
+    """What ifconfig says of a name, else what its hostname.if sets for good; None where neither tells all."""
+    found = [each.addresses for each in read_interfaces(sources).named(listener.where)]
+    if not found:
+        slot = read_hostname_if(sources)
+        configured = slot.value.interface(listener.where) if isinstance(slot, Known) else None
+        if configured is None or configured.autoconf or configured.commands:
+            return None
+        static = [each.address for each in configured.addresses]
+        found = [tuple(address for address in static if address is not None) if None not in static else None]
+    if any(addresses is None for addresses in found):
+        return None
+    known = [address for addresses in found for address in addresses or ()]
+    own = [address for address in known if listener.family in (None, address.family)]
+    return tuple(str(IPv4Address(address.value) if address.family == 4 else IPv6Address(address.value)) for address in own)

@@ -148,6 +148,7 @@ class Listener:
     tag: Token | None = None
     senders: Table | None = None
     masks_source: bool = False
+    addresses: tuple[str, ...] | None = None
 
     @property
     def is_socket(self) -> bool:

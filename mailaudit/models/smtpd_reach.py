@@ -29,16 +29,23 @@ class Reach(Enum):
 
 
 def reach(listener: Listener) -> Reach:
-    """Who reaches a listener, as far as the word behind `listen on` tells."""
+    """Who reaches a listener, as far as the word behind `listen on` tells, or what is known of the interface it names."""
     where = listener.where
     if listener.is_socket or _HOST.fullmatch(where):
         return Reach.HOST
     if _TUNNEL.fullmatch(where):
         return Reach.TUNNEL
     try:
-        address = ipaddress.ip_address(where.partition("%")[0])
+        return _of_address(where)
     except ValueError:
-        return Reach.UNKNOWN if where not in EVERYWHERE and _INTERFACE.fullmatch(where) else Reach.PUBLIC
+        if where in EVERYWHERE or not _INTERFACE.fullmatch(where):
+            return Reach.PUBLIC
+    ways = {_of_address(each) for each in listener.addresses or ()}
+    return next((way for way in (Reach.PUBLIC, Reach.INSIDE, Reach.HOST) if way in ways), Reach.UNKNOWN)
+
+
+def _of_address(written: str) -> Reach:
+    address = ipaddress.ip_address(written.partition("%")[0])
     if address.is_loopback:
         return Reach.HOST
     return Reach.INSIDE if any(address.version == n.version and address in n for n in _INSIDE) else Reach.PUBLIC
