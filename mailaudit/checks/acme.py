@@ -184,6 +184,7 @@ def certificate_has_all_names(acme: AcmeConfig, shown: ShownCertificates, site: 
     domains = shown.domains(acme, site)
     if not domains:
         yield NO_DOMAIN
+    yield from (Doubt(each.reason, each.detail) for each in shown.lacking)
     for domain in domains:
         named = [(each.daemon, name) for each in shown.shown if each.certificate in files(domain) for name in each.names]
         known = {*domain.names, *site.domains}  # a pki may be labelled with the domain that it is for

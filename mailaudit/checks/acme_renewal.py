@@ -86,6 +86,7 @@ def daemons_read_the_new_certificate(
     acme: AcmeConfig, shown: ShownCertificates, site: Site, crontabs: Crontabs
 ) -> Iterator[Outcome]:
     """Where acme-client wrote a new certificate, the daemons that show it are made to read it; where not, they go on."""
+    yield from (Doubt(each.reason, each.detail) for each in shown.lacking)
     judged = False
     for domain in shown.domains(acme, site):
         found = renewals(crontabs, domain.handle.value)
@@ -106,7 +107,10 @@ def daemons_read_the_new_certificate(
             message = "This restarts the daemon each time, also when acme-client left the certificate as it was."
             places = (Place.at(always.span, "does not ask"), Place.at(found[0].run.step.span, "exits with 2 then"))
             yield Finding(message, places, None, f"restart for {domain.handle.value}", "always")
-    if not judged:
+    doubt = None if judged else _not_seen(crontabs)
+    if doubt is not None:
+        yield doubt
+    elif not judged:
         yield Exempt("no job that is known renews a certificate that a daemon shows")
 
 

@@ -80,7 +80,9 @@ def httpd_reads_what_acme_client_writes(
         way = files.way(directory)
         if isinstance(allowed, Unsure):
             yield Doubt(allowed.reason, allowed.detail)
-        elif isinstance(allowed, Denied) and allowed.path != directory:
+        elif (isinstance(way, Gone) and way.path == directory) or (isinstance(allowed, Denied) and allowed.path == directory):
+            yield Exempt(f"httpd cannot read {directory}: ACME012 says why")
+        elif isinstance(allowed, Denied):
             message = f"httpd cannot reach {directory}: www may not go through {allowed.path}."
             fix = Fix("Let others through", Safety.SAFE, commands=(f"chmod o+x {allowed.path}",))
             proof = Evidence(f"stat {allowed.path}", mode_of(allowed.stat))
@@ -90,6 +92,6 @@ def httpd_reads_what_acme_client_writes(
             yield Finding(
                 message, (Evidence(f"stat {directory}", f"leads to {way.path}"),), None, f"way to {directory}", way.path
             )
-        elif isinstance(way, Gone) and way.path != directory:
+        elif isinstance(way, Gone):
             message = f"The way to {directory} ends at {way.path}, which is not there."
             yield Finding(message, (Evidence(f"stat {way.path}", "absent"),), None, f"way to {directory}", "absent")

@@ -38,6 +38,7 @@ FEWEST_DH_BITS = 2048
 @rule("TLS007")
 def keys_are_closed(shown: ShownCertificates, acme: Acme, files: Files) -> Iterator[Outcome]:
     """Each key belongs to root, and nobody but root and a group can read it."""
+    yield from (Doubt(each.reason, each.detail) for each in shown.lacking)
     keys: dict[str, Span] = {}
     for domain in acme.domains if isinstance(acme, AcmeConfig) else ():
         if domain.key is not None:
@@ -156,6 +157,7 @@ def no_stapling(
             yield Finding(message, chain.places("Must-Staple"), None, f"staple of {chain.path}", "must-staple")
     if not _is_letsencrypt(acme):
         return
+    yield from (Doubt(why.reason, f"whether {path} runs ocspcheck is not known") for path, why in crontabs.unknown.items())
     for run in crontabs.running("ocspcheck"):
         alone = run.job is not None and len(run.job.steps) == 1 and crontabs.root is not None
         alone = alone and run.job is not None and run.job.statement.span.text is run.step.span.text
@@ -210,7 +212,10 @@ def what_acme_client_wrote_belongs_together(acme: AcmeConfig, shown: ShownCertif
     pairs = {(each.certificate, each.key) for each in shown.shown}
     for domain in acme.domains:
         path = next(iter(files(domain)), None)
-        if domain.key is None or path is None or (path, domain.key.value) in pairs:
+        if domain.key is None or path is None:
+            continue
+        if (path, domain.key.value) in pairs:
+            yield Exempt("a daemon reads this very pair, of which TLS005 tells")
             continue
         token = domain.full_chain or domain.certificate or domain.key
         places = (Place.at(domain.key.span, "the key"), Place.at(token.span, "the certificate"))
