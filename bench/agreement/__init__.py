@@ -13,7 +13,8 @@ CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
 class Row:
     """One comparison: what was compared, in how many cases both agree, and out of how many.
 
-    `explained` has a line for each case that does not agree for a reason outside our reach; `wrong` one for each that is a fault.
+    `explained` has a line for each case that does not agree for a reason outside our reach, `wrong` one for each that is a fault;
+    `in_doubt` counts those that are told to be unknown, which is no fault.
     """
 
     subject: str
@@ -21,3 +22,4 @@ class Row:
     of: int
     explained: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    in_doubt: int = 0

@@ -146,9 +146,21 @@ def verdicts(case: Case, model: DovecotConfig) -> str:
         return f"{case.name}: doveconf takes it, and mailaudit refuses line {ours[0][0]}: {ours[0][1]}" if ours else ""
     if not ours and not model.unknown:
         return f"{case.name}: doveconf refuses it ({case.errors[0][:160]}), and mailaudit takes it"
-    if case.line is not None and case.line not in [line for line, _ in ours]:
+    if case.line is not None and case.line not in _logical(case, [line for line, _ in ours]):
         return f"{case.name}: doveconf refuses line {case.line} ({case.errors[0][:120]}), mailaudit {ours[:3]}"
     return ""
+
+
+def _logical(case: Case, lines: list[int]) -> set[int]:
+    """Lines, and those that they go on in: doveconf counts the last one."""
+    written = list(case.files.values())[-1].split(b"\n")
+    found = set(lines)
+    for line in lines:
+        at = line
+        while at <= len(written) and re.search(rb"\\[ \t]*(?:#.*)?$", written[at - 1].rstrip(b"\r")):
+            at += 1
+            found.add(at)
+    return found
 
 
 def _sample(cases: Iterator[Case], limit: int | None) -> list[Case]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_catalogue import Catalogue, Definition, catalogue
 from mailaudit.models.dovecot_filters import network
-from mailaudit.models.dovecot_reading import Setting
+from mailaudit.models.dovecot_reading import Setting, name_of
 from mailaudit.models.dovecot_sections import Section
 from mailaudit.models.dovecot_settings import FILTERS, NEW, OLD
-from mailaudit.models.dovecot_values import comes_to
+from mailaudit.models.dovecot_values import comes_to, list_words
 
 Key = tuple[tuple[str, str, int], ...]
 """The sections around a setting: type, name, and how many of that type and name come before it."""
@@ -57,7 +57,9 @@ def _printed(text: str, known: Catalogue) -> Iterator[tuple[tuple[Key, str], str
                 heredoc = None
             else:
                 document.append(line)
-        elif not stripped or (stripped.startswith("#") and not open_) or stripped.startswith("doveconf:"):
+        elif (
+            not stripped or (not open_ and stripped.lstrip("{\\!&<>?@[]^`~$").startswith("#")) or stripped.startswith("doveconf:")
+        ):
             continue
         elif stripped.endswith("{") and " = " not in stripped:
             open_.append(_opened(stripped, tuple(open_), counts, known))
@@ -65,7 +67,7 @@ def _printed(text: str, known: Catalogue) -> Iterator[tuple[tuple[Key, str], str
             open_.pop()
         else:
             name, _, value = stripped.partition(" =")
-            key = (tuple(open_), name.strip('"').replace('\\"', '"'))
+            key = (tuple(open_), re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name)
             key = _full(key, known)
             value = value.removeprefix(" ")
             if value.startswith("<<"):
@@ -131,6 +133,7 @@ def _effective(model: DovecotConfig, known: Catalogue) -> tuple[dict[tuple[Key, 
             is_plain = not path or (known.family == OLD and path[-1][0] in ("passdb", "userdb"))
             is_other = definition is not None and definition.kind != "str"
             is_optional = (is_default and (is_plain or known.family == NEW or is_other)) or _is_versions(setting.name)
+            is_optional = is_optional or (setting.name == "protocols" and not setting.value)  # as Debian's package has it
             (may if is_optional else must)[path, setting.name] = setting
     return must, may
 
@@ -140,7 +143,7 @@ def _is_versions(name: str) -> bool:
 
 
 def _is_from_group(setting: Setting, path: Key) -> bool:
-    groups = [each for each in setting.within if each.kind == "group"]
+    groups = [each for each in setting.within if each.kind == "group" or name_of(each)[0].startswith("@")]
     return bool(groups) and not (path and path[0][0].startswith("@"))
 
 
@@ -161,7 +164,7 @@ def _value(definition: Definition | None, value: str, known: Catalogue) -> objec
     if definition is None:
         return " ".join(value.split())
     if definition.kind == "boollist":
-        return " ".join(re.split(r"[ ,]+", value.strip()))
+        return list_words(value)
     found = comes_to(definition, value, is_new=known.family == NEW)
     return " ".join(value.split()) if found is None or isinstance(found, str) else found
 

@@ -96,7 +96,7 @@ def ours(data: bytes, available: frozenset[str] = AVAILABLE, *, is_new: bool = F
 def lines_of(problem: Problem) -> range:
     """The lines on which a problem may be noticed: those it stands on, and that of the next word."""
     text = problem.span.text
-    after = re.compile(r"\s*").match(text.chars, problem.span.end)
+    after = re.compile(r"(?:\s|#[^\n]*)*").match(text.chars, problem.span.end)
     return range(problem.span.line, text.position(after.end() if after else problem.span.end)[0] + 1)
 
 

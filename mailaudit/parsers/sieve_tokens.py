@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 )
 _SHORT = re.compile(r'"[^"\\\r\0\n]*(?:\\[^\r\0\n][^"\\\r\0\n]*)*"')
 _ESCAPE = re.compile(r"\\(\r\n|[\s\S])|\r?\n")
-_TEXT_BEGIN = re.compile(r"[ \t]*(?:#[^\n\0]*|\r?)\n")
+_TEXT_BEGIN = re.compile(r"[ \t]*\r?(?:#[^\n\0]*)?\n")  # sievec takes a carriage return before a comment, too
 _TEXT_END = re.compile(r"^\.(?=\r?\n)", re.MULTILINE)
 _NO_TEXT = re.compile(r"\r(?!\n)|\0")
 
