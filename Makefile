@@ -37,6 +37,7 @@ corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m bench.bench
+	@$(BIN)/python -m bench.pf_speed
 
 newer: ## Debian 13's daemons in .lab/, for lab-test to agree with as well (as root)
 	@.ci/newer
