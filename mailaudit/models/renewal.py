@@ -99,7 +99,7 @@ def awakened(crontabs: Crontabs, found: Sequence[Renewal], daemon: str) -> Awake
     if always is not None:
         restarts = any(token.value == "restart" for token in always.arguments)
         return Awakened(missing=False, always=always if restarts else None)
-    own = [run for run in crontabs.runs if wakes(run.step, daemon) and not run.step.needs]
+    own = [run for run in crontabs.runs if wakes(run.step, daemon) and not run.step.needs and not run.step.unless]
     return Awakened(missing=not any(run.schedule.at_least_every(WEEK) for run in own))
 
 
