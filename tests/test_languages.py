@@ -120,3 +120,32 @@ def test_trivia_is_linear(name: str) -> None:
     """A trivia pattern that backtracks would let a file of blanks hang the tests above; it must match blanks whole."""
     assert LANGUAGES[name].trivia.fullmatch(" \n" * 100_000)
     assert not re.search(r"\)\*\)\*", LANGUAGES[name].trivia.pattern)
+
+
+LONG = b"x" * 5000
+BRIEF = ["crontab", "crontab-system", "doas", "dovecot", "hostname", "login", "rc", "redis", "sieve", "sshd", "ucl", "zone"]
+
+
+@pytest.mark.parametrize("name", BRIEF)
+@pytest.mark.parametrize(
+    "line",
+    [
+        LONG,
+        b"a " + LONG,
+        b"permit nopass root " + LONG,
+        b"port " + LONG,
+        b"Ciphers " + LONG,
+        b"Match " + LONG,
+        b"Match Address " + LONG,
+        b"inet 192.0.2.1 " + LONG,
+        b"$TTL " + LONG,
+        b"$" + LONG,
+        b"* * * * * -" + LONG,
+        b"@" + LONG,
+        b"pass in " + LONG,
+    ],
+)
+def test_a_message_is_no_longer_than_people_read(name: str, line: bytes) -> None:
+    tree = LANGUAGES[name].parse(Text("/etc/x", line + b"\n"), nothing)
+    messages = [each.problem.message for each in tree.unread() if each.problem is not None]
+    assert [message for message in messages if len(message) > 500] == []

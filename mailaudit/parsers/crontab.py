@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span, Text
@@ -253,9 +254,9 @@ def _when(text: Text, start: int, end: int, tokens: list[Token]) -> Trouble:
         near = nearest(match[1][1:], SPECIAL, 0.6)
         if near is None:
             names = ", ".join(f"@{name}" for name in SPECIAL)
-            return Problem(f'expected one of {names}, found "{match[1]}"', token.span), False
+            return Problem(f'expected one of {names}, found "{brief(match[1])}"', token.span), False
         tokens[0] = Token("when", f"@{near}", text, token.start, token.end)
-        return Problem(f'there is no "{match[1]}"; @{near} is meant', token.span, mend=f"@{near}"), True
+        return Problem(f'there is no "{brief(match[1])}"; @{near} is meant', token.span, mend=f"@{near}"), True
     tokens_at = start
     for kind in FIELDS:
         match = _FIELD.match(text.chars, tokens_at, end)
@@ -265,7 +266,7 @@ def _when(text: Text, start: int, end: int, tokens: list[Token]) -> Trouble:
         tokens_at = match.end(1)
         tokens.append(Token(kind, match[1], text, match.start(1), match.end(1)))
         if ranges(kind, match[1]) is None:
-            return Problem(f'{expected}, found "{match[1]}"', tokens[-1].span), False
+            return Problem(f'{expected}, found "{brief(match[1])}"', tokens[-1].span), False
     return None
 
 
@@ -276,7 +277,7 @@ def _flags(text: Text, end: int, tokens: list[Token]) -> Trouble:
             return None
         tokens.append(Token("flag", match[1], text, match.start(1), match.end(1)))
         if not match[1][1:] or set(match[1][1:]) - set("nqs"):
-            return Problem(f'expected a flag (-n, -q, -s) or a command, found "{match[1]}"', tokens[-1].span), False
+            return Problem(f'expected a flag (-n, -q, -s) or a command, found "{brief(match[1])}"', tokens[-1].span), False
 
 
 def _command(text: Text, end: int, tokens: list[Token]) -> Trouble:

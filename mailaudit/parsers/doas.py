@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span, Text
@@ -188,7 +189,7 @@ def _unread(tokens: list[Token], unfit: _Unfit) -> Statement:
         if token.kind == "bad":
             return Statement("unread", seen, seen, None, Problem(_why_bad(token), token.span))
         found = token.span
-        message = f'{unfit.expected}, found "{found.chars}"'
+        message = f'{unfit.expected}, found "{brief(found.chars)}"'
     else:
         found = tokens[-1].span
         message = f"{unfit.expected}, found the end of the line"
@@ -213,7 +214,7 @@ def _mended(tokens: list[Token]) -> tuple[list[Token], Problem] | None:
         if near:
             meant = Token(near, near, token.text, token.start, token.end)
             what = "option" if at else "action"
-            problem = Problem(f'there is no {what} "{token.value}"; {near} is meant', token.span, mend=near)
+            problem = Problem(f'there is no {what} "{brief(token.value)}"; {near} is meant', token.span, mend=near)
             return [*tokens[:at], meant, *tokens[at + 1 :]], problem
     return None
 

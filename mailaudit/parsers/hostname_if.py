@@ -30,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span, Text
 
@@ -168,7 +169,7 @@ def _wrong(slot: str, word: Token) -> Problem | None:
 
 def _expected(what: str, word: Token) -> Problem:
     found, more = ("#", "; a comment needs a line of its own here") if word.kind == "#" else (word.value, "")
-    return Problem(f'expected {what}, found "{found}"{more}', word.span)
+    return Problem(f'expected {what}, found "{brief(found)}"{more}', word.span)
 
 
 def _is_mask(value: str) -> bool:

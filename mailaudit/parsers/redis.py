@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.redis_directives import DIRECTIVES
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
@@ -49,7 +50,7 @@ def _name(statement: Statement) -> str:
 def _without_module(statement: Statement) -> Statement:
     """A module's directive where no module is loaded."""
     directive = statement.seen[0]
-    return _unread(list(statement.tokens), f'redis knows no directive "{directive.value}" without a module', directive)
+    return _unread(list(statement.tokens), f'redis knows no directive "{brief(directive.value)}" without a module', directive)
 
 
 def _statements(text: Text) -> Iterator[Statement]:
@@ -122,9 +123,9 @@ def _directive(tokens: list[Token]) -> Statement:
             return _unread(tokens, "sentinel directives are for redis-sentinel alone", directive)
         near = nearest(name, _NAMES)
         if near is None:
-            return _unread(tokens, f'redis knows no directive "{directive.span.chars}"', directive)
+            return _unread(tokens, f'redis knows no directive "{brief(directive.span.chars)}"', directive)
         name = near
-        problem = Problem(f'redis knows no directive "{directive.span.chars}"; {near} is meant', directive.span, mend=near)
+        problem = Problem(f'redis knows no directive "{brief(directive.span.chars)}"; {near} is meant', directive.span, mend=near)
         seen = [Token("directive", name, directive.text, directive.start, directive.end), *tokens[1:]]
     fault = DIRECTIVES[name]([token.value for token in seen[1:]])
     comment = next((number for number, token in enumerate(seen) if token.kind == "word" and token.value[:1] == "#"), 0)
@@ -136,9 +137,9 @@ def _directive(tokens: list[Token]) -> Statement:
         return _setting(tokens, seen, problem)
     expected, number = fault
     at = None if number is None or number + 1 >= len(seen) else seen[number + 1]
-    found = "the end of the line" if at is None else f'"{at.span.chars}"'
+    found = "the end of the line" if at is None else f'"{brief(at.span.chars)}"'
     if number is None and len(seen) > 1:
-        found = f'"{Span(seen[1].text, seen[1].start, seen[-1].end).chars}"'
+        found = f'"{brief(Span(seen[1].text, seen[1].start, seen[-1].end).chars)}"'
     return _unread(tokens, f"expected {expected} after {name}, found {found}", at or directive)
 
 

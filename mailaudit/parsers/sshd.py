@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator
 
 from mailaudit.parsers import sshd_keywords
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.sshd_keywords import ELSEWHERE, KEYWORDS
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
@@ -112,7 +113,7 @@ def _line(text: Text, start: int, end: int) -> Statement:
     if equals and equals["equals"]:
         tokens.append(Token("=", "=", text, equals.start("equals"), equals.end("equals")))
     if at >= end:
-        return _unread(tokens, f'expected an argument after "{value}", found the end of the line', keyword)
+        return _unread(tokens, f'expected an argument after "{brief(value)}", found the end of the line', keyword)
     known = KEYWORDS.get(keyword.value)
     arguments = _arguments(text, at, end)
     if arguments is not None and known is not None and known.shape in ("raw", "command"):
@@ -171,11 +172,11 @@ def _known(tokens: list[Token], keyword: Token, arguments: tuple[Token, ...]) ->
     problem = None
     if known is None:
         meant = _meant(keyword)
+        unknown = f'sshd knows no keyword "{brief(keyword.span.chars)}"'
         if meant is None or isinstance(meant, Problem):
-            written = keyword.span.chars
-            return _unread(tokens, f'sshd knows no keyword "{written}"', keyword) if meant is None else _refused(tokens, meant)
+            return _unread(tokens, unknown, keyword) if meant is None else _refused(tokens, meant)
         known = KEYWORDS[meant]
-        problem = Problem(f'sshd knows no keyword "{keyword.span.chars}"; {known.name} is meant', keyword.span, mend=known.name)
+        problem = Problem(f"{unknown}; {known.name} is meant", keyword.span, mend=known.name)
         seen = [Token("keyword", meant, keyword.text, keyword.start, keyword.end) if each is keyword else each for each in tokens]
     else:
         seen = tokens
@@ -184,7 +185,7 @@ def _known(tokens: list[Token], keyword: Token, arguments: tuple[Token, ...]) ->
     wrong = sshd_keywords.fault(known.shape, arguments)
     if wrong is not None:
         expected, token = wrong
-        found = "the end of the line" if token is None else f'"{token.span.chars}"'
+        found = "the end of the line" if token is None else f'"{brief(token.span.chars)}"'
         return _unread(tokens, f"expected {expected} after {known.name}, found {found}", token or keyword)
     kind = "include" if known.name == "Include" else "setting"
     return Statement(kind, tuple(tokens), tuple(seen), _setting(kind, seen), problem)
@@ -252,12 +253,12 @@ def _criterion(seen: list[Token], at: int, first: int) -> tuple[int, Problem | N
         names = ", ".join((*CRITERIA, *LONE_CRITERIA))
         near = nearest(name, (*CRITERIA, *LONE_CRITERIA), 0.7)
         mend = token.span.chars.replace(token.span.chars[: len(name)], near, 1) if near else None
-        return 1, Problem(f'expected one of {names} after Match, found "{token.value}"', token.span, mend=mend)
+        return 1, Problem(f'expected one of {names} after Match, found "{brief(token.value)}"', token.span, mend=mend)
     if not equals and at + 1 < len(seen):
         argument = seen[at + 1].value
     if not argument:
-        return 1, Problem(f'expected an argument after "{token.value}", found the end of the line', token.span)
+        return 1, Problem(f'expected an argument after "{brief(token.value)}", found the end of the line', token.span)
     expected = _expected(name, argument)
     if expected:
-        return 1, Problem(f'expected {expected} after "{name}", found "{argument}"', token.span)
+        return 1, Problem(f'expected {expected} after "{name}", found "{brief(argument)}"', token.span)
     return (1 if equals else 2), None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Token
 
 _FLAG = "yes|no"
@@ -256,7 +257,7 @@ def _names(what: str, known: frozenset[str]) -> Test:
         if value.startswith("-"):
             return ""
         unknown = [name for name in value.lstrip("+^").split(",") if name not in known]
-        return f'{what} that sshd knows (it does not know "{unknown[0]}")' if unknown else ""
+        return f'{what} that sshd knows (it does not know "{brief(unknown[0])}")' if unknown else ""
 
     return test
 

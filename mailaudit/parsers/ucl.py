@@ -30,6 +30,7 @@ import re
 from dataclasses import dataclass, field
 
 from mailaudit.parsers import ucl_lexing as lexing
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tokens import MAX_DEPTH
 from mailaudit.parsers.tree import Include, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.parsers.ucl_lexing import Unreadable
@@ -203,7 +204,7 @@ class _Reader:
         if len(keys.numbers) < 2:
             return None
         within = len(self.blocks) > 1
-        message = f'expected "{{" after "{lexing.short(keys.tokens[keys.numbers[-1]].value)}", found a value'
+        message = f'expected "{{" after "{brief(keys.tokens[keys.numbers[-1]].value)}", found a value'
         return Problem(message, token.span, refused=within)
 
     def _ends(self, at: int) -> tuple[list[Token], int, Problem | None]:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from mailaudit.parsers import ucl_values
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Problem, Token
 from mailaudit.text import Span, Text
 
@@ -26,7 +27,6 @@ _HEREDOC = re.compile(r"<<([A-Z]*)\n")
 _MASK = re.compile(r"\{\{(?:masked|generate):[^{}\n]*\}\}")
 _TO_MARK = re.compile(r"[^\\{}\[\]\x00\n\r#,;/]*")
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_SHORT = 40
 
 
 def skip_blanks(chars: str, at: int) -> int:
@@ -120,11 +120,6 @@ def line_end(chars: str, at: int) -> int:
     return end
 
 
-def short(written: str) -> str:
-    """A word for a message."""
-    return written if len(written) <= _SHORT else written[: _SHORT - 3] + "..."
-
-
 def word_span(text: Text, at: int) -> Span:
     """The word that stands at an offset, or the character."""
     match = _WORD.match(text.chars, at)
@@ -138,7 +133,7 @@ def found_at(chars: str, at: int) -> str:
     if chars[at] in "\r\n":
         return "the end of the line"
     match = _WORD.match(chars, at)
-    return f'"{short(match.group() if match else chars[at])}"'
+    return f'"{brief(match.group() if match else chars[at])}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +202,7 @@ def _here_document(text: Text, at: int) -> Value | None:
         problem = Problem(f'expected a line "{word}" to end the text, found the end of the file', Span(text, at, match.end() - 1))
         return Value(None, len(chars), problem)
     token = Token("heredoc", chars[match.end() : close.start()], text, at, close.end(1))
-    message = f'expected "{word}" alone on its line to end the text, found "{short(close.group()[1:])}"'
+    message = f'expected "{word}" alone on its line to end the text, found "{brief(close.group()[1:])}"'
     return Value(token, close.end(1), Problem(message, Span(text, close.start(1), close.end())))
 
 
@@ -227,7 +222,7 @@ def value(text: Text, at: int) -> Value:
         number = ucl_values.number(chars, at)
     except ucl_values.OutOfRangeError as error:
         token = Token("word", chars[at : error.end], text, at, error.end)
-        return Value(token, error.end, Problem(f"the number {short(token.value)} is out of range", token.span))
+        return Value(token, error.end, Problem(f"the number {brief(token.value)} is out of range", token.span))
     if number is not None:
         return Value(Token(number.kind, chars[at : number.end], text, at, number.end), number.end)
     return _bare(text, at)

@@ -6,6 +6,7 @@ import re
 from difflib import get_close_matches
 
 from mailaudit.parsers import ucl_lexing as lexing
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Problem, Statement, Template, Token
 from mailaudit.parsers.ucl_lexing import Unreadable
 from mailaudit.text import Span, Text
@@ -48,7 +49,7 @@ class Macro:
         if name not in KNOWN:
             near = get_close_matches(name[:20], KNOWN, 1)
             known = f", did you mean .{near[0]}?" if near else ""
-            message = f'there is no macro "{lexing.short(match.group())}"{known}'
+            message = f'there is no macro "{brief(match.group())}"{known}'
             mend = f".{near[0]}" if near else None
             raise Unreadable(Problem(message, Span(self.text, at, match.end()), mend=mend))
         self._add("macro", name, at, match.end())

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from mailaudit.parsers import ucl_lexing as lexing
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Problem, Token
 from mailaudit.parsers.ucl_lexing import Unreadable
 from mailaudit.text import Span, Text
@@ -80,18 +81,18 @@ class Names:
         following = chars[span.end : span.end + 1]
         if whole and following in ("{", "") and end == span.end:
             if not following:
-                raise Unreadable(Problem(f'expected a value after "{lexing.short(whole)}", found the end of the file', span))
+                raise Unreadable(Problem(f'expected a value after "{brief(whole)}", found the end of the file', span))
             brace = Span(self.text, end, end + 1)
-            problem = Problem(f'expected a blank between "{lexing.short(whole)}" and "{{"', brace, mend=" {")
+            problem = Problem(f'expected a blank between "{brief(whole)}" and "{{"', brace, mend=" {")
             return Token("key", whole, self.text, at, end), end, problem
         if odd is not None:
-            message = f'"{lexing.short(whole)}" must stand in double quotes to be a name'
+            message = f'"{brief(whole)}" must stand in double quotes to be a name'
             return Token("bad", whole, self.text, at, span.end), span.end, Problem(message, span, mend=f'"{whole}"')
         if whole and following in "\r\n" and self._brace_below(end):
-            message = f'expected "{{" on the line of "{lexing.short(whole)}", found the end of the line'
+            message = f'expected "{{" on the line of "{brief(whole)}", found the end of the line'
             return Token("key", whole, self.text, at, end), end, Problem(message, span)
         if whole:
-            message = f'expected "=" and a value after "{lexing.short(whole)}", found {lexing.found_at(chars, end)}'
+            message = f'expected "=" and a value after "{brief(whole)}", found {lexing.found_at(chars, end)}'
             raise Unreadable(Problem(message, lexing.word_span(self.text, min(end, self.size - 1))))
         raise Unreadable(Problem(f"expected a name, found {lexing.found_at(chars, at)}", lexing.word_span(self.text, at)))
 
@@ -138,5 +139,5 @@ class Names:
         return keys
 
     def _no_value(self, keys: Keys, at: int) -> Problem:
-        message = f'expected a value after "{lexing.short(keys.tokens[-1].value)}", found the end of the file'
+        message = f'expected a value after "{brief(keys.tokens[-1].value)}", found the end of the file'
         return Problem(message, keys.tokens[-1].span if at >= self.size else Span(self.text, at, at + 1))

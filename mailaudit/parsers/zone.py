@@ -27,6 +27,7 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
@@ -183,7 +184,7 @@ def _directive(tokens: tuple[Token, ...], fields: list[int]) -> Statement:
     tokens = (*tokens[: fields[0]], directive, *tokens[fields[0] + 1 :])
     known = _DIRECTIVES.get(directive.value)
     if known is None:
-        return _unread(tokens, directive, f"there is no directive {word.value}")
+        return _unread(tokens, directive, f"there is no directive {brief(word.value)}")
     return known(tokens, fields)
 
 
@@ -199,7 +200,7 @@ def _ttl(tokens: tuple[Token, ...], fields: list[int]) -> Statement:
     if len(fields) < 2:
         return _lacks(tokens, "a time")
     if seconds(tokens[fields[1]].value) is None:
-        return _unread(tokens, tokens[fields[1]], f'expected a time in seconds, found "{tokens[fields[1]].span.chars}"')
+        return _unread(tokens, tokens[fields[1]], f'expected a time in seconds, found "{brief(tokens[fields[1]].span.chars)}"')
     if len(fields) > 2:
         return _unread(tokens, tokens[fields[2]], "$TTL is followed by one time")
     return _read("ttl", tokens, fields[0], Template("ttl", (fields[1],)))
