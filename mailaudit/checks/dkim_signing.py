@@ -25,14 +25,17 @@ from mailaudit.questions import Reason
 
 _LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z", re.IGNORECASE)
 """A selector as DNS labels (RFC 6376, section 3.1: sub-domain of RFC 5321)."""
+OFF = Exempt("rspamd's module dkim_signing is off")
 Mail = SmtpdConfig | Missing | Lacking | NotHere
 
 
-def _not_asked(rspamd: RspamdConfig, smtpd: Mail | None = None) -> Exempt | None:
-    """Why nothing is asked of rspamd's signing: it does none."""
+def _not_asked(rspamd: RspamdConfig, smtpd: Mail) -> Exempt | Doubt | None:
+    """Why nothing is asked of rspamd's signing: it does none, or smtpd.conf, which could say so, was not read."""
+    if isinstance(smtpd, Lacking):
+        return Doubt(smtpd.reason, smtpd.detail)
     if isinstance(smtpd, SmtpdConfig) and has_signer(smtpd):
         return Exempt("another program than rspamd signs the mail")
-    return Exempt("rspamd's module dkim_signing is off") if rspamd.is_enabled("dkim_signing") is False else None
+    return OFF if rspamd.is_enabled("dkim_signing") is False else None
 
 
 def _doubts(rspamd: RspamdConfig) -> Iterator[Doubt]:
@@ -67,10 +70,12 @@ def _flags(rspamd: RspamdConfig, safety: Safety, *wanted: Wanted) -> Iterator[Ou
 @rule("DKIM007")
 def each_domain_is_signed(rspamd: RspamdConfig, site: Site, smtpd: Mail, reference: Reference) -> Iterator[Outcome]:
     """Each of the site's domains has a key and a selector."""
-    if isinstance(smtpd, SmtpdConfig) and has_signer(smtpd):
-        yield Exempt("another program than rspamd signs the mail")
+    is_off = rspamd.is_enabled("dkim_signing") is False
+    why = _not_asked(rspamd, smtpd)
+    if why is not None and not (is_off and why == OFF):
+        yield why
         return
-    if rspamd.is_enabled("dkim_signing") is False:
+    if is_off:
         switch = rspamd.dkim.value("enabled")
         edits = set_to(rspamd, switch, FILE, ("enabled",), to=True)
         fix = Fix("Switch it on", Safety.SAFE, edits) if edits else None

@@ -78,6 +78,8 @@ def workers_on_loopback(rspamd: RspamdConfig, sockets: Sockets | Lacking) -> Ite
         for bind in worker.binds:
             yield from _bind(rspamd, worker, bind)
     if isinstance(sockets, Lacking):
+        if sockets.reason is not Reason.NOT_RECORDED:
+            yield Doubt(sockets.reason, sockets.detail)
         return
     known = {bind.port for worker in rspamd.workers for bind in worker.binds if bind.is_loopback and bind.port}
     for port in sorted(known):
@@ -115,6 +117,8 @@ def redis_is_named(rspamd: RspamdConfig, redis: RedisConfig | Missing | NotHere 
         fix = Fix("Name the redis of this host", Safety.SAFE, edits) if edits else None
         message = "Rspamd is not told where redis is, so it learns nothing, greylists nobody and remembers nothing."
         yield Finding(message, (Place.whole(path),), fix, "redis servers", "missing", absence=True)
+    elif isinstance(redis, Lacking):
+        yield Doubt(redis.reason, redis.detail)
     elif isinstance(redis, RedisConfig):
         yield from _meets(rspamd, servers, redis)
 

@@ -9,7 +9,9 @@ from mailaudit.checks.dovecot_edits import place_of
 from mailaudit.checks.registry import rule
 from mailaudit.checks.sieve_edits import (
     OTHER,
+    SCRIPTS,
     add_words,
+    files_of,
     fires,
     junk,
     learns_spam,
@@ -27,6 +29,8 @@ from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_parts import evaluate
 from mailaudit.models.dovecot_reading import Setting
 from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.files import Files
+from mailaudit.models.reference import Reference
 from mailaudit.models.sieve import Sieve
 from mailaudit.models.sieve_uses import Use, active, location, plugin_settings
 from mailaudit.models.sources import Lacking, Missing, NotHere
@@ -41,7 +45,7 @@ SOMEBODY, SOMEWHERE = "somebody@example.com", "/an/unknown/home"
 
 
 @rule("SIEVE001")
-def spam_is_learned(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
+def spam_is_learned(sieve: Sieve, dovecot: DovecotConfig, files: Files, reference: Reference) -> Iterator[Outcome]:
     """A script runs when a user moves a message into the folder of spam."""
     why = not_asked(dovecot)
     if why is not None:
@@ -50,11 +54,13 @@ def spam_is_learned(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
     if learns_spam(sieve, dovecot):
         return
     message = f"Nothing happens when a user moves a message into {junk(dovecot)}, so nobody's spam is learned."
-    yield _no_rule(sieve, dovecot, message, ("INBOX", junk(dovecot)), "report-spam", junk(dovecot), None)
+    edits = rule_lines(dovecot, "report-spam", junk(dovecot), None)
+    edits += files_of(sieve, files, reference, f"{SCRIPTS}/report-spam.sieve", "report-spam")
+    yield _no_rule(sieve, dovecot, message, ("INBOX", junk(dovecot)), "report-spam", edits)
 
 
 @rule("SIEVE002")
-def ham_is_learned(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
+def ham_is_learned(sieve: Sieve, dovecot: DovecotConfig, files: Files, reference: Reference) -> Iterator[Outcome]:
     """A script runs when a user moves a message out of the folder of spam, wherever to."""
     why = not_asked(dovecot)
     if why is not None:
@@ -65,22 +71,22 @@ def ham_is_learned(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
         if not any(fires(use, name, target) for use in running(sieve, dovecot)):
             where = "another folder" if target == OTHER else target
             message = f"Nothing happens when a user moves a message from {name} to {where}, so rspamd does not learn its mistake."
-            yield _no_rule(sieve, dovecot, message, (name, target), "report-ham", "*", name)
+            edits = rule_lines(dovecot, "report-ham", "*", name)
+            edits += files_of(sieve, files, reference, f"{SCRIPTS}/report-ham.sieve", "report-ham")
+            yield _no_rule(sieve, dovecot, message, (name, target), "report-ham", edits)
             return
 
 
-def _no_rule(  # noqa: PLR0913, PLR0917  a rule of imapsieve is that many settings
-    sieve: Sieve, dovecot: DovecotConfig, message: str, way: tuple[str, str], script: str, mailbox: str, source: str | None
+def _no_rule(  # noqa: PLR0913, PLR0917  what a finding says, and what mends it
+    sieve: Sieve, dovecot: DovecotConfig, message: str, way: tuple[str, str], script: str, edits: tuple[Edit, ...]
 ) -> Finding:
     """A finding at the rule that lacks nothing but the cause, or about one that is missing."""
     for use in running(sieve, dovecot):
         causes = use.settings.get("causes") or use.settings.get("cause")
         if causes is not None and causes.statement is not None and fires(_for_all_causes(use), *way):
-            edits = editing.replace_value(causes.statement, f"{causes.value} COPY")
-            mended = Fix("Run it for copies", Safety.SAFE, edits)
+            mended = Fix("Run it for copies", Safety.SAFE, editing.replace_value(causes.statement, f"{causes.value} COPY"))
             return Finding(message, (Place.at(causes.span),), mended, f"rule {script}", causes.value)
-    edits = rule_lines(dovecot, script, mailbox, source)
-    fix = Fix("Add the rule", Safety.SAFE, edits) if edits else None
+    fix = Fix("Add the rule", Safety.SAFE, edits, (f"sievec {SCRIPTS}/{script}.sieve",)) if edits else None
     return Finding(message, (place_of(dovecot),), fix, f"rule {script}", "missing", absence=True)
 
 
@@ -130,6 +136,9 @@ def own_scripts_lie_apart(
     sieve: Sieve, dovecot: DovecotConfig, credentials: Credentials | Missing | Lacking | NotHere
 ) -> Iterator[Outcome]:
     """Each user's scripts lie in a place of their own, which IMAP does not show as a folder."""
+    if isinstance(credentials, Lacking):
+        yield Doubt(credentials.reason, credentials.detail)
+        return
     has_scripts = "sieve" in dovecot.protocols or any("sieve" in dovecot.words("mail_plugins", name) for name in ("lmtp", "lda"))
     uses = sieve.at("personal")
     if not has_scripts or (dovecot.family == NEW and not uses):

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 
 from mailaudit.checks.dovecot_edits import append, place_of
 from mailaudit.editing import dovecot as editing
-from mailaudit.edits import Edit
+from mailaudit.edits import Edit, create
 from mailaudit.findings import Exempt, Place
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_reading import Setting
 from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.files import Files, Gone
+from mailaudit.models.reference import Reference
 from mailaudit.models.sieve import Sieve
 from mailaudit.models.sieve_uses import Use, plugin_settings
 
+LEARN = {"report-spam": "learn-spam.sh", "report-ham": "learn-ham.sh"}  # the reference's scripts, and what they pipe to
 SCRIPTS = "/usr/local/lib/dovecot/sieve"  # where the guide has them
 OTHER = "Archive"  # a folder like any other
+SPAM = frozenset({"junk", "spam", "junk e-mail", "inbox.junk", "inbox.spam"})
 _NUMBER = re.compile(r"imapsieve_mailbox(\d+)_")
 
 
-def folder(dovecot: DovecotConfig, flag: str, usual: str) -> str:
-    """The name of the folder that has a special use (RFC 6154), or the usual name where none has."""
+def folders(dovecot: DovecotConfig, flag: str) -> list[str]:
+    """The names of the folders that have a special use (RFC 6154)."""
+    found: list[str] = []
     for namespace in dovecot.root.of("namespace"):
         prefix = namespace.get("prefix")
         for mailbox in namespace.of("mailbox"):
             use = mailbox.get("special_use")
             if use is not None and f"\\{flag}".lower() in use.value.lower().split():
-                return (prefix.value if prefix is not None else "") + mailbox.name
-    return usual
+                found.append((prefix.value if prefix is not None else "") + mailbox.name)
+    return found
+
+
+def trash(dovecot: DovecotConfig) -> str:
+    """The folder of deleted mail."""
+    return next(iter(folders(dovecot, "Trash")), "Trash")
 
 
 def junk(dovecot: DovecotConfig) -> str:
-    """The folder of spam."""
-    return folder(dovecot, "Junk", "Junk")
+    """The folder of spam: that with the special use, of several the one that imapsieve's rules name; else one called so."""
+    named = [setting.value for name, setting in plugin_settings(dovecot).items() if name.endswith("_name")]
+    special = folders(dovecot, "Junk")
+    mailboxes = [mailbox.name for namespace in dovecot.root.of("namespace") for mailbox in namespace.of("mailbox")]
+    usual = (name for name in (*mailboxes, *named) if name.lower() in SPAM)
+    return next((name for name in (*(each for each in special if each in named), *special, *usual)), "Junk")
 
 
 def not_asked(dovecot: DovecotConfig) -> Exempt | None:
@@ -113,6 +128,19 @@ def rule_lines(dovecot: DovecotConfig, script: str, mailbox: str, source: str | 
     values = {"name": mailbox, "from": source, "causes": "COPY", "before": f"file:{path}"}
     settings = [(f"imapsieve_mailbox{number}_{part}", value) for part, value in values.items() if value]
     return append(dovecot, "plugin {", *(f"\t{name} = {value}" for name, value in settings), "}")
+
+
+def files_of(sieve: Sieve, files: Files, reference: Reference, path: str, name: str) -> tuple[Edit, ...]:
+    """What makes a script's path lead to the reference's script of a name, and its pipe to a program, where none is there."""
+    text = reference.text(f"{SCRIPTS}/{name}.sieve")
+    if text is None or not isinstance(files.stat(path), Gone):
+        return ()
+    program = LEARN.get(name)
+    setting = sieve.directories.get("sieve_pipe_bin_dir")
+    started = posixpath.join(setting.value if setting is not None else SCRIPTS, program or "")
+    of_program = reference.text(f"{SCRIPTS}/{program}")
+    with_program = of_program is not None and isinstance(files.stat(started), Gone)
+    return (create(path, text), *((create(started, of_program),) if with_program and of_program is not None else ()))
 
 
 def set_plugin(dovecot: DovecotConfig, name: str, value: str) -> tuple[Edit, ...]:

@@ -9,7 +9,18 @@ from datetime import datetime
 from posixpath import basename, dirname
 
 from mailaudit.checks.registry import rule
-from mailaudit.checks.sieve_edits import SCRIPTS, fires, folder, junk, learns_ham, learns_spam, not_asked, place, set_plugin
+from mailaudit.checks.sieve_edits import (
+    SCRIPTS,
+    files_of,
+    fires,
+    junk,
+    learns_ham,
+    learns_spam,
+    not_asked,
+    place,
+    set_plugin,
+    trash,
+)
 from mailaudit.editing import sieve as editing
 from mailaudit.editing import statements
 from mailaudit.edits import Edit, Fix, Safety, create
@@ -39,7 +50,7 @@ def _given(sieve: Sieve) -> list[Use]:
 
 
 @rule("SIEVE003")
-def scripts_are_there(sieve: Sieve, dovecot: DovecotConfig, reference: Reference) -> Iterator[Outcome]:
+def scripts_are_there(sieve: Sieve, dovecot: DovecotConfig, files: Files, reference: Reference) -> Iterator[Outcome]:
     """Each script that a setting names is there."""
     uses = _given(sieve)
     if not uses:
@@ -47,10 +58,8 @@ def scripts_are_there(sieve: Sieve, dovecot: DovecotConfig, reference: Reference
     for use in uses:
         for path in use.paths:
             if path in sieve.missing and path.endswith(".sieve"):
-                text = reference.text(path) or reference.text(f"{SCRIPTS}/{_like(sieve, dovecot, use, path)}")
-                fix = (
-                    Fix(f"Write {path} from the reference", Safety.SAFE, (create(path, text),), _compile(path)) if text else None
-                )
+                edits = files_of(sieve, files, reference, path, _like(sieve, dovecot, use, path))
+                fix = Fix(f"Write {path} from the reference", Safety.SAFE, edits, _compile(path)) if edits else None
                 message = f"The script {path} is not there, which Dovecot passes over without a word."
                 yield Finding(message, (place(dovecot, use.setting), Evidence(f"stat {path}", "absent")), fix, "script", path)
             elif path in sieve.unknown:
@@ -60,8 +69,8 @@ def scripts_are_there(sieve: Sieve, dovecot: DovecotConfig, reference: Reference
 def _like(sieve: Sieve, dovecot: DovecotConfig, use: Use, path: str) -> str:
     """Which of the reference's scripts does what a rule is for."""
     if use in learns_spam(sieve, dovecot):
-        return "report-spam.sieve"
-    return "report-ham.sieve" if use in learns_ham(sieve, dovecot) else basename(path)
+        return "report-spam"
+    return "report-ham" if use in learns_ham(sieve, dovecot) else basename(path).removesuffix(".sieve")
 
 
 def _compile(path: str) -> tuple[str, ...]:
@@ -84,7 +93,9 @@ def _compiled(dovecot: DovecotConfig, use: Use, script: Script, files: Files) ->
     where = place(dovecot, use.setting)
     fix = Fix("Compile it as root", Safety.SAFE, commands=_compile(script.path))
     about = f"binary {script.path}"
-    if isinstance(binary, Gone):
+    if not isinstance(source, Stat) or source.mtime is None:
+        yield Doubt(Reason.NOT_RECORDED, f"When {script.path} was changed was not recorded.", (where,))
+    elif isinstance(binary, Gone):
         message = f"{script.path} is not compiled: Dovecot compiles it again for every message, and cannot keep what comes of it."
         yield Finding(message, (Evidence(f"stat {path}", "absent"), where), fix, about, "absent")
     elif isinstance(binary, Unsure) or binary.owner is None or binary.mode is None:
@@ -96,8 +107,8 @@ def _compiled(dovecot: DovecotConfig, use: Use, script: Script, files: Files) ->
         fix = Fix("Give it to root", Safety.SAFE, commands=(*commands, *_compile(script.path)))
         message = f"Others than root can exchange {path}, and Dovecot runs what stands in it for every user."
         yield Finding(message, (Evidence(f"stat {path}", shown), where), fix, about, "not root's")
-    elif not isinstance(source, Stat) or source.mtime is None or binary.mtime is None:
-        yield Doubt(Reason.NOT_RECORDED, f"When {script.path} was changed and compiled was not recorded.", (where,))
+    elif binary.mtime is None:
+        yield Doubt(Reason.NOT_RECORDED, f"When {script.path} was compiled was not recorded.", (where,))
     elif _time(binary.mtime) < _time(source.mtime):
         message = f"{script.path} was changed after it was compiled: Dovecot compiles it again for every message."
         yield Finding(message, (Evidence(f"stat {path}", f"older than {script.path}"), where), fix, about, "older")
@@ -119,7 +130,7 @@ def programs_are_there(sieve: Sieve, dovecot: DovecotConfig, files: Files, refer
     if why is not None and not piped:
         yield why
     elif setting is None and "sieve_pipe_socket_dir" in plugin_settings(dovecot):
-        yield Doubt(Reason.IN_DOUBT, "Scripts pipe to services by sockets, which were not looked at.")
+        yield Exempt("scripts pipe to services, by sockets")
     elif setting is None:
         edits = set_plugin(dovecot, "sieve_pipe_bin_dir", SCRIPTS)
         fix = Fix("Name the directory", Safety.SAFE, edits) if edits else None
@@ -177,44 +188,44 @@ def _program(program: Program, files: Files, reference: Reference) -> Iterator[O
 @rule("SIEVE008")
 def deleted_spam_stays_spam(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
     """Spam that a user throws away is not learned as ham."""
-    spam, trash = junk(dovecot), folder(dovecot, "Trash", "Trash")
-    uses = [use for use in learns_ham(sieve, dovecot) if fires(use, spam, trash)]
+    spam, deleted = junk(dovecot), trash(dovecot)
+    uses = [use for use in learns_ham(sieve, dovecot) if fires(use, spam, deleted)]
     scripts = [(use, script) for use in uses for script in sieve.scripts_of(use)]
     if not scripts:
         if any(path in sieve.unknown for use in uses for path in use.paths):
             yield Doubt(Reason.NOT_RECORDED, "The script that learns ham was not recorded.")
         else:
-            yield Exempt(f"no script runs when a message goes from {spam} to {trash}")
+            yield Exempt(f"no script runs when a message goes from {spam} to {deleted}")
     situation = Situation(
         environment={
-            "imap.mailbox": trash,
+            "imap.mailbox": deleted,
             "imap.cause": "COPY",
             "imap.user": "somebody@example.com",
             "imap.email": "somebody@example.com",
             "location": "MS",
             "phase": "post",
             "vnd.dovecot.mailbox-from": spam,
-            "vnd.dovecot.mailbox-to": trash,
+            "vnd.dovecot.mailbox-to": deleted,
         }
     )
     for _, script in scripts:
         pipes = script.outcome(situation).of("pipe")
         certain = next((action for action in pipes if action.certain), None)
         if certain is not None:
-            fix = _guard(script, trash)
-            message = f"Spam that a user throws away from {spam} into {trash} is learned as good mail."
-            yield Finding(message, (Place.at(certain.call.name.span),), fix, f"script {script.path}", trash)
+            fix = _guard(script, deleted)
+            message = f"Spam that a user throws away from {spam} into {deleted} is learned as good mail."
+            yield Finding(message, (Place.at(certain.call.name.span),), fix, f"script {script.path}", deleted)
         elif pipes:
-            message = f"Whether {script.path} learns what goes into {trash} could not be told."
+            message = f"Whether {script.path} learns what goes into {deleted} could not be told."
             yield Doubt(Reason.IN_DOUBT, message, (Place.at(pipes[0].call.name.span),))
 
 
-def _guard(script: Script, trash: str) -> Fix | None:
+def _guard(script: Script, deleted: str) -> Fix | None:
     """Stop at the folder of deleted mail, right below what the script requires."""
     tree = script.trees[0]
     found = editing.requires(tree)
     required = editing.add_require(tree, "environment")
-    lines = (f'if environment :is "imap.mailbox" {editing.write(trash)} {{', "\tstop;", "}")
+    lines = (f'if environment :is "imap.mailbox" {editing.write(deleted)} {{', "\tstop;", "}")
     guard = statements.below(found[-1], editing.STYLE, "", *lines) if found else None
     if guard is None or required is None:
         return None

@@ -45,6 +45,10 @@ MADE_ON_THE_HOST = (
     "*.key",
     "*.pem",
     "*.crt",
+    "*.svbin",
+    "*/dkim",
+    "*/private",
+    "*/private/*",
 )
 """What every host has or makes for itself, so that a repository without it does not say that the host lacks it."""
 PROGRAMS = ("/bin/*", "/sbin/*", "/usr/*bin/*", "/usr/libexec/*", "/usr/local/*bin/*", "/usr/local/libexec/*")

@@ -47,6 +47,9 @@ FIXED = (
 )
 """Those that are asked about wherever a host is at hand."""
 
+SIEVE = "/usr/local/lib/dovecot/sieve"
+LEARNED = ("spam", "ham")
+
 
 def looked_at(slots: Mapping[type, Slot[object]]) -> tuple[str, ...]:
     """All absolute paths whose metadata some rule asks about, sorted."""
@@ -98,11 +101,15 @@ def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[str]:
 
 
 def _of_sieve(sieve: Sieve) -> Iterator[str]:
-    """The scripts, what sievec made of them, the programs that they start, and the directories of those."""
+    """The scripts, what sievec made of them, the programs that they start, the directories of those; the guide's own names."""
+    directories = [setting.value for setting in sieve.directories.values()]
+    yield from (path for use in sieve.uses for path in use.paths)
+    yield from (f"{SIEVE}/report-{what}.sieve" for what in LEARNED)
+    yield from (f"{directory.rstrip('/')}/learn-{what}.sh" for directory in (SIEVE, *directories) for what in LEARNED)
     for script in sieve.scripts.values():
         yield from (script.path, script.binary_path)
     yield from (program.path for program in sieve.programs if program.path)
-    yield from (setting.value for setting in sieve.directories.values())
+    yield from directories
 
 
 def _home(model: Model) -> Iterator[str]:
