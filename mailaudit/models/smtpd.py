@@ -237,7 +237,7 @@ def _in_order(tree: Tree) -> Iterator[tuple[Tree, Statement]]:
 def _half_pki(draft: Draft, tree: Tree) -> None:
     """Refuse a pki without certificate or key, unless a statement is broken that may give it: that one is the mistake then."""
     rows = [statement.tokens for _, statement in _in_order(tree) if statement.unread]
-    if any(token.value in ("pki", "cert", "key") for row in rows for token in row):
+    if draft.has_odd_pki or any(token.value in ("pki", "cert", "key") for row in rows for token in row):
         return
     for pki in draft.pki.values():
         for word, token in (("cert", pki.cert), ("key", pki.key)):

@@ -35,6 +35,7 @@ class Draft:
     services: Services
     release: Number = NEWEST
     pki: dict[str, Pki] = field(default_factory=dict)
+    has_odd_pki: bool = False  # a name that is refused: what it says may have been meant for another
     cas: set[str] = field(default_factory=set)
     tables: dict[str, Table] = field(default_factory=dict)
     procs: dict[str, Token] = field(default_factory=dict)

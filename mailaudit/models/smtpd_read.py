@@ -32,6 +32,7 @@ def read_pki(draft: Draft, statement: Statement) -> None:
     name = string(node)
     if name.value != "*" and not _HOST_NAME.fullmatch(name.value):
         draft.refuse(f'"{name.value}" is no host name', name)
+        draft.has_odd_pki = True
     key = name.value.lower()
     pki = draft.pki.get(key, Pki(key, ()))
     pki = replace(pki, statements=(*pki.statements, statement))

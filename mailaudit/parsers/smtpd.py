@@ -179,17 +179,14 @@ def _bad_token(row: Sequence[Token]) -> Problem | None:
 
 def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> Reading:
     """The problem at the token where the grammar stopped, in smtpd.conf(5)'s words, and the reading as if it were mended."""
-    at = mismatch.at
-    expected = mismatch.expected
-    if at < len(row) and row[at].kind == "," and expected == '"}"':  # a list reads its comma only with what follows
-        at, expected = at + 1, "a value"
+    at, expected = _in_list(row, mismatch)
     while at < len(row) and row[at].kind == "newline":
         at += 1
     if at >= len(row):
         found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
         message = f'expected {expected} after "{_shown(_before(row, at))}", found {found_there}'
         return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place))
-    if at == 1 and expected == '"="':  # not a macro, so the first word is the mistake
+    if at == 1 and expected == '"="' and row[0].span.line == row[1].span.line:  # no macro, so the first word is the mistake
         at = 0
     found = row[at]
     meant = _meant(row, at)
@@ -201,6 +198,21 @@ def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> 
     if meant is None:
         return Reading("unread", row, problem=Problem(message, found.place))
     return Reading(meant.template.kind, meant.seen, meant.template, Problem(message, meant.span, mend=meant.mend))
+
+
+def _in_list(row: tuple[Token, ...], mismatch: Mismatch) -> tuple[int, str]:
+    """Where smtpd stops: a list's last comma or half a pair is read only with what follows, so the grammar stops before it."""
+    at, expected = mismatch.at, mismatch.expected
+    if at >= len(row) or expected != '"}"':
+        return at, expected
+    if row[at].kind == ",":
+        return at + 1, "a value"
+    kinds = [token.kind for token in row[:at]]
+    opened = len(kinds) - kinds[::-1].index("{") if "{" in kinds else 0
+    if row[at].is_string and any(kind in ("=", "=>") for kind in kinds[opened:]):
+        is_half = at + 1 < len(row) and row[at + 1].kind in ("=", "=>")
+        return (at + 2, "a value") if is_half else (at + 1, '"="')
+    return at, expected
 
 
 def _before(row: tuple[Token, ...], at: int) -> Token:
