@@ -9,20 +9,16 @@ from itertools import pairwise
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
-from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.certificates import Certificate, NotReadError
 from mailaudit.models.clock import Clock
 from mailaudit.models.pem import PemFiles
-from mailaudit.models.shown import Shown, ShownCertificates, files
+from mailaudit.models.shown import Shown, ShownCertificates
 from mailaudit.models.site import Site
-from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Absent, Failed, KeyFacts
 
 WARN_BELOW = 1 / 3  # of the lifetime: acme-client renews then, whatever the lifetime is
 FEWEST_BITS = {"rsa": 2048, "ecdsa": 256}
 NOTHING_SHOWN = Exempt("no daemon shows a certificate")
-
-Acme = AcmeConfig | Missing | NotHere | Lacking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +73,14 @@ def chains(shown: ShownCertificates, pem: PemFiles) -> Iterator[Chain | Doubt | 
             yield Exempt(f"there is no certificate in {path}: TLS001 says so")
 
 
-def renew(acme: Acme, path: str, title: str = "Get a new certificate") -> Fix | None:
+def renew(shown: ShownCertificates, path: str, title: str = "Get a new certificate") -> Fix | None:
     """How a new certificate is got, where acme-client writes the file."""
-    domains = acme.domains if isinstance(acme, AcmeConfig) else ()
-    handle = next((domain.handle.value for domain in domains if path in files(domain)), None)
-    return Fix(title, Safety.UNSAFE, commands=(f"acme-client -F {handle}",)) if handle is not None else None
+    domain = shown.renewers.get(path)
+    return Fix(title, Safety.UNSAFE, commands=(f"acme-client -F {domain.handle.value}",)) if domain is not None else None
 
 
 @rule("TLS001")
-def certificate_is_there(shown: ShownCertificates, pem: PemFiles, acme: Acme) -> Iterator[Outcome]:
+def certificate_is_there(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
     """Each file that a daemon shows holds a certificate."""
     yield from gaps(shown)
     for path, uses in by_path(shown).items():
@@ -97,11 +92,11 @@ def certificate_is_there(shown: ShownCertificates, pem: PemFiles, acme: Acme) ->
             places = tuple(Place.at(use.certificate_at, use.daemon) for use in uses)
             message = f"The certificate {path}, which {uses[0].daemon} is to show, {what}."
             kind = "absent" if isinstance(found, Absent) else "no certificate"
-            yield Finding(message, places, renew(acme, path), f"certificate {path}", kind)
+            yield Finding(message, places, renew(shown, path), f"certificate {path}", kind)
 
 
 @rule("TLS002")
-def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock, acme: Acme) -> Iterator[Outcome]:
+def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock) -> Iterator[Outcome]:
     """Each certificate is valid now, and for a third of its lifetime at least."""
     yield from gaps(shown)
     for chain in chains(shown, pem):
@@ -119,11 +114,11 @@ def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock
         else:
             continue
         message = f"The certificate in {chain.path}, which {chain.daemons} shows, {what}."
-        yield Finding(message, chain.places(what), renew(acme, chain.path), f"time of {chain.path}", kind)
+        yield Finding(message, chain.places(what), renew(shown, chain.path), f"time of {chain.path}", kind)
 
 
 @rule("TLS003")
-def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: Site, acme: Acme) -> Iterator[Outcome]:
+def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: Site) -> Iterator[Outcome]:
     """What smtpd shows is good for the mail host's name, and so is what Dovecot shows."""
     yield from gaps(shown)
     name = site.mail_host
@@ -140,17 +135,13 @@ def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: 
             continue
         names = ", ".join(mine[0].leaf.names[:5]) or "no name at all"
         message = f"The certificate that {daemon} shows is not for {name}; it is for {names}."
-        fix = renew(acme, mine[0].path, f"Get one for {name}") if _asks_for(acme, mine[0].path, name) else None
+        domain = shown.renewers.get(mine[0].path)
+        fix = renew(shown, mine[0].path, f"Get one for {name}") if domain is not None and name in domain.names else None
         yield Finding(message, mine[0].places(f"not for {name}"), fix, f"name shown by {daemon}", name)
 
 
-def _asks_for(acme: Acme, path: str, name: str) -> bool:
-    domains = acme.domains if isinstance(acme, AcmeConfig) else ()
-    return any(path in files(domain) and name in domain.names for domain in domains)
-
-
 @rule("TLS006")
-def chain_is_complete(shown: ShownCertificates, pem: PemFiles, acme: Acme) -> Iterator[Outcome]:
+def chain_is_complete(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
     """Each file links the server's certificate to its authority's: each one is signed by the next."""
     yield from gaps(shown)
     for chain in chains(shown, pem):
@@ -161,7 +152,7 @@ def chain_is_complete(shown: ShownCertificates, pem: PemFiles, acme: Acme) -> It
         if broken is not None:
             at, kind, what = broken
             message = f"In {chain.path}, which {chain.daemons} shows, {what}."
-            yield Finding(message, chain.places(kind, at), renew(acme, chain.path), f"chain of {chain.path}", kind)
+            yield Finding(message, chain.places(kind, at), renew(shown, chain.path), f"chain of {chain.path}", kind)
 
 
 def _broken(certificates: tuple[Certificate, ...]) -> tuple[Certificate, str, str] | None:
@@ -193,7 +184,7 @@ def key_is_strong(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
 
 
 @rule("TLS005")
-def key_belongs_to_certificate(shown: ShownCertificates, pem: PemFiles, acme: Acme) -> Iterator[Outcome]:
+def key_belongs_to_certificate(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
     """Each daemon's key is the one that its certificate was made for."""
     yield from gaps(shown)
     judged: set[tuple[str, str]] = set()
@@ -202,7 +193,7 @@ def key_belongs_to_certificate(shown: ShownCertificates, pem: PemFiles, acme: Ac
             continue
         judged.add((each.certificate, each.key))
         places = (Place.at(each.key_at, "the key"), Place.at(each.certificate_at, "the certificate"))
-        yield from mismatch(pem, Pair(each.daemon, each.certificate, each.key, places, renew(acme, each.certificate)))
+        yield from mismatch(pem, Pair(each.daemon, each.certificate, each.key, places, renew(shown, each.certificate)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mailaudit.checks.acme import LETSENCRYPT, option_fix
 from mailaudit.checks.modes import evidence, looked
 from mailaudit.checks.registry import rule
-from mailaudit.checks.tls import Acme, Chain, Pair, chains, gaps, mismatch
+from mailaudit.checks.tls import Chain, Pair, chains, gaps, mismatch
 from mailaudit.editing import crontab as cron_editing
 from mailaudit.editing import httpd as httpd_editing
 from mailaudit.editing import smtpd as smtpd_editing
@@ -34,11 +34,15 @@ MOST_OF_A_KEY = 0o740  # smtpd takes no wider one
 GROUP_AND_OTHERS_WRITE = 0o022
 FEWEST_DH_BITS = 2048
 
+Acme = AcmeConfig | Missing | NotHere | Lacking
+
 
 @rule("TLS007")
 def keys_are_closed(shown: ShownCertificates, acme: Acme, files: Files) -> Iterator[Outcome]:
     """Each key belongs to root, and nobody but root and a group can read it."""
     yield from (Doubt(each.reason, each.detail) for each in shown.lacking)
+    if isinstance(acme, Lacking):
+        yield Doubt(acme.reason, acme.detail)
     keys: dict[str, Span] = {}
     for domain in acme.domains if isinstance(acme, AcmeConfig) else ():
         if domain.key is not None:
@@ -155,6 +159,8 @@ def no_stapling(
         elif chain.leaf.must_staple:
             message = f"The certificate in {chain.path} demands a stapled OCSP answer, which {chain.daemons} does not give."
             yield Finding(message, chain.places("Must-Staple"), None, f"staple of {chain.path}", "must-staple")
+    if isinstance(acme, Lacking):
+        yield Doubt(acme.reason, acme.detail)
     if not _is_letsencrypt(acme):
         return
     yield from (Doubt(why.reason, f"whether {path} runs ocspcheck is not known") for path, why in crontabs.unknown.items())
@@ -181,22 +187,21 @@ def _is_letsencrypt(acme: Acme) -> bool:
 
 
 @rule("TLS020")
-def no_client_certificate(smtpd: SmtpdConfig, pem: PemFiles, acme: Acme) -> Iterator[Outcome]:
+def no_client_certificate(smtpd: SmtpdConfig, shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
     """No relay shows a certificate that is not made for that."""
     relays = [action for action in smtpd.actions.values() if action.is_relay and "pki" in action.values]
     for action in relays:
         pki = smtpd.pki.get(action.values["pki"].value)
         if pki is not None and pki.cert is not None:
-            yield from _as_client(pem, acme, action, pki)
+            yield from _as_client(pem, shown, action, pki)
 
 
-def _as_client(pem: PemFiles, acme: Acme, action: Action, pki: Pki) -> Iterator[Outcome]:
+def _as_client(pem: PemFiles, shown: ShownCertificates, action: Action, pki: Pki) -> Iterator[Outcome]:
     path = pki.cert.value if pki.cert is not None else ""
     chain = pem.chain(path)
-    ours = any(path in files(domain) for domain in acme.domains) if isinstance(acme, AcmeConfig) else False
     if isinstance(chain, tuple) and chain[0].client:
         return
-    if isinstance(chain, Failed) and not (ours and _is_letsencrypt(acme)):
+    if isinstance(chain, Failed) and not shown.authorities.get(path, "").endswith(LETSENCRYPT):
         yield Doubt(chain.reason, chain.detail)
         return
     token = action.values["pki"]

@@ -66,7 +66,8 @@ class Facts:
     def gaps(self) -> Iterator[tuple[Text, list[Span]]]:
         """Each file with what stands between its tokens: its comments are there."""
         for tree in self.trees.values():
-            yield tree.text, [gap for gap in gaps(tree) if "mailaudit" in gap.chars]
+            named = "mailaudit" in tree.text.chars
+            yield tree.text, [gap for gap in gaps(tree) if "mailaudit" in gap.chars] if named else []
 
     @property
     def models(self) -> list[Model]:
@@ -118,7 +119,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
         Shells: sources.make(read_shells),
         Copies: Known(sources.make(read_copies)),
-        ShownCertificates: Known(read_shown(smtpd, dovecot, httpd)),
+        ShownCertificates: Known(read_shown(smtpd, dovecot, httpd, acme)),
         Site: Known(site),
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }

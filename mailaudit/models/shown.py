@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from mailaudit.models.acme import AcmeConfig, Domain
+from mailaudit.models.acme import AcmeConfig, Authority, Domain
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.httpd_parts import Server
@@ -14,6 +14,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.smtpd_parts import Pki
 from mailaudit.models.sources import Known, Lacking, Model, Slot
+from mailaudit.models.url import read_url
 from mailaudit.parsers.tree import Problem, Token
 from mailaudit.text import Span
 
@@ -34,11 +35,17 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class ShownCertificates(Model):
-    """All of them. `lacking` are the configurations that could not be looked at: what they name is not here."""
+    """All of them.
+
+    `lacking` are the configurations that could not be looked at: what they name is not here. `renewers` are the domains of
+    acme-client.conf by the files that hold their certificates, `authorities` the hosts of those that sign them.
+    """
 
     shown: tuple[Shown, ...] = ()
     lacking: tuple[Lacking, ...] = ()
     partly: tuple[Problem, ...] = ()
+    renewers: Mapping[str, Domain] = field(default_factory=dict)
+    authorities: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def not_read(self) -> list[Problem]:
@@ -66,15 +73,25 @@ def files(domain: Domain) -> tuple[str, ...]:
     return tuple(token.value for token in (domain.full_chain, domain.certificate) if token is not None)
 
 
-def read_shown(smtpd: Slot[SmtpdConfig], dovecot: Slot[DovecotConfig], httpd: Slot[HttpdConfig]) -> ShownCertificates:
+def read_shown(
+    smtpd: Slot[SmtpdConfig], dovecot: Slot[DovecotConfig], httpd: Slot[HttpdConfig], acme: Slot[AcmeConfig]
+) -> ShownCertificates:
     """The certificates of all three daemons."""
+    config = acme.value if isinstance(acme, Known) else AcmeConfig()
+    written = [(path, domain) for domain in config.domains for path in files(domain)]
     slots = (smtpd, dovecot, httpd)
     models: list[Model] = [slot.value for slot in slots if isinstance(slot, Known)]
     return ShownCertificates(
         shown=tuple(each for model in models for each in _of(model)),
         lacking=tuple(slot for slot in slots if isinstance(slot, Lacking)),
         partly=tuple(problem for model in models for problem in model.not_read),
+        renewers=dict(written),
+        authorities={path: _host(config.signer(domain)) for path, domain in written},
     )
+
+
+def _host(authority: Authority | None) -> str:
+    return read_url(authority.api.value).host if authority is not None and authority.api is not None else ""
 
 
 def _of(model: Model) -> Iterator[Shown]:
