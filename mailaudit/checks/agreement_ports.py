@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mailaudit.checks.pf_edits import MOST_EDITS
-from mailaudit.checks.pf_lists import add_port, named_ports, without
+from mailaudit.checks.pf_lists import add_port, named_ports, port_tokens, without
 from mailaudit.checks.registry import rule
 from mailaudit.editing import dovecot
 from mailaudit.editing.lists import disjoint
@@ -78,19 +78,20 @@ def _fix(port: Port, closed: Mapping[int, Answer3], pf: Ruleset, services: Servi
 
 
 @rule("CROSS021")
-def open_ports_have_listeners(listening: Listening, pf: Ruleset, services: Services, site: Site) -> Iterator[Outcome]:
+def open_ports_have_listeners(listening: Listening, pf: Ruleset, site: Site) -> Iterator[Outcome]:
     """Something listens on each port that pf names to let it in."""
     served = {port.number for port in listening.ports} | {SSH} | site.open_tcp
-    named: dict[int, list[tuple[Token, Rule]]] = {}
-    for port, token, by in named_ports(pf, services):
+    named: dict[int, list[tuple[int, Rule]]] = {}
+    for port, number, by in named_ports(pf):
         if port not in served:
-            named.setdefault(port, []).append((token, by))
-    open_ = [span for family in BOTH for span in pf.open_to_strangers(family, TCP)]
-    for port, uses in named.items():
+            named.setdefault(port, []).append((number, by))
+    open_ = [span for family in BOTH for span in pf.open_to_strangers(family, TCP)] if named else []
+    for port, rules in named.items():
         if not any(low <= port <= high for low, high in open_):
             continue
         if listening.sockets is not None and listening.sockets.public(port):
             continue
+        uses = [(port_tokens(by)[number], by) for number, by in rules]
         if listening.sockets is not None or (listening.complete and port in OURS):
             yield _nobody(port, uses)
         else:

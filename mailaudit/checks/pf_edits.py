@@ -21,7 +21,7 @@ MOST_EDITS = 200  # of one finding; beyond that it is mended by hand
 def top_rules(ruleset: Ruleset) -> list[Rule]:
     """The rules that stand in pf.conf itself, outside of anchors."""
     rules = [entry.rule if isinstance(entry, Anchor) else entry for entry in ruleset.entries]
-    return [rule for rule in rules if rule.statement.span.text is ruleset.text]
+    return [rule for rule in rules if rule.statement.text is ruleset.text]
 
 
 def port_tokens(rule: Rule) -> list[tuple[Token, ...]]:

@@ -24,16 +24,14 @@ def port_tokens(rule: Rule) -> list[Token]:
     return [statement.seen[number] for number in outline(statement.template).target_ports]
 
 
-def named_ports(pf: Ruleset, services: Services) -> Iterator[tuple[int, Token, Rule]]:
-    """Each TCP port that a pass rule names by itself, not in a range, with the token that names it."""
+def named_ports(pf: Ruleset) -> Iterator[tuple[int, int, Rule]]:
+    """Each TCP port that a pass rule names by itself, not in a range: the port, and its token's number in the rule's list.
+
+    The tokens of all rules of a long ruleset take long to make, so they are left to whoever asks for one.
+    """
     for rule in _inward(pf):
-        tokens = port_tokens(rule)
-        if any(token.kind not in _MARKS and not token.is_string and token.kind != "number" for token in tokens):
-            continue  # other operators than `=` name ranges
-        for token in tokens:
-            port = _port(token, services) if token.kind not in _MARKS else None
-            if port is not None:
-                yield port, token, rule
+        if all(test.operator in ("=", ":") for test in rule.target_tests):  # other operators name ranges
+            yield from ((test.low, test.number, rule) for test in rule.target_tests if test.operator == "=")
 
 
 def _inward(pf: Ruleset) -> Iterator[Rule]:

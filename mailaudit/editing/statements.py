@@ -150,7 +150,7 @@ def _is_open(statement: Statement) -> bool:
 def add(tree: Tree, style: Style, kind: str, *lines: str, use: Statement | None = None) -> Edits | None:
     """Lines of a kind: below the last statement of the kind, above `use`; else above what comes later in the style's order."""
     style = fitted(tree, style)
-    own = [each for each in tree.statements if each.tokens]
+    own = [each for each in tree.statements if each.is_written]
     if use is not None and use.span.text is not tree.text:
         use = None
     limit = use.span.start if use is not None else len(tree.text.chars)

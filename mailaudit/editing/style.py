@@ -139,7 +139,7 @@ def stands_apart(among: Sequence[Statement], kind: str, neighbour: str) -> bool:
     pairs = [
         (one, other)
         for one, other in pairwise(among)
-        if one.tokens and other.tokens and (one.kind == other.kind) == (kind == neighbour)
+        if one.is_written and other.is_written and (one.kind == other.kind) == (kind == neighbour)
     ]
     like = [pair for pair in pairs if kind in (pair[0].kind, pair[1].kind)] or pairs
     count = sum(blanks_between(*pair) for pair in like)

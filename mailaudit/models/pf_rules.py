@@ -84,7 +84,7 @@ class Defaults:
 STOCK = Defaults()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One pass, block or match rule, or the condition of an anchor.
 
@@ -125,7 +125,7 @@ class Rule:
         return 0, 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
     """An anchor: the packets it is about, and its rules, None if they are filled in by another program or command."""
 

@@ -146,6 +146,16 @@ class LineRule(Statement):
         return tuple(seen)
 
     @property
+    def is_written(self) -> bool:
+        """True, for it was read from a line that has tokens: they need not be made for this."""
+        return True
+
+    @property
+    def text(self) -> Text:
+        """The file that it stands in."""
+        return self._text
+
+    @property
     def span(self) -> Span:
         """From its first to its last written token."""
         chars = self._text.chars
@@ -153,6 +163,11 @@ class LineRule(Statement):
             return Span(self._text, self.tokens[0].start, self.tokens[-1].end)
         written = chars[self._start : self._end]
         return Span(self._text, self._end - len(written.lstrip(" \t")), self._start + len(written.rstrip(" \t")))
+
+    @property
+    def whole(self) -> Span:
+        """All of it: it has no body."""
+        return self.span
 
     def words(self) -> list[str]:
         """The values of what the grammar read, one for each token of `seen`; quoted strings still in their quotes."""

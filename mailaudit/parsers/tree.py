@@ -157,6 +157,16 @@ class Statement:
         return Node(self.template, self.seen)
 
     @property
+    def is_written(self) -> bool:
+        """True if it has tokens of its own."""
+        return bool(self.tokens)
+
+    @property
+    def text(self) -> Text:
+        """The file that it stands in."""
+        return self.tokens[0].text
+
+    @property
     def span(self) -> Span:
         """From its first to its last written token, body and close not counted."""
         return Span(self.tokens[0].text, self.tokens[0].start, self.tokens[-1].end)
