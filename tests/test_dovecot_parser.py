@@ -131,7 +131,7 @@ def test_a_comment_is_not_continued() -> None:
         ("a{\n}", 1, "a{", 'expected a blank between "a" and "{"', "a {"),
         ("a 'b c' {\n}", 1, "'b c'", "a section's name with blanks in it stands in double quotes: 'b c'", '"b c"'),
         ("a b c {\n}", 1, "b c", "a section's name with blanks in it stands in double quotes: b c", '"b c"'),
-        ("a b\n{\n}", 2, "{", 'expected "{" at the end of the line of "b", found it on a line of its own', None),
+        ("a b\n{\n}", 1, "a b\n{", 'expected "{" at the end of the line of "b", found it on a line of its own', None),
         (" a { b = c }", 1, "{ b = c }", 'expected the end of the line after "{", found "b"', "{\n   b = c\n }"),
         ("a {}", 1, "{}", 'expected the end of the line after "{", found "}"', "{\n}"),
         ("a { b = c\n}", 1, "b", 'expected the end of the line after "{", found "b"', None),

@@ -17,7 +17,7 @@ from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, databa
 from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of, name_of
 from mailaudit.models.dovecot_sections import Section
 from mailaudit.models.dovecot_settings import CERTIFICATE, FILE_SETTINGS, FILTERS, KEY, NEW, OLD, OLD_PROTOCOLS
-from mailaudit.models.dovecot_values import is_true
+from mailaudit.models.dovecot_values import is_true, list_words
 from mailaudit.models.dovecot_vars import expand
 from mailaudit.models.dovecot_whole import refusals
 from mailaudit.models.included import WithIncludes, in_reading_order
@@ -177,7 +177,8 @@ class DovecotConfig(WithIncludes):
         found: list[str] = []
         for scope in reversed(self._scopes(protocol)):
             if name in scope.settings:
-                found = [word for word in re.split(r"[ ,]+" if self.family == NEW else " ", scope.settings[name].value) if word]
+                value = scope.settings[name].value
+                found = list_words(value) if self.family == NEW else [word for word in value.split(" ") if word]
             block = scope.named(name, "")
             for setting in block.settings.values() if block else ():
                 found = [word for word in found if word != setting.name]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from mailaudit.models.dovecot_sections import Scope, Section
 from mailaudit.models.dovecot_settings import FILTERS, NEW
 
+_PART = re.compile(r"0[xX][0-9a-fA-F]{1,8}|0[0-7]{0,11}|[1-9][0-9]{0,9}")
 _Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -43,10 +45,24 @@ def _of_network(type_: str, name: str, outer: list[Section]) -> str:
 
 def network(name: str) -> _Net | None:
     """A network or an address; None for a host's name."""
+    address, slash, mask = name.partition("/")
     try:
-        return ipaddress.ip_network(name.strip("[]"), strict=False)
+        return ipaddress.ip_network(f"{_in_full(address.strip('[]'))}{slash}{mask}", strict=False)
     except ValueError:
         return None
+
+
+def _in_full(address: str) -> str:
+    """An IPv4 address with all its parts in decimal, as inet_aton(3) reads 203.0x71.9; anything else as it is."""
+    parts = address.split(".")
+    if len(parts) > 4 or not all(_PART.fullmatch(part) for part in parts):
+        return address
+    numbers = [int(part, 16 if part[1:2] in "xX" and part[1:2] else 8 if part[0] == "0" else 10) for part in parts]
+    rest = 256 ** (5 - len(parts))
+    if any(number > 255 for number in numbers[:-1]) or numbers[-1] >= rest:
+        return address
+    whole = sum(number << (24 - 8 * at) for at, number in enumerate(numbers[:-1])) + numbers[-1]
+    return str(ipaddress.IPv4Address(whole))
 
 
 def _lies_in(inner: _Net, outer: _Net) -> bool:

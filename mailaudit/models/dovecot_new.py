@@ -11,7 +11,7 @@ from mailaudit.models.dovecot_refusals import Names, mended, refused_value, refu
 from mailaudit.models.dovecot_sections import Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot_settings import FILTERS
 from mailaudit.models.dovecot_values import is_true
-from mailaudit.parsers.tree import Problem, Statement
+from mailaudit.parsers.tree import Problem, Statement, Token
 
 _NOT_IN = {"namespace": ("namespace", "mailbox"), "mailbox": ("mailbox",)}
 _NOT_IN_GROUPS = frozenset(("import_environment", "base_dir", "dovecot_storage_version"))
@@ -39,7 +39,7 @@ class NewMerging(Merging):
         elif statement.kind == "group":
             self._group(visit)
         elif type_.startswith("@"):
-            self.lose(visit, Problem('a group is defined by "group @label name {"', statement.tokens[0].span))
+            self._group_of(visit, statement.tokens[0], name)
         elif parent.kind == "list" and type_ not in self.known.inside[()]:
             self.lose(visit, Problem(f'no section may stand in the list "{parent.section.type}"', statement.tokens[0].span))
         else:
@@ -95,12 +95,17 @@ class NewMerging(Merging):
         label, name = statement.node.node("label"), statement.node.node("name")
         assert label is not None
         assert name is not None
+        self._group_of(visit, label.first, name.first.value)
+
+    def _group_of(self, visit: Visit, label: Token, name: str) -> None:
+        statement = visit.statement
         if len(self.open) > 1:
             self.lose(visit, Problem("a group may not stand in a section", statement.tokens[0].span))
-        elif not label.first.value.startswith("@"):
-            self._typed(visit, label.first.value, label.first.value, name.first.value)
+        elif not label.value.startswith("@"):
+            at = statement.body[0].tokens[0] if statement.body else label  # the daemon stumbles over what is inside
+            self.lose(visit, Problem("the label of a group begins with @", at.span, mend=None))
         else:
-            self._enter(visit, self.root.child(label.first.value, name.first.value), None)
+            self._enter(visit, self.root.child(label.value, name), None)
 
     def closed(self, scope: Scope) -> None:
         """Ask for the setting that a section must have."""
@@ -152,7 +157,9 @@ class NewMerging(Merging):
         if problem is not None:
             self.refused.append(problem)
             return
-        is_truth = scope.definition is not None and scope.definition.kind == "boollist" and "$" not in value and "%{" not in value
+        is_truth = (
+            scope.definition is not None and scope.definition.kind == "boollist" and "$ENV:" not in value and "%{" not in value
+        )
         if is_truth and not is_true(value) and value.lower() != "no":
             self.refused.append(Problem(f'expected "yes" or "no" for {setting.name}, found "{value}"', setting.span))
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailaudit.models.dovecot_filters import network
 from mailaudit.models.dovecot_sections import Section
 from mailaudit.models.dovecot_settings import OLD_PROTOCOLS
 
@@ -16,11 +17,15 @@ Becomes = tuple[tuple[tuple[str, str], ...], str, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The settings that an obsolete one comes to, none if it has been removed."""
+    """The settings that an obsolete one comes to, none if it has been removed.
+
+    `is_lenient` is true where the daemon forgets that it refused one of them.
+    """
 
     settings: tuple[Becomes, ...] = ()
     from_file: bool = False
     refused: str = ""
+    is_lenient: bool = False
 
 
 _REMOVED = frozenset(
@@ -116,7 +121,9 @@ def _of_services(name: str, value: str, around: Section) -> Change:
     elif new == "vsz_limit":
         value += " M"
     meant = [service for protocol, service in services.items() if around.type != "protocol" or protocol in ("", around.name)]
-    return Change(tuple(((("service", service),), new, value) for service in meant))
+    return Change(
+        tuple(((("service", service),), new, value) for service in meant), is_lenient="sieve" in services and len(meant) > 1
+    )
 
 
 def _least_version(value: str) -> Change:
@@ -141,14 +148,9 @@ def _protocols(value: str) -> Change:
 
 
 def _has_port(value: str) -> bool:
+    """True if something in a list is no plain address, so that what follows the last colon is taken for a port."""
     words = value.replace(",", " ").split()
-    return ":" in value and any(word not in ("*", "::", "[::]") and _is_with_port(word) for word in words)
-
-
-def _is_with_port(word: str) -> bool:
-    host, colon, port = word.rpartition(":")
-    is_ipv6 = ":" in host and not host.endswith("]")
-    return bool(colon) and port.isdigit() and not is_ipv6
+    return ":" in value and any(word not in ("*", "::", "[::]") and network(word) is None for word in words)
 
 
 def _listen(name: str, value: str, around: Section) -> Change:
@@ -161,7 +163,8 @@ def _listen(name: str, value: str, around: Section) -> Change:
     host, _, port = value.rpartition(":")
     if _has_port(value):
         value = host
-        found += [((("service", f"{each}-login"), ("inet_listener", each + mark)), "port", port) for each in meant]
+        meant_ports = meant if port.isascii() and port.isdigit() and int(port[:6]) < 65536 else []  # else it is not looked at
+        found += [((("service", f"{each}-login"), ("inet_listener", each + mark)), "port", port) for each in meant_ports]
     if not around.type and not mark:
         found.append(((), "listen", value))
     else:

@@ -21,6 +21,7 @@ class OldMerging(Merging):
 
     names: Names = field(init=False)
     counter: int = 0  # sections without a name; each is a section of its own
+    _filters: dict[Section, dict[str, str]] = field(default_factory=dict)  # what is combined in a filter, by type
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,10 +52,14 @@ class OldMerging(Merging):
         if message:
             self.lose(visit, Problem(message, visit.statement.tokens[0].span))
             return
-        section = self.around()[0].child(type_, name)
+        section = self.root
+        combined = {**self._filters.get(self.around()[0], {}), type_: name}  # a network in a network takes its place
+        for each in FILTERS:
+            section = section.child(each, combined[each]) if each in combined else section
         section.visits.append(visit)
         for scope in [each for each in self.open if each.kind == "section"]:  # the path to what is set stays the same
             section = section.child(scope.section.type, scope.section.name)
+        self._filters[section] = combined
         self.open.append(Scope(visit.statement, section, "filter", self.open[-1].where))
 
     def _section(self, visit: Visit, type_: str, name: str) -> None:
@@ -92,8 +97,11 @@ class OldMerging(Merging):
 
     def _of_old_auth(self, visit: Visit, type_: str, name: str) -> None:
         """A section inside of `auth`, as versions before 2.0 had it: `passdb pam` is a passdb of the driver pam."""
-        if type_ not in ("passdb", "userdb"):
+        if type_ == "socket":  # of another age: what it sets up has no counterpart that a rule asks about
             self.open.append(Scope(visit.statement, Section(), "lost"))
+            return
+        if type_ not in ("passdb", "userdb"):
+            self._section(visit, type_, name)
             return
         self.counter += 1
         section = self.root.child(type_, "", f"#{self.counter}")
@@ -132,7 +140,7 @@ class OldMerging(Merging):
     def _found(self, setting: Setting, scope: Scope) -> None:
         """Set a setting in the section that its name leads to from this one."""
         section, where, path = scope.section, scope.where, setting.name.split("/")
-        if scope.kind == "list":
+        if scope.kind == "list" and "/" not in setting.name:
             self.store(section, setting)
             return
         while len(path) > 1:
@@ -202,6 +210,7 @@ class OldMerging(Merging):
         """Take in what an obsolete setting has become."""
         if change.refused:
             self._refuse(setting, change.refused)
+        refused = len(self.refused)
         for sections, name, value in change.settings:
             section = self.root if sections else scope.section
             for type_, key in sections:
@@ -211,6 +220,8 @@ class OldMerging(Merging):
                 self.store(section, new)
             else:
                 self._put(new, section, tuple(type_ for type_, _ in sections))
+        if change.is_lenient:
+            del self.refused[refused:]
 
     def _expanded(self, value: str, key: str, statement: Statement) -> str:
         """A value with its variables; blanks between words become one."""

@@ -102,7 +102,7 @@ def refused_value(setting: Setting, definition: Definition, family: str) -> Prob
             return Problem("in quotes, Dovecot 2.4 takes a backslash only before a quote or another backslash", token.span)
     if family == NEW and "%{" in value:
         return refused_variable(setting, definition)
-    if setting.from_file or definition.kind in ("str", "file") or "$" in value:
+    if setting.from_file or definition.kind in ("str", "file") or "$ENV:" in value:
         return None
     if definition.kind == "boollist":
         message = broken_list(value)
@@ -118,7 +118,7 @@ def refused_value(setting: Setting, definition: Definition, family: str) -> Prob
 
 def refused_variable(setting: Setting, definition: Definition) -> Problem | None:
     """Why 2.4 refuses a value with variables, or None."""
-    is_looked_at = definition.has_variables and definition.kind != "file" and not setting.from_file
+    is_looked_at = definition.has_variables and not setting.from_file
     broken = broken_variable(setting.value) if is_looked_at else None
     return Problem(f"this is no well-formed variable: {broken[:40]}", setting.span) if broken else None
 

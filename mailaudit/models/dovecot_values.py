@@ -13,6 +13,7 @@ from mailaudit.models.dovecot_catalogue import Definition
 _TRUE = frozenset(("on", "true", "t", "enable", "enabled", "yes", "y", "1"))
 _FALSE = frozenset(("off", "false", "f", "n", "0", "disable", "disabled", "none", "no"))
 _AMOUNT = re.compile(r"(\d+) *([A-Za-z]*)")
+_LIST_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|[^ ,"]+')
 _SIZES = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SIZE_UNIT = re.compile(r"B|[KMGT]I?B?", re.IGNORECASE)
 _UNITS = (
@@ -37,6 +38,11 @@ _LIMITS = frozenset(("uint", "octal", "time", "msecs", "size"))
 def is_true(value: str) -> bool:
     """True for what both families take for yes."""
     return value == "1" or value.lower() in ("yes", "y")
+
+
+def list_words(value: str) -> list[str]:
+    """The words of a list of 2.4 that is written in one line; quotes go, and blanks and commas between them."""
+    return [match[1] if match[1] is not None else match[0] for match in _LIST_WORD.finditer(value)]
 
 
 def meant_by(value: str) -> str | None:

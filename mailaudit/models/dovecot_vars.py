@@ -10,11 +10,14 @@ _OLD = re.compile(r"%(?:(?P<percent>%)|(?P<change>[LU]*)(?:\{(?P<long>[a-z_]+)\}
 _LONG = {"user": "u", "username": "n", "domain": "d", "home": "h"}
 _NEW = re.compile(r"%\{([^{}]*)\}")
 # What is no ASCII counts as a letter; a class that names those instead of the others is slow to compile.
+_SKIP = r"[\s{!#$&<>?@\[\]^`~\\]*"  # what is nothing to the reader of variables
 _WORD = r"[^\x00-@\[-`{-\x7f][^\x00-,<-@\[-^`{-\x7f]*"
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_ARGUMENT = rf"(?:{_WORD}\s*=\s*)?(?:{_QUOTED}|{_WORD}|-?\s*[0-9]+)"
-_FILTER = rf"{_WORD}\s*(?:\(\s*{_ARGUMENT}\s*(?:,\s*{_ARGUMENT}\s*)*\)\s*)?(?:[-+*/%]\s*(?:-?\s*[0-9]+|{_WORD})\s*)?"
-_EXPRESSION = re.compile(rf"%\{{\s*(?:{_FILTER})?(?:\|\s*(?:{_FILTER})?)*\}}", re.DOTALL)
+_NUMBER = rf"(?:-{_SKIP})?[0-9]+"
+_ARGUMENT = rf"(?:{_WORD}{_SKIP}={_SKIP})?(?:{_QUOTED}|{_WORD}|{_NUMBER})"
+_ARGUMENTS = rf"\({_SKIP}{_ARGUMENT}{_SKIP}(?:,{_SKIP}{_ARGUMENT}{_SKIP})*\)"
+_FILTER = rf"{_WORD}{_SKIP}(?:{_ARGUMENTS}{_SKIP})?(?:[-+*/%]{_SKIP}(?:{_NUMBER}|{_WORD}){_SKIP})?"
+_EXPRESSION = re.compile(rf"%\{{{_SKIP}(?:{_FILTER})?(?:\|{_SKIP}(?:{_FILTER})?)*\}}", re.DOTALL)
 _ONE_LETTER = re.compile(r"%[LU]*[undh](?![a-z])")
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mailaudit.models.dovecot_catalogue import Catalogue, catalogue
 from mailaudit.models.dovecot_groups import own_group
+from mailaudit.models.dovecot_places import crowded, doubled, nameless
 from mailaudit.models.dovecot_reading import Reading, Setting, key_of
 from mailaudit.models.dovecot_sections import Section
 from mailaudit.models.dovecot_settings import FILTERS, NEW, OLD, OLD_PROTOCOLS, PROTOCOLS
-from mailaudit.models.dovecot_values import comes_to, is_true
+from mailaudit.models.dovecot_values import comes_to, is_true, list_words
 from mailaudit.parsers.tree import Problem, Statement
 
 _NOT_ZERO = frozenset(
@@ -29,6 +30,7 @@ _NOT_ZERO = frozenset(
 )
 _NOT_EMPTY = frozenset(("dsync_alt_char", "dsync_hashed_headers"))
 _AT_MOST = {"mail_cache_max_size": 2**30, "mail_cache_purge_delete_percentage": 100}
+_AT_LEAST = {"auth_cache_size": 1024}  # or nothing
 _PATHS = frozenset(("whitespace-before-path", "mailbox-for-path"))
 _IMAPC = frozenset(
     (
@@ -50,6 +52,12 @@ _WORDS: dict[str, dict[str, frozenset[str]]] = {
     "lmtp_client_workarounds": {"": _PATHS},
     "submission_client_workarounds": {"": _PATHS | {"implicit-auth-external", "exotic-backend"}},
     "pop3c_features": {"": frozenset(("no-pipelining",))},
+    "mail_log_events": {
+        "": frozenset(
+            ("delete", "undelete", "expunge", "save", "copy", "mailbox_create", "mailbox_delete", "mailbox_rename", "flag_change")
+        )
+    },
+    "mail_log_fields": {"": frozenset(("uid", "box", "msgid", "size", "vsize", "flags", "from", "subject"))},
     "mail_attachment_detection_options": {
         "": frozenset(("add-flags", "add-flags-on-save", "no-flags-on-fetch", "exclude-inlined"))
     },
@@ -91,6 +99,7 @@ def _refusals(root: Section, reading: Reading, family: str, installed: str | Non
         yield Problem("Dovecot 2.3 is installed, and these are settings of 2.4", version.span)
     if family == NEW:
         yield from _groups(root)
+        yield from _unknown_elements(root)
         if not packaged:
             yield from _versions(root, reading)
     if family == OLD:
@@ -99,10 +108,13 @@ def _refusals(root: Section, reading: Reading, family: str, installed: str | Non
         if section.type.startswith("@") or section.type == "plugin":
             continue
         for setting in section.settings.values():
-            if setting.statement is not None and "$" not in setting.value and not setting.from_file:
+            if setting.statement is not None and "$ENV:" not in setting.value and not setting.from_file:
                 yield from _refused(setting, section, root, known)
     yield from _together(root, family)
-    yield from _listeners(root)
+    yield from _metrics(root, family)
+    yield from nameless(root)
+    yield from doubled(root, known)
+    yield from crowded(root, known)
 
 
 def _versions(root: Section, reading: Reading) -> Iterator[Problem]:
@@ -142,13 +154,15 @@ def _refused(setting: Setting, section: Section, root: Section, known: Catalogue
     """Why one setting is refused, wherever it stands."""
     name, value = setting.name, setting.value
     message = ""
-    if name in _NOT_ZERO or name in _AT_MOST:
+    if name in _NOT_ZERO or name in _AT_MOST or name in _AT_LEAST:
         definition = known.get(name)
         number = comes_to(definition, value, is_new=known.family == NEW) if definition else None
         if number == 0 and name in _NOT_ZERO:
             message = f"{name} must not be 0"
         elif name in _AT_MOST and isinstance(number, int) and number > _AT_MOST[name]:
             message = f"{name} is too large"
+        elif name in _AT_LEAST and isinstance(number, int) and 0 < number < _AT_LEAST[name]:
+            message = f"{name} is too small"
     elif name in _NOT_EMPTY and not value:
         message = f"{name} must not be empty"
     elif name in _WORDS:
@@ -174,9 +188,7 @@ def _unknown_protocol(setting: Setting, root: Section, family: str) -> Iterator[
     if (setting.value == "none" and family == OLD) or setting.token is None:
         return
     own = {each.value for service in root.of("service") if (each := service.get("protocol"))}
-    words = [
-        word.strip('"') for word in (re.split(r"[ ,]+", setting.value) if family == NEW else setting.value.split(" ")) if word
-    ]
+    words = list_words(setting.value) if family == NEW else [word for word in setting.value.split(" ") if word]
     for word in words:
         if word not in PROTOCOLS and word not in own and (word not in OLD_PROTOCOLS or family == NEW):
             meant = [part.lower() for each in words for part in re.split(r"[,\t]", each) if part]
@@ -184,6 +196,16 @@ def _unknown_protocol(setting: Setting, root: Section, family: str) -> Iterator[
             mend = plain if plain and "$" not in setting.token.value else None
             yield Problem(f'protocols names "{word}", which Dovecot does not know', setting.token.span, mend=mend)
             return
+
+
+def _unknown_elements(root: Section) -> Iterator[Problem]:
+    """Protocols that the block form of the list turns on and no service has."""
+    own = {each.value for service in root.of("service") if (each := service.get("protocol"))}
+    block = root.named("protocols", "")
+    for setting in block.settings.values() if block else ():
+        if is_true(setting.value) and setting.name not in PROTOCOLS and setting.name not in own and setting.statement:
+            message = f'protocols names "{setting.name}", which Dovecot does not know'
+            yield Problem(message, key_of(setting.statement).span)
 
 
 def _listen(value: str, section: Section, family: str) -> str:
@@ -226,6 +248,19 @@ def _vsz(value: str, _section: Section, family: str) -> str:
     )
 
 
+def _exporter(name: str, known: frozenset[str]) -> Callable[[str, Section, str], str]:
+    """A check of the words of an event_exporter's setting."""
+
+    def check(value: str, section: Section, family: str) -> str:
+        words = value.split(" ") if name == "format_args" else [value]
+        wrong = next((word for word in words if word not in known), None)
+        return (
+            f'{name} does not know "{wrong}"' if section.type == "event_exporter" and family == OLD and wrong is not None else ""
+        )
+
+    return check
+
+
 def _passwords(value: str, _section: Section, _family: str) -> str:
     is_known = _VERBOSE.fullmatch(value)
     return (
@@ -242,6 +277,8 @@ def _hash(value: str, _section: Section, _family: str) -> str:
 
 _CHECKS: dict[str, Callable[[str, Section, str], str]] = {
     "auth_verbose_passwords": _passwords,
+    "format": _exporter("format", frozenset(("none", "json", "tab-text"))),
+    "format_args": _exporter("format_args", frozenset(("", "time-rfc3339", "time-unix"))),
     "listen": _listen,
     "mail_attachment_hash": _hash,
     "mailbox_special_use": _special_use,
@@ -251,6 +288,7 @@ _CHECKS: dict[str, Callable[[str, Section, str], str]] = {
     "service_type": _type,
     "service_vsz_limit": _vsz,
     "special_use": _special_use,
+    "transport": _exporter("transport", frozenset(("drop", "http-post", "log"))),
     "type": _type,
     "vsz_limit": _vsz,
 }
@@ -279,27 +317,32 @@ def _together(root: Section, family: str) -> Iterator[Problem]:
         clear = at("auth_allow_cleartext", "ssl")
         if family == NEW and clear and value("ssl") == "required" and is_true(value("auth_allow_cleartext")):
             yield Problem("auth_allow_cleartext = yes has no effect with ssl = required", clear.span)
+
+
+def _metrics(root: Section, family: str) -> Iterator[Problem]:
+    """Metrics and where they are sent."""
+    for section in root.of("event_exporter"):
+        for name in ("format", "transport"):
+            if family == OLD and name not in section.settings and section.visits:
+                yield Problem(f"the event_exporter {section.name} has no {name}", section.visits[0].statement.tokens[0].span)
+        formats = [section.settings.get(name) for name in ("format", "format_args")]
+        needs_time = formats[0] is not None and formats[0].value in ("json", "tab-text")
+        if family == OLD and formats[0] and needs_time and not (formats[1] and formats[1].value):
+            yield Problem(f"the format {formats[0].value} needs a time in format_args", formats[0].span)
+    exporters = root.of("event_exporter")
     for section in root.of("metric"):
+        exporter = section.get("exporter")
+        if (
+            exporter
+            and exporter.value
+            and exporter.value not in [each.name for each in exporters]
+            and (exporters or family == NEW)
+        ):
+            yield Problem(f"no event_exporter has the name {exporter.value}", exporter.span)
+        if family == OLD and section.visits and not section.name:
+            yield Problem("a metric has a name", section.visits[0].statement.tokens[0].span)
         if family == OLD and not section.settings.get("filter", Setting("filter", "")).value and section.visits:
             yield Problem(f"the metric {section.name} has no filter", section.visits[0].statement.tokens[0].span)
-
-
-def _listeners(root: Section) -> Iterator[Problem]:
-    """Sockets without a path, and two listeners on one port of one service."""
-    for service in root.of("service"):
-        if service.visits and not service.name and service.visits[0].statement.node.node("name") is None:
-            yield Problem("a service has a name", service.visits[0].statement.tokens[0].span)
-        ports: dict[tuple[str, str], Section] = {}
-        for each in service.sections:
-            if each.type in ("unix_listener", "fifo_listener") and not each.name and each.visits:
-                yield Problem(f"a {each.type} has a path", each.visits[0].statement.tokens[0].span)
-            port, address = each.get("port"), each.get("address", "listen")
-            if each.type != "inet_listener" or port is None or port.value == "0":
-                continue
-            key = (port.value, address.value if address else "")
-            if key in ports:
-                yield Problem(f"two listeners of the service {service.name} on port {port.value}", port.span)
-            ports[key] = each
 
 
 def refusals(root: Section, reading: Reading, family: str, installed: str | None, *, packaged: bool) -> Iterable[Problem]:

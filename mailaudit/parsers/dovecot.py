@@ -157,7 +157,7 @@ class _Reader:
         template = _GRAMMAR.read(tokens)
         assert isinstance(template, Template)
         message = f'expected "{{" at the end of the line of "{_short(tokens[-2])}", found it on a line of its own'
-        self._open(Statement("section", tokens, tokens, template, Problem(message, brace.span)))
+        self._open(Statement("section", tokens, tokens, template, Problem(message, tokens[0].span.to(brace.span))))
 
     def _mend(self, line: Line, tokens: tuple[Token, ...], mismatch: Mismatch) -> None:
         problem = _explain(tokens, mismatch)
@@ -242,6 +242,11 @@ def _short(token: Token) -> str:
 def _mended_header(line: Line, tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem] | None:
     """What a section's broken first line plainly meant: the tokens to read, and the problem with what should stand there."""
     size = len(line.chars)
+    last = tokens[-1]
+    if size < 1000 and len(tokens) == 2 and last.kind == "word" and last.value[0] == '"' and last.value[-1] == "{":
+        name = Token("string", last.value[1:-1].rstrip(" \t"), last.text, last.start, last.end)
+        problem = Problem("the quote before the section's name is not closed", last.span, mend=f'"{name.value}" {{')
+        return (tokens[0], name, line.token("{", size - 1, size)), problem
     head = _HEADER.match(line.chars) if size < 1000 and tokens[0].kind == "word" else None
     if head is None:
         return None

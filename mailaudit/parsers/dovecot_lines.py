@@ -162,6 +162,9 @@ def _names(line: Line, at: int) -> list[Token]:
         elif quoted:
             end = quoted.end()
             found.append(line.token("string", at, end, unescape(chars[at + 1 : end - 1])))
+        elif not found and chars[at] == '"':  # never closed: the brace is a part of the name
+            end = len(chars)
+            found.append(line.token("word", at, end))
         else:
             end = _skip(_NAME, chars, at)
             found.append(line.token("word", at, end))

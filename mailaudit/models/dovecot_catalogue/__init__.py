@@ -5,10 +5,10 @@ The tables beside this module are made by `bench/dovecot_catalogue.py` and read 
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 SECTIONS = frozenset(("sections", "named", "strlist", "boollist", "filter", "array"))
 """Types that have a block: those of 2.3 (`sections`, `named`, `strlist`) and those of 2.4."""
@@ -74,7 +74,9 @@ def catalogue(family: str) -> Catalogue:
     """The catalogue of `2.3` or `2.4`."""
     inside: dict[tuple[str, ...], dict[str, Definition]] = {}
     preset: dict[tuple[str, ...], dict[str, str]] = {}
-    for line in Path(__file__).with_name(f"{family}.tsv").read_text("utf-8").splitlines():
+    table = pkgutil.get_data(__name__, f"{family}.tsv")  # a part of the program, no file of the host
+    assert table is not None
+    for line in table.decode().splitlines():
         if line.startswith("#"):
             continue
         where, name, kind, default, flags = line.split("\t")
