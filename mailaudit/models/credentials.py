@@ -15,6 +15,8 @@ from mailaudit.questions import Absent, Failed, Reason, Stat
 PATH = "/etc/mail/credentials"
 SMTPD = "/etc/mail/smtpd.conf"
 MOST_LINKS = 8
+COPIES = ("~", ".bak", ".orig", ".old", ".save")
+"""What editors and people add to the name of the file for a copy of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

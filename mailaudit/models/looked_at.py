@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
-from mailaudit.models.credentials import Credentials
+from mailaudit.models.credentials import COPIES, Credentials
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.rspamd import RspamdConfig
@@ -88,6 +88,7 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             yield from _of_sieve(model)
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
+            yield from (model.path + suffix for suffix in COPIES)
 
 
 def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[str]:
