@@ -10,7 +10,7 @@ from daemons import Root, need, roots
 from smtpd_live import NAME, Live, Said, beside, live, mutants, statements, whole
 
 from bench.agreement import CORPORA
-from bench.agreement.smtpd import VERSIONS, compare, model, old_files
+from bench.agreement.smtpd import VERSIONS, compare, meanings, model, old_files
 from mailaudit.models.smtpd import SmtpdConfig
 
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
@@ -25,6 +25,12 @@ def test_recorded_answers(version: str) -> None:
     row = compare(CORPORA, version)
     assert row.wrong == ()
     assert row.agree == row.of
+
+
+@needs_corpora
+def test_the_model_says_what_smtpd_understood() -> None:
+    row = meanings(CORPORA)
+    assert row.wrong == ()
 
 
 @needs_corpora

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench.agreement import CORPORA
-from bench.agreement.smtpd import cases
 from mailaudit.models.services import read_services
 from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd_expand import Recipient, expand, keeps_tag, mail_path
@@ -245,48 +243,6 @@ def test_patterns() -> None:
     assert not address_match("bob@example.com", "bob+x@example.com")
     assert address_match("x@example.com", "@example.com")
     assert address_match("x@example.com", "@")
-
-
-TLS = {"none": set(), "tls": {"starttls"}, "tls-require": {"starttls", "starttls-require"}, "smtps": {"smtps"}}
-AUTH = {"none": set(), "optional": {"auth"}, "required": {"auth", "auth-require"}}
-
-
-@needs_corpora
-def test_agrees_with_smtpd_78_on_listeners_actions_and_rules() -> None:
-    compared = 0
-    for case in cases(CORPORA, "7.8"):
-        name, conf = case.name, case.conf
-        if not case.ok or conf is None:
-            continue
-        smtpd = model(case.data)
-        compared += 1
-        theirs = {
-            (each["on"], each["port"], frozenset(set(each["flags"]) - {"dsn", "filtered", "masquerade", "tls-verify"}))
-            for each in conf["listeners"]
-            if each["kind"] == "if" and "on" in each
-        }
-        ours = {
-            (each.where, each.port, frozenset(TLS[each.tls] | AUTH[each.auth] | ({"mask-src"} if each.masks_source else set())))
-            for each in smtpd.listeners
-            if not each.is_socket
-        }
-        usual = {"starttls", "starttls-require", "smtps", "auth", "auth-require", "mask-src"}
-        theirs = {(on, port, flags & usual) for on, port, flags in theirs}
-        assert {each for each in ours if each[0] in {t[0] for t in theirs}} == theirs, name
-        assert {each: conf["actions"][each]["type"] == "local" for each in conf["actions"]} == {
-            each: not action.is_relay for each, action in smtpd.actions.items()
-        }, name
-        assert [bool(each.get("reject")) for each in conf["matches"]] == [rule.action is None for rule in smtpd.rules], name
-        signs = [(each["from"], each["for"], each.get("auth", 0)) for each in conf["matches"]]
-        assert signs == [
-            (
-                -1 if rule.source.negated else 1,
-                -1 if rule.destination.negated else 1,
-                0 if rule.auth is None else -1 if rule.auth.negated else 1,
-            )
-            for rule in smtpd.rules
-        ], name
-    assert compared > 150
 
 
 def test_not_recorded_is_said() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.agreement import Row
+from bench.agreement import Row, smtpd_dumps
 from mailaudit.models.services import read_services
 from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, Sources
@@ -100,8 +100,23 @@ def old_files(corpora: Path, limit: int | None = None) -> Row:
     return Row("smtpd.conf, the grammar before 6.4 told from later ones", len(known) - len(wrong), len(known), (), tuple(wrong))
 
 
+def meanings(corpora: Path, limit: int | None = None) -> Row:
+    """For how many accepted cases the model says what smtpd's dump says."""
+    known = [case for case in cases(corpora, "7.8") if case.ok and case.conf is not None]
+    if limit is not None:
+        known = random.Random(64).sample(known, min(limit, len(known)))
+    wrong: list[str] = []
+    for case in known:
+        theirs, ours = smtpd_dumps.theirs(case.conf or {}), smtpd_dumps.ours(model(case.data))
+        if theirs != ours:
+            only = f"only smtpd: {list(theirs - ours)[:2]}; only mailaudit: {list(ours - theirs)[:2]}"
+            wrong.append(f"{case.name}: {only}")
+    return Row("smtpd.conf, meaning, OpenSMTPD 7.8", len(known) - len(wrong), len(known), (), tuple(wrong))
+
+
 def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
-    """One row a version, and one for the grammar before 6.4."""
+    """One row a version, and one for the meaning, one for the grammar before 6.4."""
     for version in VERSIONS:
         yield compare(corpora, version, limit)
+    yield meanings(corpora, limit)
     yield old_files(corpora, limit)

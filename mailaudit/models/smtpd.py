@@ -9,12 +9,12 @@ from functools import cached_property
 from mailaudit.models import smtpd_evidence, smtpd_read, smtpd_rules
 from mailaudit.models.release import read_release
 from mailaudit.models.smtpd_draft import Draft, Services
-from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table
+from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Proc, Refusal, Rule, Table
 from mailaudit.models.smtpd_reach import Reach, reach
 from mailaudit.models.smtpd_releases import as_read_by, refused_earlier, unknown_parts
 from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
 from mailaudit.parsers.smtpd_old import became, is_rule, told
-from mailaudit.parsers.tree import Problem, Statement, Tree
+from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat
 from mailaudit.text import Span
 
@@ -35,7 +35,9 @@ class SmtpdConfig(Model):
     """
 
     pki: Mapping[str, Pki] = field(default_factory=dict)
+    cas: Mapping[str, Token] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+    procs: Mapping[str, Proc] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
@@ -167,7 +169,9 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             assumed=assumed,
             secrets=tuple(draft.secrets),
             pki=draft.pki,
+            cas=draft.cas,
             tables=draft.tables,
+            procs=draft.procs,
             filters=draft.filters,
             actions=draft.actions,
             listeners=tuple(smtpd_evidence.located(sources, draft.listeners)),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mailaudit.models.release import NEWEST, Number, shown
-from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Refusal, Rule, Table, string
+from mailaudit.models.smtpd_parts import Action, Cause, Filter, Listener, Options, Pki, Proc, Refusal, Rule, Table, string
 from mailaudit.models.smtpd_releases import PAIRS
 from mailaudit.parsers.tree import Node, Problem, Token
 
@@ -36,9 +36,9 @@ class Draft:
     release: Number = NEWEST
     pki: dict[str, Pki] = field(default_factory=dict)
     has_odd_pki: bool = False  # a name that is refused: what it says may have been meant for another
-    cas: set[str] = field(default_factory=set)
+    cas: dict[str, Token] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
-    procs: dict[str, Token] = field(default_factory=dict)
+    procs: dict[str, Proc] = field(default_factory=dict)
     filters: dict[str, Filter] = field(default_factory=dict)
     wrappers: set[str] = field(default_factory=set)
     actions: dict[str, Action] = field(default_factory=dict)
@@ -125,6 +125,10 @@ class Draft:
             self.no_filter(name)
         return (name,)
 
+    def set(self, words: str, value: Token) -> None:
+        """Keep a global option's value."""
+        self.options = replace(self.options, settings={**self.options.settings, words: value})
+
     def once(self, options: list[Node], kinds: tuple[str, ...] | None = None) -> None:
         """Refuse an option that is given twice."""
         seen: set[str] = set()
@@ -135,12 +139,19 @@ class Draft:
 
     def delay(self, token: Token) -> int | None:
         """Seconds of a time such as 4d, or None if smtpd refuses it."""
-        match = _DELAY.fullmatch(token.value)
-        seconds = int(match[1][-20:]) * _DELAYS[match[2]] if match else 0
-        if match is None or not 0 < seconds <= _LONGEST_DELAY or len(match[1].lstrip("0")) > 12:
+        found = seconds(token.value)
+        if found is None:
             self.refuse(f'"{token.value}" is no time: expected a number and s, m, h or d, such as 4d', token)
-            return None
-        return seconds
+        return found
+
+
+def seconds(written: str) -> int | None:
+    """Seconds of a time such as 4d (delaytonum()), or None if it is none."""
+    match = _DELAY.fullmatch(written)
+    if match is None or len(match[1].lstrip("0")) > 12:
+        return None
+    found = int(match[1]) * _DELAYS[match[2]]
+    return found if 0 < found <= _LONGEST_DELAY else None
 
 
 def table_at(node: Node) -> Token:

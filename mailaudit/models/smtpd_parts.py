@@ -50,6 +50,7 @@ class Pki:
     statements: tuple[Statement, ...]
     cert: Token | None = None
     key: Token | None = None
+    dhe: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,14 +76,35 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Proc:
+    """A program that filters mail, of a `proc` or a `proc-exec`; `values` are its user, group and chroot."""
+
+    name: Token
+    command: Token
+    values: Mapping[str, Token] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """A filter: proc-exec or proc with a program, a phase that smtpd decides itself, or a chain of others."""
+    """A filter: proc-exec or proc with a program, a phase that smtpd decides itself, or a chain of others.
+
+    At a `phase` it does its `effect` (reject, junk, ...) with the text `says`, to what meets its `condition`.
+    """
 
     name: Token
     kind: str
     statement: Statement
-    program: Token | None = None
+    proc: Proc | None = None
     chain: tuple[Token, ...] = ()
+    phase: str = ""
+    condition: Criterion | None = None
+    effect: str = ""
+    says: Token | None = None
+
+    @property
+    def program(self) -> Token | None:
+        """Its program with its arguments, where it has one."""
+        return None if self.proc is None else self.proc.command
 
     @property
     def program_path(self) -> str | None:
@@ -109,6 +131,7 @@ class Action:
     words: Mapping[str, Token] = field(default_factory=dict, hash=False)
     values: Mapping[str, Token] = field(default_factory=dict, hash=False)
     tables: Mapping[str, Table] = field(default_factory=dict, hash=False)
+    filters: tuple[Token, ...] = ()
 
     @property
     def is_relay(self) -> bool:
@@ -148,6 +171,9 @@ class Listener:
     tag: Token | None = None
     senders: Table | None = None
     masks_source: bool = False
+    words: Mapping[str, Token] = field(default_factory=dict, hash=False)
+    values: Mapping[str, Token] = field(default_factory=dict, hash=False)
+    hostnames: Table | None = None
     addresses: tuple[str, ...] | None = None
 
     @property
@@ -213,7 +239,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """Global options: the queue's compression and encryption, the largest message in bytes, the delimiter of sub-addresses."""
+    """Global options: the queue's compression and encryption, the largest message in bytes, the delimiter of sub-addresses.
+
+    `settings` has the values of the others by their words: `queue ttl`, `smtp limit max-rcpt`, `mta limit for domain X inet4`.
+    """
 
     queue_compression: Token | None = None
     queue_encryption: Token | None = None
@@ -222,6 +251,8 @@ class Options:
     max_message_size_at: Token | None = None
     sub_address_delimiter: str = "+"
     srs_key: Token | None = None
+    bounce_delays: tuple[Token, ...] = ()
+    settings: Mapping[str, Token] = field(default_factory=dict, hash=False)
 
 
 def leaf(node: Node, kind: str) -> Token | None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, Draft, inline_entries, is_placeholder, scaled, secret_length, values
-from mailaudit.models.smtpd_parts import Cause, Filter, Pki, Table, leaf, string
-from mailaudit.parsers.tree import Statement, Token
+from mailaudit.models.smtpd_parts import Cause, Criterion, Filter, Pki, Proc, Table, leaf, string
+from mailaudit.parsers.tree import Node, Statement, Token
 
 _HOST_NAME = re.compile(r"(?:(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?\.?", re.ASCII)
 _DYNAMIC = ("db", "getpwnam")
@@ -41,6 +41,7 @@ def read_pki(draft: Draft, statement: Statement) -> None:
     for option in node.nodes("key"):
         pki = replace(pki, key=string(option))
     for dhe in node.nodes("dhe"):
+        pki = replace(pki, dhe=string(dhe))
         if string(dhe).value.lower() not in ("none", "auto", "legacy"):
             draft.refuse(f'expected none, auto or legacy after "dhe", found "{string(dhe).value}"', string(dhe))
     draft.pki[key] = pki
@@ -51,7 +52,9 @@ def read_ca(draft: Draft, statement: Statement) -> None:
     name = string(statement.node)
     if name.value != "*" and not _HOST_NAME.fullmatch(name.value):
         draft.refuse(f'"{name.value}" is no host name', name)
-    draft.cas.add(name.value.lower())
+    certificate = statement.node.node("cert")
+    assert certificate is not None
+    draft.cas[name.value.lower()] = string(certificate)
 
 
 def read_table(draft: Draft, statement: Statement) -> None:
@@ -91,7 +94,12 @@ def read_proc(draft: Draft, statement: Statement) -> None:
     if name.value in draft.procs:
         draft.refuse(f'the proc "{name.value}" is defined twice', name)
         return
-    draft.procs[name.value] = string(node, 1)
+    draft.procs[name.value] = Proc(name, string(node, 1), _values(node))
+
+
+def _values(node: Node) -> dict[str, Token]:
+    """The user, group and chroot of a program."""
+    return {part.kind: string(part) for part in node if isinstance(part, Node) and part.kind in ("user", "group", "chroot")}
 
 
 def read_filter(draft: Draft, statement: Statement) -> None:
@@ -101,33 +109,35 @@ def read_filter(draft: Draft, statement: Statement) -> None:
     if name.value in draft.filters:
         draft.refuse(f'the filter "{name.value}" is defined twice', name)
         return
-    program: Token | None = None
-    chain: tuple[Token, ...] = ()
     kind = next(kind for kind in ("proc-exec", "proc", "phase", "chain") if node.node(kind) is not None)
     part = node.node(kind)
     assert part is not None
+    found = Filter(name, kind, statement)
     if kind == "proc-exec":
-        program = draft.procs[name.value] = string(part)
         draft.once([*part.nodes("user"), *part.nodes("group"), *part.nodes("chroot")])
+        draft.procs[name.value] = Proc(name, string(part), _values(part))
+        found = replace(found, proc=draft.procs[name.value])
     elif kind == "proc":
-        program = draft.procs.get(string(part).value)
-        if program is None:
+        found = replace(found, proc=draft.procs.get(string(part).value))
+        if found.proc is None:
             draft.refuse(f'the proc "{string(part).value}" is not defined above', string(part))
     elif kind == "phase":
-        _phase(draft, statement)
+        found = _phase(draft, found, part)
     else:
         listed = next((each.node("list") for each in part.nodes("chain")), None)
-        chain = draft.chain(values(listed)) if listed is not None else ()
-    draft.filters[name.value] = Filter(name, kind, statement, program, chain)
+        found = replace(found, chain=draft.chain(values(listed)) if listed is not None else ())
+    draft.filters[name.value] = found
 
 
-def _phase(draft: Draft, statement: Statement) -> None:
-    part = statement.node.node("phase")
-    assert part is not None
-    for phase in part:
-        for condition in phase if not isinstance(phase, Token) else ():
-            if not isinstance(condition, Token):
-                draft.table(condition, condition.kind, "list", "hash")
+def _phase(draft: Draft, found: Filter, part: Node) -> Filter:
+    """What a filter of smtpd's own does, when, to whom."""
+    phase = next(each for each in part if isinstance(each, Node))
+    asked, effect = [each for each in phase if isinstance(each, Node)]
+    table = draft.table(asked, asked.kind, "list", "hash")
+    word = next(token for token in asked.leaves() if token.kind != "!")
+    condition = Criterion(asked.kind, word, asked.has("!"), *(table or ()))
+    says = next((token for token in effect.leaves() if token.is_string), None)
+    return replace(found, phase=phase.kind.removeprefix("phase-"), condition=condition, effect=effect.kind, says=says)
 
 
 def read_queue(draft: Draft, statement: Statement) -> None:
@@ -143,6 +153,7 @@ def read_queue(draft: Draft, statement: Statement) -> None:
             _queue_key(draft, key)
     elif ttl is not None:
         draft.delay(string(ttl))
+        draft.set("queue ttl", string(ttl))
 
 
 def _queue_key(draft: Draft, key: Token) -> None:
@@ -173,13 +184,24 @@ def read_smtp(draft: Draft, statement: Statement) -> None:
             draft.refuse("sub-addr-delim takes one visible character that is no @", at)
         else:
             draft.options = replace(draft.options, sub_address_delimiter=at.value)
+    for ciphers in node.nodes("ciphers"):
+        draft.set("smtp ciphers", string(ciphers))
     read_limits(draft, statement)
 
 
 def read_limits(draft: Draft, statement: Statement) -> None:
     """The limits of smtp, mta, mda and scheduler."""
     known = _LIMITS[statement.kind]
-    for limit in statement.node.nodes("limit"):
+    node = statement.node
+    domain = node.node("for")
+    words = f"{statement.kind} limit" + (f" for domain {string(domain).value}" if domain is not None else "")
+    for option in node:
+        if isinstance(option, Node) and option.kind in ("inet4", "inet6"):
+            draft.set(f"{words} {option.kind}", option.first)
+    for deferred in node.nodes("max-deferred"):
+        draft.set("mta max-deferred", deferred.leaves()[1])
+    for limit in node.nodes("limit"):
+        draft.set(f"{words} {limit.first.value}", limit.leaves()[1])
         if limit.first.value not in known:
             near = difflib.get_close_matches(limit.first.value, known, 1)
             meant = f'; "{near[0]}" is meant' if near else ""
@@ -208,7 +230,10 @@ def read_srs(draft: Draft, statement: Statement) -> None:
             draft.secrets.append(("srs-key", value.value))
         if leaf(key, "backup") is None:
             draft.options = replace(draft.options, srs_key=value)
+        else:
+            draft.set("srs key backup", value)
     elif ttl is not None:
+        draft.set("srs ttl", string(ttl))
         seconds = draft.delay(string(ttl))
         if seconds is not None and seconds < 86400:
             draft.refuse("an srs ttl of less than a day is too short", string(ttl))
@@ -216,7 +241,8 @@ def read_srs(draft: Draft, statement: Statement) -> None:
 
 def read_bounce(draft: Draft, statement: Statement) -> None:
     """`bounce warn-interval TIME, ...`."""
-    for token in values(statement.node):
+    draft.options = replace(draft.options, bounce_delays=tuple(values(statement.node)))
+    for token in draft.options.bounce_delays:
         draft.delay(token)
 
 
@@ -225,6 +251,7 @@ def read_admd(draft: Draft, statement: Statement) -> None:
     name = string(statement.node)
     if not all(" " <= char <= "~" for char in name.value):
         draft.refuse("an admd holds printable ASCII characters only", name)
+    draft.set("admd", name)
 
 
 READERS: Mapping[str, Callable[[Draft, Statement], None]] = {

@@ -20,6 +20,7 @@ _EXCLUSIVE = (("alias", "virtual"), ("host", "domain"), ("backup", "host"), ("ba
 _LONGEST_TAG = 32
 _PLACE = re.compile(r"[0-9]+(?:\.[0-9]+){0,3}|(?![0-9.]+\Z)[A-Za-z0-9_.:%-]+", re.ASCII)  # no row of digits and dots that is none
 _TLS = {"tls": "tls", "tls-require": "tls-require", "smtps": "smtps"}
+_WORDS = ("mask-src", "no-dsn", "proxy-v2", "received-auth")
 _OPTIONS = (
     "inet4", "inet6", "port", "filter", "ciphers", "protocols", "ca", "tag", "hostname", "hostnames", "mask-src",
     "received-auth", "no-dsn", "proxy-v2", "senders",
@@ -38,7 +39,8 @@ def read_action(draft: Draft, statement: Statement) -> None:
     for ttl in ttls:
         draft.delay(string(ttl))
     tables: dict[str, Table] = {}
-    values: dict[str, Token] = {}
+    values: dict[str, Token] = {ttl.kind: string(ttl) for ttl in ttls}
+    filters: tuple[Token, ...] = ()
     for option in options:
         if option.kind in _KINDS:
             use = "relay auth" if option.kind == "auth" else option.kind
@@ -46,13 +48,14 @@ def read_action(draft: Draft, statement: Statement) -> None:
             if found is not None:
                 tables.setdefault(option.kind, found[0])
         elif option.kind == "filter":
-            draft.filter_use(option)
+            filters = draft.filter_use(option)
         elif any(token.is_string for token in option.leaves()):
             values.setdefault(option.kind, string(option))
     _check_action(draft, body, options, tables)
     argument = next((token for token in body.leaves() if token.is_string), None)
     words = {option.kind: option.first for option in options}
-    action = Action(name, body.kind, body.first, statement, argument, words, values, tables)
+    words |= {token.value: token for option in options if (token := leaf(option, "no-verify")) is not None}
+    action = Action(name, body.kind, body.first, statement, argument, words, values, tables, filters)
     if name.value in draft.actions:
         draft.refuse(f'the action "{name.value}" is defined twice', name)
         return
@@ -112,8 +115,7 @@ def read_listen(draft: Draft, statement: Statement) -> None:
             draft.secrets.append(("password", password.value))
     senders = options.get("senders")
     sender_table = draft.table(senders, "senders", "hash") if senders is not None else None
-    if "hostnames" in options:
-        draft.table(options["hostnames"], "hostnames", "hash")
+    hostnames = draft.table(options["hostnames"], "hostnames", "hash") if "hostnames" in options else None
     listener = Listener(
         statement=statement,
         at=at,
@@ -133,9 +135,17 @@ def read_listen(draft: Draft, statement: Statement) -> None:
         tag=string(options["tag"]) if "tag" in options else None,
         senders=sender_table[0] if sender_table else None,
         masks_source="mask-src" in options,
+        words={part.kind: part.first for part in everything if part.kind in _WORDS} | _masquerade(senders),
+        values={part.kind: string(part) for part in everything if part.kind in ("ca", "ciphers", "protocols")},
+        hostnames=hostnames[0] if hostnames else None,
     )
     _check_listener(draft, listener, options.get("ca"))
     draft.listeners.append(listener)
+
+
+def _masquerade(senders: Node | None) -> dict[str, Token]:
+    word = leaf(senders, "masquerade") if senders is not None else None
+    return {} if word is None else {"masquerade": word}
 
 
 def _family(options: Mapping[str, Node], where: str) -> int | None:
