@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
@@ -28,6 +27,7 @@ DEFAULT_PORTS = {"normal": 11333, "controller": 11334, "rspamd_proxy": 11332, "f
 DEFAULT_URL = "http://localhost:11333"  # of filter-rspamd
 REDIS_PORT = 6379
 HASHED = "$"
+MADE_OR_MASKED = ("{{generate:", "{{masked:")
 GUESSED = frozenset({"q1", "q2", "password", "example_password", "changeme", "admin", "rspamd", "secret", "mypassword", "enter"})
 SHORTEST = 8
 FOR_USERS = (
@@ -43,6 +43,7 @@ FOR_USERS = (
 DEFAULT_SCORES = {"greylist": 4, "add_header": 6, "rewrite_subject": 8, "reject": 15}
 ORDER = (("add_header", "reject"), ("rewrite_subject", "reject"), ("greylist", "reject"), ("greylist", "add_header"))
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:,\s]+))(?::(?P<port>\d+))?")
+_URL = re.compile(r"(?:(?P<scheme>https?)://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\s]+))(?::(?P<port>\d{1,5}))?(?:/.*)?\Z")
 CHECKS = {
     "spf": "which hosts may send for the sender's domain",
     "dkim": "signatures",
@@ -163,7 +164,7 @@ def controller_has_own_password(rspamd: RspamdConfig, reference: Reference) -> I
             if value is None:
                 continue
             word = value.text
-            if word is None:
+            if word is None or (word.startswith("{{") and not word.startswith(MADE_OR_MASKED)):
                 message = f"The {name} of rspamd's controller could not be told."
                 yield Doubt(Reason.IN_DOUBT, message, (place_of(rspamd, value, "worker-controller.inc"),))
             elif _is_guessed(word):
@@ -171,7 +172,7 @@ def controller_has_own_password(rspamd: RspamdConfig, reference: Reference) -> I
 
 
 def _is_guessed(word: str) -> bool:
-    if word.startswith(("{{", HASHED)):
+    if word.startswith((*MADE_OR_MASKED, HASHED)):
         return False
     return word.lower() in GUESSED or len(word) < SHORTEST or word.startswith("<")
 
@@ -231,8 +232,12 @@ def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
             return
         what = path
     else:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        match = _URL.match(url)
+        if match is None:
+            yield Doubt(Reason.IN_DOUBT, f"Whom the filter asks at {url} could not be told.", (place,))
+            return
+        host = match["six"] or match["host"]
+        port = int(match["port"] or (443 if match["scheme"] == "https" else 80))
         if not (host in ("localhost", "::1") or host.startswith("127.")):
             yield Doubt(
                 Reason.NOT_RECORDED, f"The filter asks rspamd on another host, {host}, of which nothing is known.", (place,)

@@ -25,6 +25,9 @@ SHIPPED = frozenset(
 )
 """Directories that OpenBSD or its packages make and open to everyone (0755, root:wheel): taken for that where not looked at."""
 
+BASE = frozenset(path for path in SHIPPED if not path.startswith("/usr/local"))
+"""Those of OpenBSD itself: a repository in which nothing lies below one does not say that a host lacks it."""
+
 
 class Access(IntFlag):
     """What one wants of a file: as in access(2). Of a directory, `EXECUTE` is to go through it."""
@@ -130,7 +133,7 @@ class Files(Model):
     def _look(self, path: str) -> Stat | Absent | Failed:
         known = self.found.get(path)
         has_no_mode = isinstance(known, Stat) and known.type == "directory" and known.mode is None
-        if path in SHIPPED and (has_no_mode or isinstance(known, Failed | None)):
+        if path in SHIPPED and (has_no_mode or isinstance(known, Failed | None) or (path in BASE and isinstance(known, Absent))):
             return Stat("directory", 0o755, "root", "wheel")
         if known is None:
             return Failed(Reason.NOT_RECORDED, f"the metadata of {path} was not recorded")
