@@ -15,8 +15,6 @@ from mailaudit.models.sources import Known, Missing, NotHere, Sources
 from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, Reason, RunCommand
 from mailaudit.snapshot import Snapshot
 
-needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
-
 BASE = """\
 pki mail.example.com cert "/etc/ssl/mail.example.com.pem" key "/etc/ssl/private/mail.example.com.key"
 table virtuals file:/etc/mail/virtuals
