@@ -49,6 +49,7 @@ def test_what_is_left_after_all_fixes_is_for_hands(published: Path) -> None:
     done = planned(published, ALL)
     assert done.converged
     assert [(result.rule, why) for result, why in done.left] == [
+        ("ACME013", "by hand"),
         ("CRED002", "by hand"),
         ("HOST036", "by hand"),
         ("HOST055", "by hand"),

@@ -219,10 +219,9 @@ def what_acme_client_wrote_belongs_together(acme: AcmeConfig, shown: ShownCertif
         path = next(iter(files(domain)), None)
         if domain.key is None or path is None:
             continue
-        if (path, domain.key.value) in pairs:
-            yield Exempt("a daemon reads this very pair, of which TLS005 tells")
-            continue
         token = domain.full_chain or domain.certificate or domain.key
         places = (Place.at(domain.key.span, "the key"), Place.at(token.span, "the certificate"))
         fix = Fix("Get a certificate for this key", Safety.UNSAFE, commands=(f"acme-client -F {domain.handle.value}",))
-        yield from mismatch(pem, Pair("acme-client", path, domain.key.value, places, fix))
+        for outcome in mismatch(pem, Pair("acme-client", path, domain.key.value, places, fix)):
+            is_told = isinstance(outcome, Finding) and (path, domain.key.value) in pairs
+            yield Exempt("a daemon reads this very pair, and TLS005 tells of it") if is_told else outcome
