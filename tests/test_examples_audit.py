@@ -16,6 +16,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 ERRATA: dict[str, set[tuple[str, str]]] = {
     "ACME013": {("/etc/acme-client.conf", "mail.example.com")},
     "CRED002": {("stat /etc/mail/credentials", "")},
+    "CRED013": {("/etc/mail/credentials", "userdb_mail=maildir:/var/vmail/example.com/example_user")},
     "CROSS020": {("/etc/dovecot/local.conf", "4190"), ("/etc/dovecot/local.conf", "2000")},
     "CROSS021": {("/etc/pf.conf", "https")},
     "DKIM002": {("stat /etc/mail/dkim/example.com.key", "")},

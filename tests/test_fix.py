@@ -36,6 +36,7 @@ def planned(root: Path, allowed: frozenset[Safety]) -> Plan:
 
 def written(root: Path, done: Plan) -> None:
     for path, chars in done.files.items():
+        (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (root / path.lstrip("/")).write_bytes(chars.encode("utf-8", "surrogateescape"))
 
 
@@ -50,12 +51,16 @@ def test_what_is_left_after_all_fixes_is_for_hands(published: Path) -> None:
     assert done.converged
     assert [(result.rule, why) for result, why in done.left] == [
         ("ACME013", "by hand"),
+        ("ACME013", "by hand"),
+        ("SIEVE007", "by hand"),
+        ("SIEVE006", "by hand"),
         ("CRED002", "by hand"),
+        ("DKIM002", "by hand"),
         ("HOST036", "by hand"),
         ("HOST055", "by hand"),
     ]
     assert {file.status for file in done.report.files} == {FileStatus.READ}
-    assert len(done.mended) == 11
+    assert len(done.mended) == 19
 
 
 def test_fixing_again_proposes_nothing(published: Path) -> None:
@@ -68,7 +73,16 @@ def test_safe_fixes_are_fewer_and_name_what_needs_more(published: Path) -> None:
     safe, everything = planned(published, SAFE), planned(published, ALL)
     assert set(safe.files) <= set(everything.files)
     assert {why for _, why in safe.left} == {"by hand", "needs --unsafe"}
-    assert {result.rule for result in safe.mended} == {"HOST060", "SMTPD019", "SMTPD025"}
+    assert {result.rule for result in safe.mended} == {
+        "CRED013",
+        "DKIM011",
+        "DKIM013",
+        "HOST060",
+        "RSPAMD004",
+        "SIEVE003",
+        "SMTPD019",
+        "SMTPD025",
+    }
 
 
 def test_no_byte_more_than_needed_is_touched(published: Path) -> None:
@@ -124,7 +138,15 @@ def breaks_a_listener(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 def test_a_fix_that_would_do_harm_is_taken_back(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CHECKS, "SMTPD025", Declared("SMTPD025", breaks_a_listener))
     done = planned(published, SAFE)
-    assert {result.rule for result in done.mended} == {"HOST060", "SMTPD019"}
+    assert {result.rule for result in done.mended} == {
+        "CRED013",
+        "DKIM011",
+        "DKIM013",
+        "HOST060",
+        "RSPAMD004",
+        "SIEVE003",
+        "SMTPD019",
+    }
     assert "this is no statement" not in "".join(done.files.values())
     assert [why for result, why in done.left if result.rule == "SMTPD025"] == [
         "its fix was taken back: /etc/mail/smtpd.conf would no longer be read whole"
