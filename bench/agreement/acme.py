@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.agreement import Row
-from bench.agreement.recorded import Case, cases, dumps, verdicts
-from mailaudit.models.acme import AcmeConfig, understood
+from bench.agreement.recorded import Case, cases, dumps, host_cases, verdicts
+from mailaudit.models.acme import PATH, AcmeConfig, understood
 from mailaudit.parsers.acme import parse
-from mailaudit.parsers.tree import Token, nothing
+from mailaudit.parsers.tree import Token
 from mailaudit.text import Text
 
 
-def model(data: bytes) -> AcmeConfig:
-    """The model of a file alone."""
-    return understood(parse(Text("/etc/acme-client.conf", data), nothing))
+def model(data: bytes, files: Mapping[str, bytes] | None = None) -> AcmeConfig:
+    """The model of a file and of those it includes."""
+    known = files or {}
+    return understood(parse(Text(PATH, data), lambda path: Text(path, known[path]) if path in known else None))
 
 
 def _means(case: Case) -> tuple[set[str], set[str]]:
@@ -62,4 +63,7 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
     """Verdicts, and meanings of what was accepted."""
     known = cases(corpora, "acme", limit)
     yield verdicts("acme-client.conf", known, lambda case: model(case.data).refusals)
+    hosts = {case.name: (case, files) for case, files in host_cases(corpora, "acme", PATH)}
+    whole = [case for case, _ in hosts.values()]
+    yield verdicts("acme-client.conf of whole hosts", whole, lambda case: model(case.data, hosts[case.name][1]).refusals)
     yield dumps("acme-client.conf, meaning", known, _means)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.agreement import Row
-from bench.agreement.recorded import Case, cases, dumps, verdicts
-from mailaudit.models.httpd import understood
+from bench.agreement.recorded import Case, cases, dumps, host_cases, verdicts
+from mailaudit.models.httpd import PATH, understood
 from mailaudit.models.httpd_parts import ROOT, Answer, HttpdConfig, Server
 from mailaudit.models.services import read_services
 from mailaudit.models.sources import Sources
 from mailaudit.parsers.httpd import parse
-from mailaudit.parsers.tree import Token, nothing
+from mailaudit.parsers.tree import Token
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text
 
@@ -20,9 +20,10 @@ SERVICES = read_services(Sources(Snapshot("host", "target", {})))
 FIELDS = ("name", "loc", "port", "tls", "root", "strip", "index", "ret", "uri", "cert", "key")
 
 
-def model(data: bytes) -> HttpdConfig:
-    """The model of a file alone."""
-    return understood(parse(Text("/etc/httpd.conf", data), nothing), SERVICES)
+def model(data: bytes, files: Mapping[str, bytes] | None = None) -> HttpdConfig:
+    """The model of a file and of those it includes."""
+    known = files or {}
+    return understood(parse(Text(PATH, data), lambda path: Text(path, known[path]) if path in known else None), SERVICES)
 
 
 def _means(case: Case) -> tuple[set[str], set[str]]:
@@ -80,4 +81,7 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
     """Verdicts, and meanings of what was accepted."""
     known = cases(corpora, "httpd", limit)
     yield verdicts("httpd.conf", known, lambda case: model(case.data).refusals)
+    hosts = {case.name: (case, files) for case, files in host_cases(corpora, "httpd", PATH)}
+    whole = [case for case, _ in hosts.values()]
+    yield verdicts("httpd.conf of whole hosts", whole, lambda case: model(case.data, hosts[case.name][1]).refusals)
     yield dumps("httpd.conf, meaning", known, _means)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,9 @@ class Case:
     @property
     def elsewhere(self) -> str:
         """The error in an included file that was not collected, if that is all there is; else nothing."""
+        absent = next((error for error in self.errors if error.startswith("pushfile: ")), "")
+        if absent:
+            return absent
         own = self.name.rpartition("/")[2]
         foreign = [error for error in self.errors if error.startswith("/") and not error.startswith(own)]
         return foreign[0] if foreign and len(foreign) == len([e for e in self.errors if ":" in e]) else ""
@@ -45,6 +48,16 @@ def cases(corpora: Path, folder: str, limit: int | None = None) -> list[Case]:
         data = (corpora / each["file"]).read_bytes()
         found.append(Case(each["file"], data, each["ok"], tuple(each["errors"]), tuple(each["dump"])))
     return found if limit is None else random.Random(64).sample(found, min(limit, len(found)))
+
+
+def host_cases(corpora: Path, daemon: str, path: str) -> Iterator[tuple[Case, dict[str, bytes]]]:
+    """What a daemon said of its file on whole hosts, and all files of each."""
+    for each in map(json.loads, (corpora / "hosts" / "verdicts.jsonl").read_text("utf-8").splitlines()):
+        root = corpora / "hosts" / each["host"]
+        file = root / path[1:]
+        if each.get(daemon) is not None and file.is_file():
+            files = {f"/{found.relative_to(root)}": found.read_bytes() for found in root.rglob("*") if found.is_file()}
+            yield Case(each["host"], file.read_bytes(), each[daemon]["ok"], tuple(each[daemon]["errors"]), ()), files
 
 
 def verdicts(subject: str, known: Iterable[Case], refusals: Callable[[Case], Iterable[Problem]]) -> Row:

@@ -114,9 +114,45 @@ def meanings(corpora: Path, limit: int | None = None) -> Row:
     return Row("smtpd.conf, meaning, OpenSMTPD 7.8", len(known) - len(wrong), len(known), (), tuple(wrong))
 
 
+def hosts(corpora: Path) -> Row:
+    """For how many whole hosts the verdicts of both versions agree, and the meaning where there is a dump; includes are read."""
+    wrong: list[str] = []
+    count = 0
+    for each in map(json.loads, (corpora / "hosts" / "verdicts.jsonl").read_text("utf-8").splitlines()):
+        root = corpora / "hosts" / each["host"]
+        files = {f"/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for version in VERSIONS:
+            said = each.get(f"smtpd-{version}")
+            data = files.get(f"/{said['file']}") if said is not None else None
+            if said is not None and data is not None:
+                count += 1
+                others = {path: content for path, content in files.items() if path != PATH}
+                wrong += _host_differs(
+                    corpora, each["host"], Case(each["host"], data, said["ok"], tuple(said["errors"])), version, others
+                )
+    return Row("smtpd.conf of whole hosts, verdicts and meaning", count - len(wrong), count, (), tuple(wrong))
+
+
+def _host_differs(corpora: Path, host: str, case: Case, version: str, files: Mapping[str, bytes]) -> list[str]:
+    smtpd = model(case.data, version, files)
+    missing = [problem for problem in smtpd.refusals if "is not there" in problem.message]
+    if case.ok is bool([problem for problem in smtpd.refusals if problem not in missing]):
+        return [f"{host}, {version}: {case.errors[:1]}, mailaudit finds {[problem.message for problem in smtpd.refusals[:2]]}"]
+    dump = corpora / "hosts" / f"{host}.smtpd.json"
+    if (
+        version == "7.8"
+        and case.ok
+        and dump.exists()
+        and smtpd_dumps.theirs(json.loads(dump.read_text("utf-8"))) != smtpd_dumps.ours(smtpd)
+    ):
+        return [f"{host}: not what the dump says"]
+    return []
+
+
 def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
     """One row a version, and one for the meaning, one for the grammar before 6.4."""
     for version in VERSIONS:
         yield compare(corpora, version, limit)
     yield meanings(corpora, limit)
+    yield hosts(corpora)
     yield old_files(corpora, limit)
