@@ -56,6 +56,12 @@ def _paths(rspamd: RspamdConfig, site: Site) -> Iterator[tuple[SigningKey, str] 
             yield key, key.path
 
 
+def _look(files: Files, path: str) -> Stat | Gone | Unsure:
+    """What a path leads to; where nobody looked for the file itself, a directory that is not at hand does not make it missing."""
+    found, own = files.stat(path), files.found.get(path)
+    return Unsure(own.reason, own.detail) if isinstance(found, Gone) and isinstance(own, Failed) else found
+
+
 def _shown(stat: Stat) -> str:
     return f"{stat.mode or 0:04o} {stat.owner}:{stat.group}"
 
@@ -76,7 +82,7 @@ def directory_is_closed(rspamd: RspamdConfig, site: Site, files: Files) -> Itera
         directory = dirname(path)
         if directory not in seen:
             seen.add(directory)
-            yield from _directory(rspamd, key, directory, files.stat(directory))
+            yield from _directory(rspamd, key, directory, _look(files, directory))
 
 
 def _directory(rspamd: RspamdConfig, key: SigningKey, path: str, stat: Stat | Gone | Unsure) -> Iterator[Outcome]:
@@ -107,7 +113,7 @@ def key_is_there(rspamd: RspamdConfig, site: Site, files: Files, pem: PemFiles) 
             yield found
             continue
         key, path = found
-        stat, facts = files.stat(path), pem.key(path)
+        stat, facts = _look(files, path), pem.key(path)
         where = place_of_key(rspamd, key)
         if isinstance(stat, Gone):
             message = f"The key of {key.domain}, {path}, is not there: its mail leaves without a signature."
@@ -153,7 +159,7 @@ def _present(rspamd: RspamdConfig, site: Site, files: Files) -> Iterator[tuple[S
             continue
         key, path = found
         count += 1
-        stat = files.stat(path)
+        stat = _look(files, path)
         if isinstance(stat, Unsure):
             yield _unknown(stat, key, rspamd)
         elif isinstance(stat, Gone):
