@@ -9,6 +9,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     agreement,
     agreement_challenge,
     agreement_ports,
+    agreement_users,
     credentials,
     credentials_fields,
     credentials_files,

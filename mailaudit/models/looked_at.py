@@ -79,6 +79,7 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             for setting in (model.certificate, model.key, model.setting("ssl_dh")):
                 yield from (path for path in (model.path_of(setting),) if path)
             yield model.setting("ssl_server_dh_file").value
+            yield from (each.path.value for each in (*model.passdbs, *model.userdbs) if each.path is not None)
         case HttpdConfig():
             for server in model.servers:
                 yield from (token.value for option in ("certificate", "key") if (token := server.tls_option(option)))
