@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.agreement import CORPORA
 from bench.agreement.dovecot import FOLDER, MAIN, alone, hosts, model_of, real_files, refused_lines, rows, vectors
 from bench.agreement.dovecot_dumps import differences
-from bench.agreement.dovecot_live import EXPLAINED, Ask, compare, files_of, mutants
+from bench.agreement.dovecot_live import EXPLAINED, Ask, compare, files_of, mutants, trees
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.dovecot_settings import NEW, OLD
 
@@ -87,6 +87,26 @@ def test_single_faults_are_judged_as_doveconf_judges_them(doveconf: tuple[str, A
     row = compare("single faults", texts, family, ask, explained=EXPLAINED)
     assert row.wrong == ()
     assert row.agree > 0.95 * row.of
+
+
+@needs_corpora
+@pytest.mark.daemon
+@pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+def test_whole_trees_are_read_as_doveconf_reads_them(root: Root, tmp_path: Path) -> None:
+    need(root, "doveconf")
+    family = ".".join(root.run("dovecot", "--version").stdout.split(".")[:2])
+    room = root.room(tmp_path)
+
+    def ask(folder: Path) -> tuple[int, str, str]:
+        shutil.copytree(folder, room / folder.name)
+        done = root.run("doveconf", "-n", "-c", f"{root.inside(room)}/{folder.name}/dovecot.conf")
+        return done.returncode, done.stdout, done.stderr
+
+    row = trees(CORPORA, family, ask)
+    if root.path is not None:
+        shutil.rmtree(room)
+    assert row.wrong == ()
+    assert row.of > (30 if family == OLD else 0)
 
 
 # Origins

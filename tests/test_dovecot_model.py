@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -529,36 +528,3 @@ def test_agrees_with_doveconf_on_real_files() -> None:
         if KNOWN.search(said) and not verdict["ok"] and not (model.refusals or model.unknown):
             wrong.append((verdict["file"], said))
     assert not wrong, str(wrong)[:3000]
-
-
-@needs_corpus
-@pytest.mark.daemon
-@pytest.mark.skipif(DOVECONF is None, reason="doveconf is not installed")
-def test_whole_trees_mean_what_doveconf_says(tmp_path: Path) -> None:
-    compared = 0
-    for folder in sorted((CORPUS / "trees").iterdir()):
-        texts = [path.read_bytes() for path in folder.rglob("*.conf*")]
-        if not (folder / "dovecot.conf").is_file() or any(ABSOLUTE.search(text) for text in texts):
-            continue
-        copy = tmp_path / folder.name / "etc" / "dovecot"
-        shutil.copytree(folder, copy)
-        run = subprocess.run([str(DOVECONF), "-n", "-c", str(copy / "dovecot.conf")], capture_output=True, check=False)
-        slot = learn(FolderWorld(tmp_path / folder.name))
-        assert isinstance(slot, Known)
-        model = slot.value
-        if run.returncode != 0 or model.family != "2.3":
-            continue
-        said = run.stdout.decode("utf-8", "surrogateescape")
-        settings = dict(re.findall(r"^([a-z_]+) = (.*)$", said, re.MULTILINE))
-        for key in COMPARED:
-            found = model.setting(key)
-            if found.token is not None and "$" not in found.token.value and key in settings:
-                assert found.value.strip() == settings[key].strip('" '), (folder.name, key)
-                compared += 1
-        for kind in ("passdb", "userdb"):
-            blocks = re.findall(rf"^{kind}[^\n]*{{\n(.*?)^}}", said, re.MULTILINE | re.DOTALL)
-            drivers = [match[1] for block in blocks if (match := re.search(r"^  driver = (.*)$", block, re.MULTILINE))]
-            databases = model.passdbs if kind == "passdb" else model.userdbs
-            assert [database.driver for database in databases] == drivers, folder.name
-            compared += len(drivers)
-    assert compared > 100

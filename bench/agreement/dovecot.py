@@ -145,7 +145,7 @@ def verdicts(case: Case, model: DovecotConfig) -> str:
     if case.ok:
         return f"{case.name}: doveconf takes it, and mailaudit refuses line {ours[0][0]}: {ours[0][1]}" if ours else ""
     if not ours and not model.unknown:
-        return f"{case.name}: doveconf refuses it ({case.errors[0][:160]}), and mailaudit takes it"
+        return f"{case.name}: doveconf refuses it ({case.errors[0][:400]}), and mailaudit takes it"
     if case.line is not None and case.line not in _logical(case, [line for line, _ in ours]):
         return f"{case.name}: doveconf refuses line {case.line} ({case.errors[0][:120]}), mailaudit {ours[:3]}"
     return ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.agreement import Row
-from bench.agreement.dovecot import MAIN, Case, model_of, refused_lines, verdicts
+from bench.agreement.dovecot import FOLDER, MAIN, Case, model_of, refused_lines, verdicts
 from bench.agreement.dovecot_dumps import differences
+from mailaudit.models.dovecot_settings import NEW
 
 EXPLAINED = {
     "stands for": "doveconf -n looks no variable up, the daemon does",
@@ -19,6 +20,8 @@ EXPLAINED = {
     "mail_plugin_dir: access": "a directory that the host does not have",
     "Plugin '": "a plugin that the host does not have",
     "Failed to": "a variable of the environment that the host does not have",
+    "Currently supported versions": "it is written for a later 2.4 than the one at hand",
+    "bind: Unknown setting": "the plugin for LDAP, whose setting it is, is not installed",
     "event filter": "the filters of metrics and logs have a language of their own, which is not read",
     'expected a setting\'s name, found "="': "doveconf takes elements without a name in lists",
 }
@@ -26,6 +29,7 @@ EXPLAINED = {
 Ask = Callable[[bytes], tuple[int, str, str]]
 """Doveconf's status for a file, what it prints, and what it says beside."""
 
+_ABSOLUTE = re.compile(rb"^\s*!include\w*\s+/", re.MULTILINE)
 _ERROR = re.compile(r"(?:Fatal|Error|Panic): (.*)")
 _WORDS = ("yes", "no", "x", "0", "60", "10 M", "5 mins", "on", '"', "$nope", "%{user}", "}", "{", "#", "=", "\\")
 
@@ -73,11 +77,15 @@ def compare(subject: str, texts: Iterable[tuple[str, str]], family: str, ask: As
 
 def judged(name: str, data: bytes, family: str, ask: Ask) -> str:
     """How one file's reading differs from doveconf's, or empty."""
-    status, printed, said = ask(data)
+    return _compared(name, {MAIN: data}, family, ask(data))
+
+
+def _compared(name: str, files: Mapping[str, bytes], family: str, answer: tuple[int, str, str]) -> str:
+    status, printed, said = answer
     is_wrong = status or "Could not find a minimum" in said
     errors = [match[1] for line in said.splitlines() if (match := _ERROR.search(line))] if is_wrong else []
     errors = [each for each in errors if "Error in configuration" in each] or errors
-    case = Case(name, {MAIN: data}, family, ok=not errors, errors=tuple(errors[:1]))
+    case = Case(name, files, family, ok=not errors, errors=tuple(errors[:1]))
     model = model_of(case.files, family)
     if model.unknown or model.not_read:
         return ""
@@ -86,6 +94,23 @@ def judged(name: str, data: bytes, family: str, ask: Ask) -> str:
         return different and f"{different} | {refused_lines(model)[:2]}"
     found = differences(model, printed)
     return f"{name}: {'; '.join(found[:3])}" if found else ""
+
+
+def trees(corpora: Path, family: str, ask: Callable[[Path], tuple[int, str, str]]) -> Row:
+    """Whole /etc/dovecot of real hosts: what doveconf says of each `dovecot.conf` in its place beside its other files."""
+    wrong: list[str] = []
+    of = 0
+    for folder in sorted((corpora / "dovecot" / "trees").iterdir()):
+        files = {f"{FOLDER}/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        is_new = MAIN in files and b"dovecot_config_version" in files[MAIN]
+        if MAIN not in files or is_new != (family == NEW) or any(_ABSOLUTE.search(data) for data in files.values()):
+            continue
+        of += 1
+        difference = _compared(folder.name, files, family, ask(folder))
+        wrong += [difference] if difference else []
+    known = [f"{text[:60]}: {why}" for text in wrong for mark, why in EXPLAINED.items() if mark in text]
+    faults = tuple(text for text in wrong if not any(mark in text for mark in EXPLAINED))
+    return Row(f"Dovecot {family} trees, live", of - len(wrong), of, tuple(known), faults)
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from mailaudit.models.dovecot_new import NewMerging
 from mailaudit.models.dovecot_old import OldMerging
 from mailaudit.models.dovecot_owner import CREDENTIALS, Ids, mail_ids, refused_ranges
 from mailaudit.models.dovecot_parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
-from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit, key_of, name_of
+from mailaudit.models.dovecot_reading import LOCAL, MAIN, Reading, Setting, Visit
 from mailaudit.models.dovecot_sections import Section
 from mailaudit.models.dovecot_settings import CERTIFICATE, FILE_SETTINGS, FILTERS, KEY, NEW, OLD, OLD_PROTOCOLS
 from mailaudit.models.dovecot_values import is_true, list_words
@@ -283,15 +284,16 @@ def _installed(sources: Sources) -> str | None:
 def _family(visits: list[Visit], installed: str | None) -> tuple[str, tuple[str, ...]]:
     """The family: the one the files name, else the installed one, else the one whose names they use."""
     settings = [visit for visit in visits if visit.statement.kind == "setting"]
-    of_plugins = [visit for visit in settings if any(name_of(each)[0] == "plugin" for each in visit.within)]  # 2.3 alone has them
-    keys = [key_of(visit.statement).value for visit in settings if visit not in of_plugins]
+    of_plugins = sum(any(each.seen[0].value == "plugin" for each in visit.within) for visit in settings)  # 2.3 alone has them
+    outside = (visit for visit in settings if not any(each.seen[0].value == "plugin" for each in visit.within))
+    keys = Counter(visit.statement.seen[0].value for visit in outside)
     if "dovecot_config_version" in keys:
         return NEW, ()
     if installed is not None:
         return installed, ()
     olds, news = catalogue(OLD).inside[()], catalogue(NEW).inside[()]
-    new = sum(key in news and key not in olds for key in keys)
-    old = sum(key in olds and key not in news for key in keys) + len(of_plugins)
+    new = sum(count for key, count in keys.items() if key in news and key not in olds)
+    old = sum(count for key, count in keys.items() if key in olds and key not in news) + of_plugins
     if new > old:
         return NEW, ("Dovecot 2.4, by the names of the settings",)
     return OLD, ("Dovecot 2.3, for neither the files nor a list of packages say otherwise",)

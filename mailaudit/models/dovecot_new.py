@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.dovecot_catalogue import Definition
 from mailaudit.models.dovecot_filters import misplaced
-from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, value_of
+from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, parts_of, value_of
 from mailaudit.models.dovecot_refusals import Names, mended, refused_value, refused_variable
 from mailaudit.models.dovecot_sections import Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot_settings import FILTERS
@@ -125,8 +125,7 @@ class NewMerging(Merging):
         statement, scope = visit.statement, self.open[-1]
         if scope.kind == "lost":
             return
-        key, token = key_of(statement), value_of(statement)
-        from_file = statement.node.has("<") and (token is None or token.kind != "heredoc")
+        key, token, from_file = parts_of(statement)
         value = token.value if token else ""
         if is_variable_line(token, from_file=from_file):
             expanded = self._expanded(value, key.value, statement)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.dovecot_filters import misplaced
 from mailaudit.models.dovecot_obsolete import Change, changed, changed_section
-from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, value_of
+from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, parts_of, value_of
 from mailaudit.models.dovecot_refusals import Names, mended, refused_value
 from mailaudit.models.dovecot_sections import Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot_settings import FILTERS
@@ -115,9 +115,8 @@ class OldMerging(Merging):
         statement, scope = visit.statement, self.open[-1]
         if scope.kind == "lost":
             return
-        token, from_file = value_of(statement), statement.node.has("<")
+        key, token, from_file = parts_of(statement)
         value = token.value if token else ""
-        key = key_of(statement)
         is_variable = is_variable_line(token, from_file=from_file)
         if is_variable:
             refusals = len(self.refused)

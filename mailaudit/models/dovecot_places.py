@@ -18,17 +18,14 @@ _SOCKETS = ("unix_listener", "fifo_listener")
 
 
 def nameless(root: Section) -> Iterator[Problem]:
-    """Services without a name and sockets without a path."""
+    """Services without a name."""
     for service in root.of("service"):
         if service.visits and not service.name and service.visits[0].statement.node.node("name") is None:
             yield Problem("a service has a name", service.visits[0].statement.tokens[0].span)
-        for each in service.sections:
-            if each.type in _SOCKETS and not each.name and each.visits:
-                yield Problem(f"a {each.type} has a path", each.visits[0].statement.tokens[0].span)
 
 
 def doubled(root: Section, known: Catalogue) -> Iterator[Problem]:
-    """Ports and sockets that two listeners of the services that run would have."""
+    """Sockets without a path, and ports and sockets that two listeners would have, of the services that run."""
     seen: set[str] = set()
     protocols = _protocols(root, known)
     configured = {service.name: service for service in root.of("service")}
@@ -38,6 +35,9 @@ def doubled(root: Section, known: Catalogue) -> Iterator[Problem]:
         protocol = _value(service.get("protocol"), known, f"service {name}", "", "protocol")
         if protocol and protocol not in protocols:
             continue
+        for each in service.sections:
+            if each.type in _SOCKETS and not each.name and each.visits:
+                yield Problem(f"a {each.type} has a path", each.visits[0].statement.tokens[0].span)
         for what, at in sorted(_places(service, root, known), key=lambda place: place[1] is not None):
             if what in seen and at is not None:
                 yield Problem(f"a second listener on {what}", at)

@@ -94,6 +94,13 @@ def value_of(statement: Statement) -> Token | None:
     return value.first if value else None
 
 
+def parts_of(statement: Statement) -> tuple[Token, Token | None, bool]:
+    """A setting's name, its value, and whether the value is a file's path; the quick way, for there are many."""
+    tokens = statement.seen
+    from_file = len(tokens) > 2 and tokens[2].kind == "<"
+    return tokens[0], tokens[-1] if len(tokens) > 2 + from_file else None, from_file
+
+
 @dataclass
 class Reading:
     """All visits, the trees in the order they were met, and what is wrong with the includes.
