@@ -39,6 +39,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     tls,
     tls_files,
     virtuals,
+    virtuals_targets,
 )
 from mailaudit.checks.registry import REGISTRY, Declared
 
