@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import partial
 
 from mailaudit import output, relevance, rulebook
@@ -15,14 +17,20 @@ from mailaudit.collect.named import file_below, named_file
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus
+from mailaudit.models.clock import Clock
+from mailaudit.models.facts import read
+from mailaudit.models.site import Declared
+from mailaudit.models.sources import Sources
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.choosing import language_of
-from mailaudit.parsers.tree import Language
+from mailaudit.parsers.tree import Language, Problem, Tree
+from mailaudit.questions import Answer, Found, ListFiles, Question, ReadFile
 from mailaudit.relevance import Relevance
 from mailaudit.reports import parsed
 from mailaudit.reports.parsed import ParsedFile
 from mailaudit.reports.terminal.parsed import write as told_of_files
-from mailaudit.text import Text
+from mailaudit.snapshot import Snapshot
+from mailaudit.text import Span, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +96,35 @@ def _read(path: str, language: Language, root: str | None, asking: Relevance) ->
         return None if below is None else Text(included, below)
 
     tree = language.parse(Text(path, data), include)
-    return ParsedFile(path, language.name, tree, asked=partial(asking.asks, language.name))
+    refusals, secrets = _meant(language, path, root, tree)
+    return ParsedFile(path, language.name, tree, asked=partial(asking.asks, language.name), refusals=refusals, secrets=secrets)
+
+
+def _meant(
+    language: Language, path: str, root: str | None, tree: Tree
+) -> tuple[tuple[Problem, ...], tuple[tuple[str, str], ...]]:
+    """What the daemon refuses of a file beyond its grammar, and the secrets in it: as its model knows them of this file alone."""
+    place = _place(language, path, root)
+    answers: dict[Question, Answer] = {ReadFile(place): Found(tree.text.data)} if place else {}
+    facts = None
+    while answers and facts is None:
+        facts = read(Sources(Snapshot("", path, dict(answers))), Declared(), {}, Clock(now=datetime.now(UTC)))
+        for question in facts.wanted - answers.keys():
+            if isinstance(question, ListFiles) and fnmatchcase(place, question.pattern):
+                answers[question] = Found((place,))
+                facts = None
+    if facts is None:
+        return (), ()
+    told = (problem for model in facts.models for problem in model.refusals if problem.span.path == place)
+    here = (replace(each, span=Span(tree.text, each.span.start, each.span.end)) for each in told)
+    return tuple(sorted(here, key=lambda each: each.span.start)), facts.secrets
+
+
+def _place(language: Language, path: str, root: str | None) -> str:
+    """Where the file stands on a host: the usual place of its language where its path does not tell; empty if there is none."""
+    if root is not None:
+        return os.path.abspath(path).removeprefix(root)  # noqa: PTH100  see _language
+    name = os.path.basename(path)  # noqa: PTH119
+    alike = [each for each in language.paths if fnmatchcase(name, each.rpartition("/")[2])]
+    usual = [each for each in (*alike, *language.paths) if "*" not in each or each in alike]
+    return f"{usual[0].rpartition('/')[0]}/{name if usual[0] in alike else usual[0].rpartition('/')[2]}" if usual else ""

@@ -15,10 +15,13 @@ _HASH = re.compile(
     r"|(?<![{$%])\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+"
 )
 _NAMED = re.compile(  # a second net, for statements that no model could read: what these words set is never shown
-    r"\b(queue\s+encryption|srs\s+key|(?:enable_|bind_)?password|secret)\b(?:\s+(?:key|backup)\b)*\s*=?\s*"
-    r"(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#][^\s\";]*))"
+    r"(?<![a-z0-9])(queue\s+encryption|srs\s+\w+|requi?repass|masterauth|(?:[a-z0-9]+[_-])*(?:password|passwd|passphrase|secret|token"
+    r"|api_?key|secret_?key|encryption_?key|privkey)|wpakey|nwkey|authkey|wgpsk|wgkey|peerkey|carppass|(?:[a-z0-9]+[_-])+pass)(?![a-z0-9_-])"
+    r"(?:\s+(?:key|backup)\b)*[\"']?[ \t]*[=:]?[ \t]*(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#:][^\s\";]*))"
 )
-_WORDS = ("encryption", "srs", "password", "secret")  # each match of _NAMED holds one
+_WORDS = ("encryption", "srs", "pass", "secret", "key", "token", "auth")  # each match of _NAMED holds one
+_PRIVATE = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:\"']*:(?P<password>[^\s/@\"']+)@")  # of a URL
 _TELLING = 16  # characters from which on it is no word of prose that stands behind "password", and masked everywhere
 _SHORT = 6  # a shorter secret is masked only where it stands alone: "root" must not blot out half a report
 
@@ -107,7 +110,12 @@ class Mask:
 
 
 def _hashes(chars: str) -> list[tuple[int, int, str]]:
-    return [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars or "}" in chars else []
+    found = [(match.start(), match.end(), "hash") for match in _HASH.finditer(chars)] if "$" in chars or "}" in chars else []
+    if "PRIVATE KEY" in chars:
+        found += [(match.start(), match.end(), "private-key") for match in _PRIVATE.finditer(chars)]
+    if "://" in chars:
+        found += [(*match.span("password"), "password") for match in _LOGIN.finditer(chars)]
+    return found
 
 
 def _nets(chars: str) -> list[tuple[int, int, str]]:

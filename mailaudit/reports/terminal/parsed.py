@@ -57,8 +57,9 @@ def _annotate(paper: Paper, file: ParsedFile) -> None:
         column = f"  {state:<10}  ", _STYLES[state]
         margin = f"{statement.span.line:>{digits}}  {statement.kind:<{kinds}}  "
         paper.line(column, margin, _first_line(paper, statement, paper.width - len(column[0]) - len(margin)))
-        if statement.problem is not None:
-            _problem(paper, statement.problem, "    ")
+        problem = file.problem_of(statement)
+        if problem is not None:
+            _problem(paper, problem, "    ")
 
 
 def _first_line(paper: Paper, statement: Statement, room: int) -> str:
