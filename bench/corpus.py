@@ -87,7 +87,7 @@ def host_files() -> Iterator[tuple[str, Path]]:
     """The files of whole hosts whose path tells their language."""
     for host in sorted(path for path in (CORPORA / "hosts").iterdir() if path.is_dir()):
         for path in sorted(host.rglob("*")):
-            found = language_of(f"/{path.relative_to(host)}") if path.is_file() and not path.is_symlink() else None
+            found = language_of(f"/{path.relative_to(host)}") if path.is_file() else None
             if found is not None and found[1] is not None:
                 yield found[0].name, path
 
