@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # Rule, and file and characters of each finding's primary place, in the published set-up; a secret is told by its length.
 ERRATA: dict[str, set[tuple[str, str]]] = {
     "ACME013": {("/etc/acme-client.conf", "mail.example.com")},
+    "ALIAS001": {("/etc/mail/aliases", "")},
     "CRED002": {("stat /etc/mail/credentials", "")},
     "CRED013": {("/etc/mail/credentials", "userdb_mail=maildir:/var/vmail/example.com/example_user")},
     "CROSS020": {("/etc/dovecot/local.conf", "4190"), ("/etc/dovecot/local.conf", "2000")},

@@ -10,6 +10,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     agreement_challenge,
     agreement_ports,
     agreement_users,
+    aliases,
     credentials,
     credentials_fields,
     credentials_files,
