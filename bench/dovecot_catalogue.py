@@ -23,7 +23,15 @@ MEMBERS = re.compile(rb"(?<=\0)[A-Za-z0-9.+_-]*(?::[A-Za-z0-9.+_-]*)+(?=\0)")
 LATER: dict[str, tuple[Row, ...]] = {"2.4": (("", "imap4rev2_enable", "bool", "no", ""),)}  # after 2.4.1
 UNKNOWN = re.compile("Unknown (?:setting|section)|Panic: file config-parser")
 FILTERS = {"local", "local_name", "remote", "protocol", "group"}
-UPSTREAM = {  # what Debian's packages change, as Dovecot itself has it
+UPSTREAM = {  # what Debian's packages change, as Dovecot itself has it; paths and accounts as in OpenBSD's package
+    "base_dir": {"2.3": "/var/dovecot", "2.4": "/var/dovecot"},
+    "default_internal_group": {"2.3": "_dovecot", "2.4": "_dovecot"},
+    "default_internal_user": {"2.3": "_dovecot", "2.4": "_dovecot"},
+    "default_login_user": {"2.3": "_dovenull", "2.4": "_dovenull"},
+    "libexec_dir": {"2.3": "/usr/local/libexec/dovecot", "2.4": "/usr/local/libexec/dovecot"},
+    "login_plugin_dir": {"2.3": "/usr/local/lib/dovecot/login", "2.4": "/usr/local/lib/dovecot/login"},
+    "mail_plugin_dir": {"2.3": "/usr/local/lib/dovecot", "2.4": "/usr/local/lib/dovecot"},
+    "state_dir": {"2.3": "/var/dovecot", "2.4": "/var/dovecot"},
     "protocols": {"2.3": "imap pop3 lmtp"},
     "mail_location": {"2.3": ""},
     "ssl_cert": {"2.3": ""},

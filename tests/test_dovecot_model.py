@@ -171,7 +171,7 @@ def test_lists_of_2_4() -> None:
     assert model.family == "2.4"
     assert model.protocols == {"imap"}
     assert model.words("mail_plugins", "imap") == ("quota", "imap_sieve")
-    assert model.setting("mail_home").value == "dovecot"
+    assert model.setting("mail_home").value == "_dovecot"
 
 
 def test_a_prefix_section_of_2_4_holds_global_settings() -> None:

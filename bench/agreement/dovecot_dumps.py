@@ -17,6 +17,18 @@ Key = tuple[tuple[str, str, int], ...]
 """The sections around a setting: type, name, and how many of that type and name come before it."""
 HIDDEN = "# hidden, use -P to show it"
 _HIDDEN_PART = "#hidden_use-P_to_show#"
+DEBIAN = {
+    "base_dir": "/run/dovecot",
+    "default_internal_group": "dovecot",
+    "default_internal_user": "dovecot",
+    "default_login_user": "dovenull",
+    "libexec_dir": "/usr/lib/dovecot",
+    "login_plugin_dir": "/usr/lib/dovecot/modules/login",
+    "mail_plugin_dir": "/usr/lib/dovecot/modules",
+    "protocols": "",
+    "state_dir": "/var/lib/dovecot",
+}
+"""What the package that was asked has where nothing is set, other than the one of OpenBSD."""
 _OF_PLUGINS = frozenset(
     ("managesieve_notify_capability", "managesieve_sieve_capability")
 )  # what an installed plugin says it can do
@@ -133,7 +145,7 @@ def _effective(model: DovecotConfig, known: Catalogue) -> tuple[dict[tuple[Key, 
             is_plain = not path or (known.family == OLD and path[-1][0] in ("passdb", "userdb"))
             is_other = definition is not None and definition.kind != "str"
             is_optional = (is_default and (is_plain or known.family == NEW or is_other)) or _is_versions(setting.name)
-            is_optional = is_optional or (setting.name == "protocols" and not setting.value)  # as Debian's package has it
+            is_optional = is_optional or DEBIAN.get(setting.name) == setting.value
             (may if is_optional else must)[path, setting.name] = setting
     return must, may
 
