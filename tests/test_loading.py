@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pf_corpus import read
 
 from bench.agreement.smtpd import model
 from mailaudit.checks.loading import is_another_language, loads
+from mailaudit.checks.pf import pf_conf_loads
 from mailaudit.findings import Finding
 from mailaudit.models.reference import Reference
 
@@ -33,3 +35,10 @@ def test_a_file_of_another_program_is_one_finding(chars: str, findings: int) -> 
 
 def test_a_file_with_carriage_returns_is_still_its_own() -> None:
     assert not is_another_language(model(FAULTS.replace("\n", "\r\n").encode()))
+
+
+def test_a_firewall_of_another_system_is_one_finding() -> None:
+    chars = "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
+    (found,) = pf_conf_loads(read(chars), Reference())
+    assert isinstance(found, Finding)
+    assert "another program's file" in found.message

@@ -11,7 +11,7 @@ from mailaudit.models.sources import Missing, Model
 from mailaudit.parsers.tree import Problem
 
 MOST_PLACES = 5
-FEWEST_UNREAD = 5  # statements that can not be read, for a file to be taken for one of another language
+FEWEST_WRONG = 4  # statements that are not right, for a file to be taken for one of another language
 NEARLY_ALL = 0.8
 
 
@@ -21,9 +21,7 @@ def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator
         yield missing(model.path, daemon, reference)
         return
     if is_another_language(model):
-        tree = model.trees[0]
-        message = f"{daemon} refuses this file: hardly anything in it is its language, as if it were another program's file."
-        yield Finding(message, (Place.at(tree.unread()[0].span, "the first"),), None, "refused", "language")
+        yield another_language(model, daemon)
         return
     alike: dict[str, list[Problem]] = {}
     for problem in model.refusals:
@@ -32,11 +30,18 @@ def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator
         yield _refused(message, problems, daemon)
 
 
+def another_language(model: Model, daemon: str) -> Finding:
+    """The one finding of a file that is another program's."""
+    first = model.trees[0].unread()[0].span
+    message = f"{daemon} refuses this file: hardly anything in it is its language, as if it were another program's file."
+    return Finding(message, (Place.at(first, "the first"),), None, "refused", "language")
+
+
 def is_another_language(model: Model) -> bool:
-    """True if nearly no statement of a file could be read, not even as if a word were mended."""
-    statements = list(model.trees[0].walk()) if model.trees else []
-    unread = sum(statement.unread for statement in statements)
-    return unread >= FEWEST_UNREAD and unread >= NEARLY_ALL * len(statements)
+    """True if nearly no statement of a file is right, macros left out: many languages have `name = value`."""
+    statements = [each for each in model.trees[0].walk() if each.kind != "macro"] if model.trees else []
+    wrong = sum(each.problem is not None and each.problem.mend is None for each in statements)
+    return wrong >= FEWEST_WRONG and wrong >= NEARLY_ALL * len(statements)
 
 
 def missing(path: str, daemon: str, reference: Reference) -> Finding:

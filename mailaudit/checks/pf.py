@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mailaudit.checks.loading import missing
+from mailaudit.checks.loading import another_language, is_another_language, missing
 from mailaudit.checks.pf_edits import MOST_EDITS, above, option_line, remove_word, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
@@ -38,6 +38,9 @@ def pf_conf_loads(pf: Ruleset | Missing, reference: Reference) -> Iterator[Outco
         finding = missing(pf.path, "pf", reference)
         fix = replace(finding.fix, safety=Safety.UNSAFE) if finding.fix is not None else None
         yield replace(finding, fix=fix)
+        return
+    if is_another_language(pf):
+        yield another_language(pf, "pfctl")
         return
     alike: dict[str, list[Fault]] = {}
     for fault in pf.faults:
