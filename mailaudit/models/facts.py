@@ -27,6 +27,7 @@ from mailaudit.models.looked_at import looked_at
 from mailaudit.models.mail_owner import MailOwner, read_mail_owner
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf import Ruleset, read_pf
+from mailaudit.models.pf_running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
 from mailaudit.models.processes import Processes, read_processes
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
@@ -96,6 +97,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Clock: Known(clock),
         Services: Known(services),
         Ruleset: sources.make(read_pf, services),
+        PfStatus: sources.make(read_pf_status),
+        LoadedRules: sources.make(read_loaded_rules, services),
         SshdConfig: Known(sources.make(read_sshd)),
         DoasConfig: sources.make(read_doas),
         Crontabs: sources.make(read_cron),

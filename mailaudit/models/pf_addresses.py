@@ -127,6 +127,15 @@ class AddressBook:
             return None
         return [span for each in named for span in _ranges(each, peer, family)]
 
+    def edges(self, peer: Peer, family: int) -> list[Range]:
+        """The addresses that an interface's name, or `localhost`, may stand for on any interface, as far as they are known."""
+        if peer.kind == "name" and peer.name == "localhost":
+            return [(each.value, each.value) for each in LOOPBACK.addresses or () if each.family == family]
+        if peer.kind != "interface":
+            return []
+        named = [each for each in self.interfaces if peer.name == "self" or each.called(peer.name)]
+        return [span for each in named for span in _ranges(each, peer, family, each)]
+
     def pieces(self, table: Table | None, family: int) -> list[Range]:
         """The members of a table, as far as they are known."""
         if table is None:

@@ -6,7 +6,7 @@ Source: pf_test_rule() and pf_match_rule() of pf.c 1.1218.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailaudit.models.pf_addresses import AddressBook
@@ -112,7 +112,7 @@ class _Translated:
 class Outcome:
     """What became of the classes: for each action the classes that may end so.
 
-    `passages` are the rules that may have decided, in order, where there was but one class.
+    `passages` are the rules that may have decided, in order, where there was but one class or they were asked for.
     """
 
     all: int
@@ -135,6 +135,30 @@ class Outcome:
         """The classes that may end either way."""
         return self.passed & self.blocked
 
+    def decisions(self) -> Iterator[tuple[Rule | None, int]]:
+        """The rules that decide if all is as it seems (None: no rule does), each with its classes."""
+        left = self.all
+        for passage in reversed(self.passages):
+            mine = passage.sure & left
+            if mine:
+                yield passage.rule, mine
+                left &= ~mine
+        if left:
+            yield None, left
+
+    def doubts(self) -> Iterator[tuple[Rule | None, int]]:
+        """The classes that are in doubt, by the last rule that is so (None: the tags or translations of rules above are)."""
+        left, undecided = self.in_doubt, self.all
+        for passage in reversed(self.passages):
+            ends = passage.rule.quick or passage.action == "anchor"
+            mine = passage.maybe & ~passage.sure & left & (self.all if ends else undecided)
+            if mine:
+                yield passage.rule, mine
+                left &= ~mine
+            undecided &= ~passage.sure
+        if left:
+            yield None, left
+
     def deciding(self) -> tuple[Rule | None, list[Rule]]:
         """The rule that decides if all is as it seems (None: no rule does), and the doubtful ones; of one class only.
 
@@ -153,12 +177,12 @@ class Outcome:
 class Evaluation:
     """One run of traffic through a lane."""
 
-    def __init__(self, traffic: Traffic, book: AddressBook) -> None:
+    def __init__(self, traffic: Traffic, book: AddressBook, *, logs: bool = False) -> None:
         self.traffic = traffic
         self.matcher = Matcher(traffic, book)
         self.book = book
         everything = self.matcher.all
-        self.logs = everything == 1  # for many classes at once the log would be as large as classes times rules
+        self.logs = logs or everything == 1  # for many classes at once the log can be as large as classes times rules
         self.last = {DEFAULT: everything, "pass": 0, "block": 0}
         self.done = {DEFAULT: 0, "pass": 0, "block": 0}
         self.tags = {"": everything}

@@ -50,6 +50,7 @@ class Matcher:
         self.book = book
         self.all = traffic.classes.all
         self._ports: dict[tuple[str, tuple[Range, ...]], Masks] = {}
+        self._named: dict[tuple[object, ...], Masks] = {}
 
     def match(self, rule: Rule, tables: Mapping[str, Table], tagged: Callable[[Options], Masks]) -> Masks:
         """The classes that surely match, and those that may, translations left out."""
@@ -125,6 +126,15 @@ class Matcher:
                 return 0, 0
             every, some = traffic.classes.masks(peer.low, peer.high)
             return (self.all & ~some, self.all & ~every) if peer.negated else (every, some)
+        key = (peer.kind, peer.name, peer.negated, peer.family, peer.modifiers, peer.bits, id(tables.get(peer.name)))
+        found = self._named.get(key)
+        if found is None:
+            found = self._named[key] = self._told(peer, tables)
+        return found
+
+    def _told(self, peer: Peer, tables: Mapping[str, Table]) -> Masks:
+        """The classes whose addresses match a table, an interface or a name: each is asked for."""
+        traffic = self.traffic
         sure = maybe = 0
         stranger = (traffic.sources if traffic.axis == "sources" else traffic.targets).stranger
         bit = 1

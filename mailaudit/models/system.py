@@ -25,6 +25,9 @@ TYPED: Mapping[Command, str] = {
     Command.SYSPATCH: "syspatch -c",
     Command.NTPCTL: "ntpctl -s status",
     Command.SSHD: "sshd -T",
+    Command.PFCTL_INFO: "pfctl -si",
+    Command.PFCTL_RULES: "pfctl -sr",
+    Command.PFCTL_CHECK: "pfctl -nvf /etc/pf.conf",
 }
 """The commands as a person types them, for evidence."""
 TELLS_BY_STATUS = frozenset({Command.RCCTL_LS_STARTED, Command.RCCTL_LS_FAILED, Command.NTPCTL})
