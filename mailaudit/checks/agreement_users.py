@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from mailaudit.checks.credentials_fields import mail_field, path_of
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
@@ -27,6 +28,7 @@ def one_place_for_each_users_mail(
     credentials: Credentials, dovecot: DovecotConfig, smtpd: SmtpdConfig | Missing | NotHere | Lacking
 ) -> Iterator[Outcome]:
     """What a user's line says of home and mail leads where Dovecot's settings and smtpd's actions lead."""
+    yield from unread(smtpd)
     config = smtpd if isinstance(smtpd, SmtpdConfig) else None
     for entry in credentials.entries:
         field = mail_field(entry) if dovecot.family != NEW else None

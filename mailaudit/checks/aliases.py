@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.editing import tables
 from mailaudit.edits import Fix, Safety
@@ -27,6 +28,9 @@ Map = Virtuals | Missing | NotHere | Lacking
 @rule("ALIAS001")
 def somebody_reads_roots_mail(aliases: Aliases, credentials: Users, virtuals: Map, site: Site) -> Iterator[Outcome]:
     """Mail for root ends in a mailbox of a mail user, or at another site."""
+    if doubts := tuple(unread(credentials, virtuals)):
+        yield from doubts
+        return
     entry = aliases.entry(ROOT)
     ends = aliases.expand(ROOT)
     verdicts = [_is_read(leaf, credentials, virtuals, site) for leaf in ends]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.editing import tables
 from mailaudit.edits import Fix, Safety
@@ -35,6 +36,7 @@ def dovecot_takes_the_line(
     credentials: Credentials, accounts: Accounts | Missing | NotHere | Lacking, owner: MailOwner, dovecot: Known
 ) -> Iterator[Outcome]:
     """Each line names an account and a group that Dovecot can open mail as."""
+    yield from unread(accounts, dovecot)
     for entry in credentials.entries:
         for number, kind, token in ((UID, "uid", entry.uid), (GID, "gid", entry.gid)):
             written = token.value
@@ -127,6 +129,7 @@ def mail_is_of_its_owner(
     credentials: Credentials, accounts: Accounts | Missing | NotHere | Lacking, owner: MailOwner
 ) -> Iterator[Outcome]:
     """Each line gives the uid and the gid of the account that owns the mail."""
+    yield from unread(accounts)
     known = accounts if isinstance(accounts, Accounts) else None
     if known is not None and owner.user is None:
         yield Exempt(f"there is no user {owner.name}")
@@ -165,6 +168,7 @@ def _meant(known: Accounts | None, kind: str, token: Token) -> int | None:
 @rule("CRED012")
 def homes_are_the_users_own(credentials: Credentials, owner: MailOwner, dovecot: Known) -> Iterator[Outcome]:
     """Each home is a directory by domain and name below that of the mail, or goes with where Dovecot looks."""
+    yield from unread(dovecot)
     config = dovecot if isinstance(dovecot, DovecotConfig) else None
     for entry in credentials.entries:
         user, _, domain = entry.address.partition("@")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.modes import evidence, looked
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
@@ -25,6 +26,7 @@ ROOT = ("root", "0")
 @rule("CRED001")
 def file_is_there(credentials: Credentials | Missing, smtpd: SmtpdConfig | Missing | NotHere | Lacking) -> Iterator[Outcome]:
     """The file is there, on a host that takes mail."""
+    yield from unread(smtpd)
     if isinstance(credentials, Credentials):
         return
     if isinstance(smtpd, SmtpdConfig) and smtpd.only_sends:
@@ -48,6 +50,7 @@ def both_daemons_read_it(
     credentials: Credentials, files: Files, dovecot: DovecotConfig | Missing | NotHere | Lacking
 ) -> Iterator[Outcome]:
     """The table-passwd of smtpd and Dovecot's auth process may read the file."""
+    yield from unread(dovecot)
     path = credentials.path
     effects = {SMTPD_USER: "table-passwd cannot read it and takes smtpd down when it starts"}
     effects.setdefault(_auth_user(dovecot), "Dovecot cannot look anybody up, so nobody can read mail")

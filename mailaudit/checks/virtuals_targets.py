@@ -14,7 +14,7 @@ from mailaudit.models.credentials import Credentials
 from mailaudit.models.files import Files
 from mailaudit.models.mail_owner import MailOwner
 from mailaudit.models.site import Site
-from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.sources import Missing, NotHere
 from mailaudit.models.virtuals import Entry, Target, Virtuals
 from mailaudit.parsers.tree import Tree
 from mailaudit.questions import Reason
@@ -31,7 +31,7 @@ _LEADS = {
 
 @rule("VIRT006")
 def chains_end_in_mailboxes(
-    virtuals: Virtuals, credentials: Credentials | Missing | NotHere | Lacking, owner: MailOwner, site: Site
+    virtuals: Virtuals, credentials: Credentials | Missing | NotHere, owner: MailOwner, site: Site
 ) -> Iterator[Outcome]:
     """Every chain ends in the account that owns the mail; no program, no file, no other account, no address that is not there."""
     entries = credentials.entries if isinstance(credentials, Credentials) else ()
