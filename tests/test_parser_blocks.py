@@ -235,3 +235,23 @@ def cases(name: str) -> list[dict[str, Any]]:
         data = (CORPORA / verdict["file"]).read_bytes()
         found.append({"name": verdict["file"], "data": data, "errors": verdict["errors"]})
     return found
+
+
+BY_NAME = {"acme": acme.LANGUAGE, "httpd": httpd.LANGUAGE}
+
+
+@pytest.mark.parametrize(
+    ("language", "chars", "meant"),
+    [
+        ("httpd", 'chrot "/var/www"\n', "chroot"),
+        ("httpd", 'servr "b" {\n\tlisten on * port 80\n}\n', "server"),
+        ("httpd", 'server "b" {\n\tlisten on * port 80\n\trequst strip 2\n}\n', "request"),
+        ("httpd", 'server "b" {\n\tlisten on * port 80\n\tblock retrun 301 "x"\n}\n', "return"),
+        ("acme", 'authority x {\n\tapi url "https://x/"\n\tacount key "/k"\n}\n', "account"),
+        ("acme", "domain a.example {\n\tsign wiht x\n}\n", "with"),
+    ],
+)
+def test_a_misspelt_word_is_told_as_it_was_meant(language: str, chars: str, meant: str) -> None:
+    tree = BY_NAME[language].parse(Text.of("/etc/file", chars), nothing)
+    messages = [each.problem.message for each in tree.walk() if each.problem is not None]
+    assert any(f'did you mean "{meant}"?' in message for message in messages), messages

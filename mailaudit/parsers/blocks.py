@@ -5,11 +5,13 @@ Source: the `grammar`, `optnl`, `nl` and `include` productions that parse.y of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Grammar, Mismatch
 from mailaudit.parsers.mending import readings
+from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Span, Text
@@ -223,7 +225,7 @@ class _File:
         if mended is not None:
             return [mended]
         refused = seen[0].value not in self.dialect.newer
-        return [_unread(written, problem or explain(seen, mismatch, refused), seen)]
+        return [_unread(written, problem or explain(seen, mismatch, refused, self.dialect.lexicon.keywords), seen)]
 
     def _expanded(self, tokens: list[Token]) -> tuple[Token, ...] | Problem:
         """The tokens that the daemon sees, or why it stops here."""
@@ -315,14 +317,21 @@ def _unread(written: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...
     return Statement("unread", written, seen, None, problem)
 
 
-def explain(seen: Sequence[Token], mismatch: Mismatch, refused: bool = True) -> Problem:
-    """What was expected where, in words, at the token that did not fit."""
+def explain(seen: Sequence[Token], mismatch: Mismatch, refused: bool = True, known: Iterable[str] = ()) -> Problem:
+    """What was expected where, in words, at the token that did not fit; and which of the `known` words was meant, if one was."""
     at = mismatch.at
-    after = f' after "{seen[at - 1].value}"' if at > 0 and seen[at - 1].kind != "newline" else ""
-    if at < len(seen):
-        found = "a new line" if seen[at].kind == "newline" else f'"{seen[at].value}"'
-        return Problem(f"expected {mismatch.expected}{after}, found {found}", seen[at].place, refused)
-    return Problem(f"expected {mismatch.expected}{after}, found the end of the line", seen[-1].place, refused)
+    after = f' after "{brief(seen[at - 1].value)}"' if at > 0 and seen[at - 1].kind != "newline" else ""
+    expected = f"expected {mismatch.expected}{after}"
+    if at == len(seen):
+        return Problem(f"{expected}, found the end of the line", seen[-1].place, refused)
+    words = tuple(sorted(known))
+    if at == 1 and mismatch.expected == '"="' and seen[0].kind == "word" and (meant := nearest(seen[0].value, words)):
+        return Problem(f'"{seen[0].value}" is no keyword; did you mean "{meant}"?', seen[0].place, refused)
+    found = "a new line" if seen[at].kind == "newline" else f'"{brief(seen[at].value)}"'
+    near = (nearest(each.value, words) for each in (seen[at], *seen[at - 1 : at]) if each.kind == "word")
+    meant = next(filter(None, near), None)
+    hint = f'; did you mean "{meant}"?' if meant else ""
+    return Problem(f"{expected}, found {found}{hint}", seen[at].place, refused)
 
 
 def unfold(tree: Tree, statements: Sequence[Statement] | None = None) -> Iterator[tuple[Statement, Tree]]:
