@@ -15,7 +15,7 @@ from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.files import Access, Denied, Files, Unsure, Way
 from mailaudit.models.smtpd import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
-from mailaudit.questions import Stat
+from mailaudit.questions import Reason, Stat
 
 SMTPD_USER = "_smtpd"  # table-passwd runs as it
 DOVECOT_USER = "_dovecot"  # the port's default_internal_user, which the auth service runs as
@@ -24,7 +24,9 @@ ROOT = ("root", "0")
 
 
 @rule("CRED001")
-def file_is_there(credentials: Credentials | Missing, smtpd: SmtpdConfig | Missing | NotHere | Lacking) -> Iterator[Outcome]:
+def file_is_there(
+    credentials: Credentials | Missing, smtpd: SmtpdConfig | Missing | NotHere | Lacking, files: Files
+) -> Iterator[Outcome]:
     """The file is there, on a host that takes mail."""
     yield from unread(smtpd)
     if isinstance(credentials, Credentials):
@@ -33,6 +35,9 @@ def file_is_there(credentials: Credentials | Missing, smtpd: SmtpdConfig | Missi
         yield Exempt("this host takes no mail from others")
         return
     path = credentials.path
+    if not files.of_host:
+        yield Doubt(Reason.NOT_RECORDED, f"Whether {path} is on the host is not known: no repository should hold it.")
+        return
     yield Finding(
         f"There is no {path}: smtpd dies when it starts, and nobody can log in.",
         (Place.whole(path),),
