@@ -23,6 +23,7 @@ needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of rea
 DOVECONF = shutil.which("doveconf")
 MAIN = "/etc/dovecot/dovecot.conf"
 LOCAL = "/etc/dovecot/local.conf"
+VERSIONS = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
 
 
 def learn(world: RootWorld) -> Slot[DovecotConfig]:
@@ -135,6 +136,34 @@ def test_braces_in_an_include() -> None:
 @pytest.mark.parametrize("versions", ["", "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"])
 def test_long_files_are_prompt(text: str, versions: str) -> None:
     assert config(versions + text).listeners is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail_home = x\n" + "mail_home = $mail_home $mail_home\n" * 40,
+        "mail_home = " + "x" * 60_000 + "\nlog_path = " + "$mail_home " * 20_000 + "\n",
+        VERSIONS + "mail_home = x\n" + "mail_home = $SET:mail_home $SET:mail_home\n" * 40,
+        VERSIONS + "mail_home = " + "x" * 60_000 + "\nlog_path = " + "$SET:mail_home " * 20_000 + "\n",
+    ],
+    ids=["doubling", "wide", "doubling in 2.4", "wide in 2.4"],
+)
+def test_variables_that_multiply_are_bounded(text: str) -> None:
+    model = config(text)
+    assert model.not_read
+    assert refusals(model) == []
+    assert max(len(setting.value) for setting in model.root.settings.values()) < 100_000
+
+
+def test_variables_that_are_no_variables_are_prompt() -> None:
+    for value in (
+        "%{" * 100_000,
+        "%{" + "a|" * 100_000,
+        "%{a" + " " * 100_000 + "!",
+        "%{a(a=a,a=a,a=a " * 20_000,
+        "%{" + "{ " * 100_000,
+    ):
+        assert [line for line, _ in refusals(config(VERSIONS + f"mail_home = {value}\n"))] == [3]
 
 
 # Values
@@ -270,9 +299,6 @@ def test_the_family(text: str, packages: str | None, family: str) -> None:
 )
 def test_what_2_3_refuses(text: str, line: int, message: str) -> None:
     assert (line, message) in refusals(config(text))
-
-
-VERSIONS = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         refusals=in_reading_order(trees, dict.fromkeys(refused)),
         assumed=assumed,
         secrets=_secrets(merging.root),
-        unknown=tuple(reading.unknown),
+        unknown=(*reading.unknown, *merging.unknown),
         family=family,
         root=merging.root,
         packaged=packaged,

@@ -8,7 +8,7 @@ from mailaudit.models.dovecot_catalogue import Definition
 from mailaudit.models.dovecot_filters import misplaced
 from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, parts_of, value_of
 from mailaudit.models.dovecot_refusals import Names, mended, refused_value, refused_variable
-from mailaudit.models.dovecot_sections import Merging, Scope, Section, is_variable_line
+from mailaudit.models.dovecot_sections import LONGEST, Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot_settings import FILTERS
 from mailaudit.models.dovecot_values import is_true
 from mailaudit.parsers.tree import Problem, Statement, Token
@@ -129,7 +129,7 @@ class NewMerging(Merging):
         value = token.value if token else ""
         if is_variable_line(token, from_file=from_file):
             expanded = self._expanded(value, key.value, statement)
-            if expanded is None:
+            if expanded is None or (token is not None and self.is_too_long(expanded, token)):
                 return
             value = expanded
         setting = Setting(key.value, value, token, statement, from_file, visit.within)
@@ -267,7 +267,11 @@ class NewMerging(Merging):
     def _expanded(self, value: str, key: str, statement: Statement) -> str | None:
         """A value with its $SET: variables, None where one of them is refused; blanks between words become one."""
         found: list[str] = []
+        size = 0
         for word in value.split(" "):
+            size += len(found[-1]) if found else 0
+            if size > LONGEST:
+                break
             if not word.startswith("$SET:"):
                 found += [word] if word else []
                 continue

@@ -8,7 +8,7 @@ from mailaudit.models.dovecot_filters import misplaced
 from mailaudit.models.dovecot_obsolete import Change, changed, changed_section
 from mailaudit.models.dovecot_reading import Setting, Visit, key_of, name_of, parts_of, value_of
 from mailaudit.models.dovecot_refusals import Names, mended, refused_value
-from mailaudit.models.dovecot_sections import Merging, Scope, Section, is_variable_line
+from mailaudit.models.dovecot_sections import LONGEST, Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot_settings import FILTERS
 from mailaudit.models.dovecot_values import is_true
 from mailaudit.parsers.tree import Problem, Statement, Token
@@ -121,7 +121,7 @@ class OldMerging(Merging):
         if is_variable:
             refusals = len(self.refused)
             value = self._expanded(value, key.value.split("/")[-1], statement)
-            if len(self.refused) > refusals:
+            if len(self.refused) > refusals or (token is not None and self.is_too_long(value, token)):
                 return
         setting = Setting(key.value, value, token, statement, from_file, visit.within)
         if key.kind == "string" or (token is not None and token.kind == "heredoc"):
@@ -224,9 +224,13 @@ class OldMerging(Merging):
 
     def _expanded(self, value: str, key: str, statement: Statement) -> str:
         """A value with its variables; blanks between words become one."""
-        words = value.split(" ")
-        found = [self._variable(word, key, statement) if word.startswith("$") else word for word in words if word]
-        return " ".join(found) + (" " if value.endswith(" ") else "")
+        found: list[str] = []
+        size = 0
+        for word in value.split(" "):
+            if word and size <= LONGEST:
+                found.append(self._variable(word, key, statement) if word.startswith("$") else word)
+                size += len(found[-1])
+        return " ".join(found)
 
     def _variable(self, word: str, key: str, statement: Statement) -> str:
         """A setting's value so far: of the filter it stands in; of those around it only where a setting names itself."""

@@ -9,6 +9,8 @@ from mailaudit.models.dovecot_catalogue import Catalogue, Definition, catalogue
 from mailaudit.models.dovecot_reading import Setting, Visit
 from mailaudit.parsers.tree import Problem, Statement, Token
 
+LONGEST = 65536  # characters of a value, once its variables are in it
+
 
 @dataclass(slots=True, eq=False)
 class Section:
@@ -93,6 +95,7 @@ class Merging:
     family: str
     root: Section = field(default_factory=Section)
     refused: list[Problem] = field(default_factory=list)
+    unknown: list[Problem] = field(default_factory=list)  # what could not be made out
     open: list[Scope] = field(default_factory=list)
     known: Catalogue = field(init=False)
 
@@ -136,6 +139,13 @@ class Merging:
         """The filters that are open, the innermost first, the root last."""
         found = [scope.section for scope in reversed(self.open) if scope.kind == "filter"]
         return list(dict.fromkeys(found))
+
+    def is_too_long(self, value: str, token: Token) -> bool:
+        """True for a value that variables have made longer than anything sensible; it is not made out."""
+        if len(value) <= LONGEST:
+            return False
+        self.unknown.append(Problem("variables make this longer than is read", token.span, refused=False))
+        return True
 
     @staticmethod
     def store(section: Section, setting: Setting) -> None:
