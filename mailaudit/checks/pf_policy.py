@@ -187,6 +187,39 @@ def _by_user(pf: Ruleset) -> bool:
     return any(each.direction != "in" and (each.options.users or each.options.groups) for each in pf.rules)
 
 
+@rule("PF022")
+def only_smtpd_sends_mail(pf: Ruleset) -> Iterator[Outcome]:
+    """No other user's programs connect to port 25 of others."""
+    answers = [_others_send(pf, family) for family in pf.families]
+    found = next((each for each in answers if each.value == "yes"), None)
+    if found is not None:
+        deciding = found.rules[0] if found.rules else None
+        message = "Any user's program can send mail past smtpd: connections to port 25 of others go out for everybody."
+        place = place_of(pf, deciding, "lets them out")
+        yield Finding(message, (place,), _let_smtpd_alone_out(pf), "tcp 25 out", "anybody")
+        return
+    for answer in answers:
+        if answer.value == "doubt":
+            yield doubt(pf, answer.doubts, "programs of other users than smtpd's can connect to port 25 of others")
+            return
+
+
+def _others_send(pf: Ruleset, family: int) -> Answer3:
+    return pf.admits(family, TCP, 25, "out", user="other")
+
+
+def _let_smtpd_alone_out(pf: Ruleset) -> Fix | None:
+    title = "Let smtpd alone send mail"
+    own = top_rules(pf)
+    for quick, after in (("", own[-1] if own else None), (" quick", None)):
+        line = f"block return out log{quick} proto tcp to port smtp user != _smtpd"
+        mended = pf.with_line(line, after.statement if after else None)
+        sends = [mended.admits(family, TCP, 25, "out", user="_smtpd").value for family in mended.families]
+        if all(_others_send(mended, family).value == "no" for family in mended.families) and set(sends) == {"yes"}:
+            return Fix(title, Safety.UNSAFE, rule_line(pf, after, line))
+    return None
+
+
 @rule("PF033")
 def neighbour_discovery_passes(pf: Ruleset) -> Iterator[Outcome]:
     """IPv6 neighbours find this host: neighbour solicitations and advertisements come in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from mailaudit.checks.pf_edits import (
@@ -15,7 +16,7 @@ from mailaudit.checks.pf_edits import (
     top_rules,
     with_port,
 )
-from mailaudit.checks.pf_words import doubt, families_text, place_of, ports_text
+from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of, ports_text
 from mailaudit.checks.registry import rule
 from mailaudit.editing.pf import remove
 from mailaudit.edits import Fix, Safety
@@ -29,37 +30,38 @@ from mailaudit.models.sshd import SshdConfig
 from mailaudit.parsers.tree import Token
 
 FAMILIES = (4, 6)
+DHCPV6_CLIENT = 546
 
 
 @rule("PF040")
 def smtp_is_open(pf: Ruleset) -> Iterator[Outcome]:
     """Other servers can connect to port 25."""
-    yield from _open(pf, 25, "other mail servers cannot deliver")
+    yield from opened(pf, 25, "other mail servers cannot deliver")
 
 
 @rule("PF041")
 def submission_is_open(pf: Ruleset) -> Iterator[Outcome]:
     """Users can connect to port 587."""
-    yield from _open(pf, 587, "users cannot send mail")
+    yield from opened(pf, 587, "users cannot send mail")
 
 
 @rule("PF042")
 def imaps_is_open(pf: Ruleset) -> Iterator[Outcome]:
     """Users can connect to port 993."""
-    yield from _open(pf, 993, "users cannot read their mail")
+    yield from opened(pf, 993, "users cannot read their mail")
 
 
 @rule("PF043")
 def http_is_open(pf: Ruleset) -> Iterator[Outcome]:
     """The certificate authority can connect to port 80."""
-    yield from _open(pf, 80, "the certificate cannot be renewed")
+    yield from opened(pf, 80, "the certificate cannot be renewed")
 
 
 @rule("PF044")
 def ssh_is_open(pf: Ruleset, sshd: SshdConfig, site: Site) -> Iterator[Outcome]:
     """The administrator can connect to sshd, on one of its ports."""
     networks = _networks(site.declared.admin_networks)
-    outcomes = [list(_open(pf, port, "the administrator cannot log in", networks)) for port in sshd.ports]
+    outcomes = [list(opened(pf, port, "the administrator cannot log in", networks)) for port in sshd.ports]
     if all(outcomes):
         yield from outcomes[0]
 
@@ -73,7 +75,7 @@ def _networks(declared: tuple[str, ...]) -> dict[int, list[Range]]:
     return found
 
 
-def _open(pf: Ruleset, port: int, harm: str, networks: dict[int, list[Range]] | None = None) -> Iterator[Outcome]:
+def opened(pf: Ruleset, port: int, harm: str, networks: dict[int, list[Range]] | None = None) -> Iterator[Outcome]:
     """A finding unless a port is open over each family, to all of the Internet or to the networks that are named."""
     answers = [
         (family, pf.admits(family, TCP, port, network=network))
@@ -133,11 +135,26 @@ def _mended(pf: Ruleset, port: int, families: frozenset[int]) -> bool:
 @rule("PF048")
 def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
     """No other TCP port can be reached."""
-    allowed = REFERENCE_TCP | site.open_tcp
+    yield from _only(pf, TCP, REFERENCE_TCP | site.open_tcp)
+
+
+@rule("PF049")
+def no_udp_port_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
+    """No UDP port can be reached; DHCPv6 answers from the link are no port open to others."""
+    client = frozenset((DHCPV6_CLIENT,)) - _open_to_all(pf, DHCPV6_CLIENT)
+    yield from _only(pf, UDP, frozenset(site.declared.open_udp) | client)
+
+
+def _open_to_all(pf: Ruleset, port: int) -> frozenset[int]:
+    spans = [span for family in FAMILIES for span in pf.open_to_strangers(family, UDP)]
+    return frozenset((port,)) if any(low <= port <= high for low, high in spans) else frozenset()
+
+
+def _only(pf: Ruleset, protocol: int, allowed: frozenset[int]) -> Iterator[Outcome]:
     sure: dict[int, tuple[Rule | None, list[Range], set[int]]] = {}
     unsure: list[OpenPorts] = []
     for family in FAMILIES:
-        for each in pf.open_ports(family, TCP):
+        for each in pf.open_ports(family, protocol):
             other = _without(each.ranges, allowed)
             if not other:
                 continue
@@ -148,10 +165,11 @@ def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
             ranges += other
             families.add(family)
     for found, ranges, families in sure.values():
-        yield _exposed(pf, found, merged(ranges), frozenset(families), allowed)
+        yield _exposed(pf, found, Exposed(protocol, merged(ranges), frozenset(families), allowed))
     if unsure and not sure:
         rules = tuple(each.rule for each in unsure if each.rule is not None)
-        yield doubt(pf, rules, f"tcp ports {ports_text(_without(unsure[0].ranges, allowed))} are closed to the Internet")
+        name = NAMES[protocol]
+        yield doubt(pf, rules, f"{name} ports {ports_text(_without(unsure[0].ranges, allowed))} are closed to the Internet")
 
 
 def _without(ranges: tuple[Range, ...], allowed: frozenset[int]) -> list[Range]:
@@ -168,40 +186,50 @@ def _without(ranges: tuple[Range, ...], allowed: frozenset[int]) -> list[Range]:
     return left
 
 
-def _exposed(
-    pf: Ruleset, found: Rule | None, ranges: tuple[Range, ...], families: frozenset[int], allowed: frozenset[int]
-) -> Finding:
-    over = families_text(families)
-    listed = ports_text(ranges)
-    value = ",".join(f"{low}-{high}" for low, high in ranges)
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """What one rule opens: ports of a protocol over some families; those that may be open."""
+
+    protocol: int
+    ranges: tuple[Range, ...]
+    families: frozenset[int]
+    allowed: frozenset[int]
+
+    def __str__(self) -> str:
+        return f"{NAMES[self.protocol]} {ports_text(self.ranges)}{families_text(self.families)}"
+
+
+def _exposed(pf: Ruleset, found: Rule | None, what: Exposed) -> Finding:
+    value = ",".join(f"{low}-{high}" for low, high in what.ranges)
+    about = f"{NAMES[what.protocol]} in"
     if found is None:
-        message = f"No rule blocks connections to tcp {listed}{over}: what no rule names passes."
+        message = f"No rule blocks connections to {what}: what no rule names passes."
         skip = next((each for each in map(pf.skipped, pf.egress) if each is not None), None)
         place = Place.at(skip.at.span, "pf looks at nothing there") if skip is not None else Place.whole(pf.text)
-        return Finding(message, (place,), None, "tcp in", value)
-    message = (
-        f"This rule lets the Internet connect to tcp {listed}{over}, beyond the ports of a mail host and those that are declared."
-    )
+        return Finding(message, (place,), None, about, value)
+    beyond = "beyond the ports of a mail host and those that are declared" if what.protocol == TCP else "which is not declared"
+    message = f"This rule lets the Internet connect to {what}, {beyond}."
     places = (Place.at(found.statement.span, "opens them"),)
-    return Finding(message, places, _tighten(pf, found, ranges, allowed), "tcp in", value)
+    return Finding(message, places, _tighten(pf, found, what), about, value)
 
 
-def _tighten(pf: Ruleset, found: Rule, ranges: tuple[Range, ...], allowed: frozenset[int]) -> Fix | None:
+def _tighten(pf: Ruleset, found: Rule, what: Exposed) -> Fix | None:
     """Take the ports out of the rule's list, or the rule out; None where the list holds more than plain ports."""
     items = port_tokens(found)
     if found not in top_rules(pf) or not items:
         return None
     doomed: list[Token] = []
     for item in items:
-        ports = _ports_of(pf, item)
-        if ports is None:
+        port = _port_of(pf, item)
+        if port is None:
             return None
-        if ports not in allowed and any(low <= ports <= high for low, high in ranges):
+        if port not in what.allowed and any(low <= port <= high for low, high in what.ranges):
             doomed.append(item[0])
-    title = f"Close tcp {ports_text(ranges)}"
+    title = f"Close {NAMES[what.protocol]} {ports_text(what.ranges)}"
     if not doomed:
         return None
-    if len(doomed) > MOST_EDITS or _open_over_udp(pf, ranges):
+    both = len(found.protocols) > 1 or (what.protocol == TCP and _open_over_udp(pf, what.ranges))
+    if len(doomed) > MOST_EDITS or both:
         return Fix(title, Safety.MANUAL)
     edits = remove(found.statement) if len(doomed) == len(items) else remove_ports(found, doomed)
     return Fix(title, Safety.UNSAFE if edits else Safety.MANUAL, edits)
@@ -213,7 +241,7 @@ def _open_over_udp(pf: Ruleset, ranges: tuple[Range, ...]) -> bool:
     return any(first <= high and low <= last for first, last in found for low, high in ranges)
 
 
-def _ports_of(pf: Ruleset, item: tuple[Token, ...]) -> int | None:
+def _port_of(pf: Ruleset, item: tuple[Token, ...]) -> int | None:
     """The port of an item that is one port."""
     if len(item) != 1:
         return None

@@ -9,6 +9,7 @@ from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
 from mailaudit.models.credentials import COPIES, Credentials
 from mailaudit.models.dovecot import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
+from mailaudit.models.pf import Ruleset
 from mailaudit.models.rspamd import RspamdConfig
 from mailaudit.models.sieve import Sieve
 from mailaudit.models.site import Site
@@ -87,6 +88,8 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
             yield from (path for key in model.dkim.all_keys(domains) for path in (key.path, *key.public_paths) if path)
         case Sieve():
             yield from _of_sieve(model)
+        case Ruleset():
+            yield from (token.value for table in model.definitions.values() for token in table.files)
         case Credentials():
             yield from (entry.home.value for entry in model.entries)
             yield from (model.path + suffix for suffix in COPIES)

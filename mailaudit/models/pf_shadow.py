@@ -52,8 +52,8 @@ def shadowed(ruleset: Ruleset, rules: Iterable[Rule] | None = None) -> Iterator[
 
 def _shadow(ruleset: Ruleset, rule: Rule) -> Shadowed | None:
     options = rule.options
-    if options.fragment or options.received_on is not None or options.once or options.prio is not None:
-        return None  # about packets that are none of those that are looked at here
+    if options.fragment or options.received_on is not None or options.once or options.prio is not None or options.tagged:
+        return None  # about packets that are none of those that are looked at here; others set tags too, as iked(8)
     killers: dict[Rule, None] = {}
     skipped: Skip | None = None
     about = [each for each in _interfaces(ruleset) if on_interface(rule.interfaces, each)]
