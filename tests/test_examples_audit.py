@@ -28,6 +28,13 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "HOST055": {("stat /var/vmail", "")},
     "HOST060": {("/etc/login.conf", "dovecot")},
     "PF001": {("/etc/pf.conf", "sshd")},
+    "PF003": {("/etc/pf.conf", "block all")},
+    "PF004": {("stat /etc/pf.conf", "")},
+    "PF032": {("/etc/pf.conf", "pass in quick inet proto icmp icmp-type $icmp_in")},
+    "PF036": {("/etc/pf.conf", "block all")},
+    "PF045": {("/etc/pf.conf", "https")},
+    "PF047": {("/etc/pf.conf", "block all")},
+    "PF052": {("/etc/pf.conf", "block all")},
     "RSPAMD004": {("/etc/rspamd/local.d/worker-controller.inc", "")},
     "RSPAMD007": {("/etc/rspamd/local.d/settings.conf", "")},
     "SIEVE003": {
@@ -46,6 +53,13 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "SMTPD024": {("/etc/mail/smtpd.conf", "")},
     "SMTPD025": {("/etc/mail/smtpd.conf", "")},
     "SMTPD031": {("/etc/mail/smtpd.conf", "0e12345678912345678912345678912")},
+}
+
+# What the catalogue asks beyond the guide and does not count among its defects.
+BEYOND: dict[str, set[tuple[str, str]]] = {
+    "PF022": {("/etc/pf.conf", "pass out")},
+    "PF035": {("/etc/pf.conf", "pass in quick inet6 proto icmp6 all icmp6-type $icmpv6_in")},
+    "PF053": {("/etc/pf.conf", "pass in on egress proto tcp to port $tcp_in")},
 }
 
 
@@ -81,7 +95,7 @@ def test_the_published_guide_yields_its_errata() -> None:
         assert result.verdict is not Verdict.UNKNOWN, result
         if result.verdict is Verdict.FAIL:
             found.setdefault(result.rule, set()).add(where(result))
-    assert found == ERRATA
+    assert found == {**ERRATA, **BEYOND}
 
 
 def test_each_erratum_names_its_trap() -> None:

@@ -109,7 +109,7 @@ class AddressBook:
     def __init__(self, interfaces: Sequence[Interface], read_table: Callable[[Table], tuple[list[Peer], bool]]) -> None:
         self.interfaces = interfaces
         self._read_table = read_table
-        self._tables: dict[int, KnownTable] = {}
+        self._tables: dict[int, tuple[Table, KnownTable]] = {}  # with the table itself, lest another one get its id
 
     def told(self, addresses: Addresses, peer: Peer, family: int, on: Interface, tables: Mapping[str, Table]) -> Told:
         """Whether all, and whether some, of the addresses match an item of `from` or `to`."""
@@ -150,8 +150,8 @@ class AddressBook:
     def _members(self, table: Table) -> KnownTable:
         known = self._tables.get(id(table))
         if known is None:
-            known = self._tables[id(table)] = self._known(table)
-        return known
+            known = self._tables[id(table)] = table, self._known(table)
+        return known[1]
 
     def _plain(self, addresses: Addresses, peer: Peer, family: int, on: Interface, tables: Mapping[str, Table]) -> Told:
         kind = peer.kind
