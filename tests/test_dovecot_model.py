@@ -111,6 +111,13 @@ def test_missing_and_looping_includes_are_refused() -> None:
     assert model.ssl.value == "no"
 
 
+def test_a_file_of_the_same_pattern_may_not_be_included_before_its_turn() -> None:
+    files = {"a1_conf": "!include a2.conf\n", "a2_conf": "mail_home = /x\n"}
+    model = config("!include a*.conf\n", **files)
+    assert [(p.span.path, p.span.line) for p in model.refusals] == [("/etc/dovecot/a1.conf", 1)]
+    assert model.setting("mail_home").value == "/x"
+
+
 def test_includes_that_multiply_are_bounded() -> None:
     files = {f"f{n}_conf": f"!include f{n + 1}.conf\n" * 2 for n in range(20)}
     model = config("!include f0.conf\n", **files, f20_conf="ssl = no\n")

@@ -117,6 +117,7 @@ class Reading:
     absent: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     inclusions: int = 0
+    waiting: list[tuple[dict[str, int], int]] = field(default_factory=list)  # files that are still to come, by their places
 
     def tree(self, tree: Tree, within: tuple[Statement, ...] = (), via: tuple[Statement, ...] = ()) -> None:
         """Come to all statements of a file."""
@@ -162,13 +163,20 @@ class Reading:
                 self.refused.append(Problem(f"no file is there that {pattern} matches", path.span))
             else:
                 self.absent.append(pattern)
-        for each in found:
+        places = {each: number for number, each in enumerate(found)}
+        for number, each in enumerate(found):
+            self.waiting.append((places, number))
             self._file(each, path, within, (*via, statement))
+            self.waiting.pop()
 
     def _file(self, path: str, at: Token, within: tuple[Statement, ...], via: tuple[Statement, ...]) -> None:
         self.inclusions += 1
         if path in {statement.tokens[0].text.path for statement in via}:
             self.refused.append(Problem(f"{path} includes itself", at.span))
+        elif any(places.get(path, number) > number for places, number in self.waiting):
+            self.refused.append(
+                Problem(f"{path} is included as one of several files already, and its turn is still to come", at.span)
+            )
         elif self.inclusions > MOST or len(via) > DEEPEST:
             self.unknown.append(Problem(f"{path} is not read: too many files are included", at.span, refused=False))
         else:
