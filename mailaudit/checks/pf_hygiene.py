@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from mailaudit.checks.pf_edits import option_line, top_rules
 from mailaudit.checks.pf_words import doubt
@@ -52,15 +53,16 @@ def blocked_packets_are_logged(pf: Ruleset, rc: RcConf | NotHere | Lacking) -> I
     """What comes in and no rule lets in is logged, and pflogd writes it down."""
     silent: dict[Rule, None] = {}
     blocks = False
-    for traffic in _unwanted(pf):
-        deciding, doubts = pf.filter.run(traffic).deciding()
-        if doubts:
-            yield doubt(pf, doubts, "blocked packets are logged")
+    for family, protocol in product(pf.families, (TCP, UDP)):
+        answer = pf.admits(family, protocol, 1)
+        if answer.value == "doubt":
+            yield doubt(pf, answer.doubts, "blocked packets are logged")
             return
-        if deciding is None or deciding.action != "block":
+        deciding = answer.rules[0] if answer.rules else None
+        if answer.value != "no" or deciding is None or deciding.action != "block":
             continue
         blocks = True
-        if not deciding.log and not _logged_before(pf, traffic):
+        if not deciding.log and not _logged_before(pf, family, protocol):
             silent.setdefault(deciding)
     for each in silent:
         place = Place.at(each.statement.span, "blocks without a trace")
@@ -76,21 +78,17 @@ def blocked_packets_are_logged(pf: Ruleset, rc: RcConf | NotHere | Lacking) -> I
         yield Finding("pflogd does not start at boot, so nobody writes down what pf logs.", (place,), fix, "pflogd", "off")
 
 
-def _unwanted(pf: Ruleset) -> Iterator[Traffic]:
-    for interface in pf.egress:
-        for family in (4, 6):
-            for protocol in (TCP, UDP):
-                if pf.skipped(interface) is None:
-                    strangers, own = Addresses(public(family), stranger=True), own_address(interface, family)
-                    yield Traffic("in", interface, family, protocol, strangers, own, target_ports=((1, 1),))
-
-
-def _logged_before(pf: Ruleset, traffic: Traffic) -> bool:
-    """True if a match rule logs the packet."""
-    matcher = Matcher(traffic, pf.book)
-    key = ("in", traffic.interface, traffic.family, traffic.protocol)
-    logs = (each for each in pf.rules if each.action == "match" and each.log and concerns(each, *key))
-    return any(matcher.match(each, pf.tables, _no_tags)[0] for each in logs)
+def _logged_before(pf: Ruleset, family: int, protocol: int) -> bool:
+    """True if a match rule logs whatever strangers send."""
+    logs = [each for each in pf.rules if each.action == "match" and each.log]
+    for interface in pf.egress if logs else ():
+        strangers, own = Addresses(public(family), stranger=True), own_address(interface, family)
+        traffic = Traffic("in", interface, family, protocol, strangers, own, target_ports=((1, 1),))
+        matcher = Matcher(traffic, pf.book)
+        about = [each for each in logs if concerns(each, "in", interface, family, protocol)]
+        if not any(matcher.match(each, pf.tables, _no_tags)[0] for each in about):
+            return False
+    return bool(logs)
 
 
 def _no_tags(_options: Options) -> Masks:
@@ -123,10 +121,10 @@ def rules_that_pass_come_to_decide(pf: Ruleset) -> Iterator[Outcome]:
             message = "This rule never lets anything pass: no packet that comes to the rules matches it."
             yield Finding(message, (Place.at(span, "never matches"),), None, "shadowed", "empty")
             continue
-        by_others = all(other.action == "pass" for other in each.killers)
-        if by_others and not _says_more(each.rule.options):
-            continue  # what it matches passes all the same
-        does = "never takes effect" if by_others else "never lets anything pass"
+        closed = all(other.action == "block" for other in each.killers)
+        if not closed and not _says_more(each.rule.options):
+            continue  # what it matches passes all the same, but for what others block on purpose
+        does = "never lets anything pass" if closed else "never takes effect"
         message = f"This rule {does}: other rules decide over all that it matches."
         others = [Place.at(other.statement.span, "decides instead") for other in each.killers]
         yield Finding(message, (Place.at(span, "never decides"), *others), None, "shadowed", "killed")

@@ -140,14 +140,8 @@ def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
 
 @rule("PF049")
 def no_udp_port_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
-    """No UDP port can be reached; DHCPv6 answers from the link are no port open to others."""
-    client = frozenset((DHCPV6_CLIENT,)) - _open_to_all(pf, DHCPV6_CLIENT)
-    yield from _only(pf, UDP, frozenset(site.declared.open_udp) | client)
-
-
-def _open_to_all(pf: Ruleset, port: int) -> frozenset[int]:
-    spans = [span for family in FAMILIES for span in pf.open_to_strangers(family, UDP)]
-    return frozenset((port,)) if any(low <= port <= high for low, high in spans) else frozenset()
+    """No UDP port can be reached; that of a DHCPv6 client is none that anything serves."""
+    yield from _only(pf, UDP, frozenset((*site.declared.open_udp, DHCPV6_CLIENT)))
 
 
 def _only(pf: Ruleset, protocol: int, allowed: frozenset[int]) -> Iterator[Outcome]:

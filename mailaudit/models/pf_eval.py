@@ -62,6 +62,15 @@ def to_port(path: Lane, port: int) -> Lane:
     return Lane(tuple(kept))
 
 
+def rules_of(path: Lane) -> Iterator[Rule]:
+    """The rules of a lane, those of anchors among them."""
+    for entry in path.entries:
+        if isinstance(entry, LaneAnchor):
+            yield from rules_of(entry.body) if entry.body is not None else ()
+        else:
+            yield entry
+
+
 class Filter:
     """A ruleset ready to be asked; it remembers its lanes."""
 
@@ -70,6 +79,7 @@ class Filter:
         self.tables = tables
         self.book = book
         self._lanes: dict[tuple[object, ...], Lane] = {}
+        self._asked: dict[tuple[object, ...], frozenset[int]] = {}
 
     def lane(self, traffic: Traffic) -> Lane:
         """The rules that may concern some traffic; for traffic to one port, without those about others."""
@@ -84,6 +94,14 @@ class Filter:
         if narrow is None:
             narrow = self._lanes[*key, low] = to_port(found, low)
         return narrow
+
+    def asks(self, rule: Rule, traffic: Traffic) -> bool:
+        """True unless direction, interface, family or protocol keep a rule, or an anchor around it, from some traffic."""
+        key = (traffic.direction, traffic.interface, traffic.family, traffic.protocol)
+        found = self._asked.get(key)
+        if found is None:
+            found = self._asked[key] = frozenset(map(id, rules_of(lane(self.entries, traffic))))
+        return id(rule) in found
 
     def run(self, traffic: Traffic) -> Outcome:
         """What becomes of some traffic."""

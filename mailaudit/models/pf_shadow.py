@@ -98,22 +98,40 @@ def _named(name: str) -> Interface:
 
 def _kinds(ruleset: Ruleset, rule: Rule, direction: str, interface: Interface, family: int) -> Iterator[Kind]:
     """The kinds of packets that a rule may be about; of TCP, each combination of flags that some rule tells apart."""
-    odd = any(each.options.flags not in (None, (SYN, SYN | ACK), (0, 0)) for each in ruleset.rules)
     for kind in kinds([ruleset], direction, interface, family):
-        if not concerns(rule, direction, interface, family, kind.traffic.protocol):
+        if not _is_asked(ruleset, rule, kind):
             continue
         if kind.protocol != TCP:
             yield kind
             continue
-        for flags in _SENSIBLE if odd else (SYN, ACK):
+        for flags in _flags(ruleset, rule):
             yield replace(kind, traffic=replace(kind.traffic, flags=flags))
+
+
+def _is_asked(ruleset: Ruleset, rule: Rule, kind: Kind) -> bool:
+    """False if a rule, or an anchor around it, cannot be about packets of a kind."""
+    traffic = kind.traffic
+    if not concerns(rule, traffic.direction, traffic.interface, traffic.family, traffic.protocol):
+        return False
+    listed = rule.options.icmp
+    if traffic.icmp is not None and listed and not any(number == traffic.icmp[0] for number, _ in listed):
+        return False
+    return ruleset.filter.asks(rule, traffic)
+
+
+def _flags(ruleset: Ruleset, rule: Rule) -> Iterable[int]:
+    """Combinations of flags that a rule matches, one for all that the same rules do."""
+    tests = {each.tcp_flags for each in ruleset.rules}
+    want, looked_at = rule.tcp_flags
+    mine = [flags for flags in _SENSIBLE if flags & looked_at == want]
+    return {tuple(flags & mask == set_ for set_, mask in tests): flags for flags in mine}.values()
 
 
 def _dies(ruleset: Ruleset, rule: Rule, kind: Kind, killers: dict[Rule, None]) -> bool:
     """True if a rule surely decides over no packet of a kind; the rules that do so in its place are added to the killers."""
     traffic = kind.traffic
     family = traffic.family
-    ends = _end(ruleset, rule.sources, family), _end(ruleset, rule.targets, family)
+    ends = _end(ruleset, rule, rule.sources, family), _end(ruleset, rule, rule.targets, family)
     if ends[0] is None or ends[1] is None:
         return False
     has_ports = traffic.protocol in WITH_PORTS
@@ -152,7 +170,7 @@ def _decides(rule: Rule, outcome: Outcome) -> bool:
     return False
 
 
-def _end(ruleset: Ruleset, peers: tuple[Peer, ...], family: int) -> tuple[Addresses, ...] | None:
+def _end(ruleset: Ruleset, rule: Rule, peers: tuple[Peer, ...], family: int) -> tuple[Addresses, ...] | None:
     """The addresses that a rule may match at one end; None where they are not known, as those that a table is to hold."""
     known = bool(ruleset.interfaces.known)
     if not peers or any(peer.negated or peer.kind == "any" for peer in peers):
@@ -169,9 +187,14 @@ def _end(ruleset: Ruleset, peers: tuple[Peer, ...], family: int) -> tuple[Addres
             if not spans and peer.dynamic:
                 return None  # it may be given an address
             found += spans
-        elif peer.kind == "interface":
+        elif peer.kind == "interface" and not peer.modifiers and peer.bits is None and _own_name(rule, peer.name):
             notion = True
         else:
             return None
     parts = [Addresses(merged(found))] if found else []
     return (*parts, Addresses(own=True)) if notion else tuple(parts)
+
+
+def _own_name(rule: Rule, name: str) -> bool:
+    """True if a name stands for the addresses of the interface itself that the rule is about."""
+    return name == "self" or not rule.interfaces or any(item.name == name and not item.negated for item in rule.interfaces)
