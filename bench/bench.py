@@ -29,7 +29,7 @@ app()
 EFFECTIVE = """
 import sys
 from pathlib import Path
-from mailaudit.models.dovecot import read_dovecot
+from mailaudit.models.dovecot.config import read_dovecot
 from mailaudit.models.sources import Known, Sources
 from mailaudit.questions import Found, ReadFile
 from mailaudit.snapshot import Snapshot

@@ -3,7 +3,7 @@
 Names are all words in doveconf's programs that it does not call unknown. A type is told by how a wrong value is refused, an
 enum's members by trying all lists of words that the programs hold. Run as root, with all of the family's packages installed:
 
-    python -m bench.dovecot_catalogue [--root FOLDER] > mailaudit/models/dovecot_catalogue/FAMILY.tsv
+    python -m bench.dovecot_catalogue [--root FOLDER] > mailaudit/models/dovecot/catalogue/FAMILY.tsv
 """
 
 from __future__ import annotations

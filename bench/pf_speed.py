@@ -40,9 +40,9 @@ READ = """
 import resource, sys, time
 from pathlib import Path
 from mailaudit.models.interfaces import Interfaces
-from mailaudit.models.pf_expand import Expander
-from mailaudit.models.pf_reader import RulesReader
-from mailaudit.models.pf_resolve import Resolver
+from mailaudit.models.pf.expand import Expander
+from mailaudit.models.pf.reader import RulesReader
+from mailaudit.models.pf.resolve import Resolver
 from mailaudit.models.services import Services, _stock
 from mailaudit.parsers.pf import parse
 from mailaudit.parsers.tree import nothing

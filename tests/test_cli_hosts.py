@@ -20,7 +20,7 @@ from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
 from mailaudit.commands import fix
 from mailaudit.findings import Exempt, Outcome
-from mailaudit.models.pf import Ruleset
+from mailaudit.models.pf.config import Ruleset
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "examples" / "as-published"

@@ -16,8 +16,8 @@ from bench.agreement import CORPORA
 from bench.agreement.dovecot import FOLDER, MAIN, alone, hosts, model_of, real_files, refused_lines, rows, vectors
 from bench.agreement.dovecot_dumps import differences
 from bench.agreement.dovecot_live import EXPLAINED, Ask, compare, files_of, mutants, trees
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_settings import NEW, OLD
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.settings import NEW, OLD
 
 FIXTURES = Path(__file__).parent / "fixtures" / "configs" / "dovecot"
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from daemons import Root, need, roots
 
-from mailaudit.models.dovecot_catalogue import SECTIONS, Definition, catalogue
-from mailaudit.models.dovecot_settings import NEW, OLD, RENAMED, SUCCESSORS
-from mailaudit.models.dovecot_values import comes_to, expected, list_words
+from mailaudit.models.dovecot.catalogue import SECTIONS, Definition, catalogue
+from mailaudit.models.dovecot.settings import NEW, OLD, RENAMED, SUCCESSORS
+from mailaudit.models.dovecot.values import comes_to, expected, list_words
 
 KINDS = {"bool", "uint", "uintmax", "octal", "size", "time", "msecs", "port", "enum", "str", "file", "obsolete", *SECTIONS}
 LATER = {"imap4rev2_enable"}  # came after the 2.4.1 that is at hand

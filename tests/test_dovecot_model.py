@@ -12,8 +12,8 @@ import pytest
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.root import RootWorld
-from mailaudit.models.dovecot import DovecotConfig, read_dovecot
-from mailaudit.models.dovecot_vars import expand, in_new_spelling
+from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
+from mailaudit.models.dovecot.vars import expand, in_new_spelling
 from mailaudit.models.sources import Known, Missing, NotHere, Slot, Sources
 from mailaudit.snapshot import Snapshot, still_open
 

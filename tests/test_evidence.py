@@ -14,10 +14,10 @@ from mailaudit.checks import CHECKS
 from mailaudit.findings import FileStatus, HostReport, Report, Verdict
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.credentials import Credentials
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.virtuals import Virtuals
 from mailaudit.questions import Reason
 

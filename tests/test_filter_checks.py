@@ -12,9 +12,9 @@ from mailaudit.audit import Auditor, Options
 from mailaudit.checks.sieve_edits import fires
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Result, Verdict
-from mailaudit.models.dovecot_reading import Setting
+from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.registrable import registrable
-from mailaudit.models.sieve_uses import Use
+from mailaudit.models.sieve.uses import Use
 from mailaudit.questions import Reason
 from mailaudit.settings import Settings
 

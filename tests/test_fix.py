@@ -17,7 +17,7 @@ from mailaudit.checks.registry import Declared
 from mailaudit.collect.roots import find_worlds
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import FileStatus, Finding, Outcome, Place, Verdict
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.repair import Plan, plan
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -12,7 +12,7 @@ from mailaudit.models.accounts import read_accounts
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.passwords import Password, password_of
 from mailaudit.models.services import read_services
-from mailaudit.models.smtpd import read_smtpd
+from mailaudit.models.smtpd.config import read_smtpd
 from mailaudit.models.sources import Known, Lacking, NotHere, Sources
 from mailaudit.models.virtuals import DEEPEST, Virtuals, read_aliases, read_virtuals
 from mailaudit.questions import Absent, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile

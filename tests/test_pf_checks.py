@@ -13,7 +13,7 @@ from mailaudit.checks import pf_policy, pf_ports
 from mailaudit.edits import Safety, apply
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import Address, Interface, Interfaces
-from mailaudit.models.pf import Ruleset
+from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Declared, Site
 from mailaudit.models.sources import Missing

@@ -8,8 +8,8 @@ import pf_corpus
 import pytest
 from pf_corpus import TRIED_ON, read
 
-from mailaudit.models.pf import Decision
-from mailaudit.models.pf_packet import BadPacketError, read_packet
+from mailaudit.models.pf.config import Decision
+from mailaudit.models.pf.packet import BadPacketError, read_packet
 
 needs_corpus = pytest.mark.skipif(not pf_corpus.HAS_CORPUS, reason=pf_corpus.WHY_NOT)
 BY_NAME = {interface.name: interface for interface in TRIED_ON.known}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.bench import rules
 from mailaudit.models.interfaces import Interfaces
-from mailaudit.models.pf_reader import RulesReader
+from mailaudit.models.pf.reader import RulesReader
 from mailaudit.models.services import Services, _stock
 from mailaudit.parsers.pf import parse
 from mailaudit.parsers.pf_lines import LaterToken, LineRule, Lines

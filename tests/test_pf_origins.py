@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pf_corpus import TRIED_ON, read
 
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_origins import Origin, origins
-from mailaudit.models.pf_rules import Anchor, Entry, Rule
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.origins import Origin, origins
+from mailaudit.models.pf.rules import Anchor, Entry, Rule
 
 INCLUDED = """peer = "10.0.9"
 pass out on $ext proto udp to $peer.7 port 53 tag INNER

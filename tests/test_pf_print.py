@@ -8,7 +8,7 @@ from pf_corpus import ELSEWHERE, TRIED_ON, read
 
 from bench.agreement import CORPORA
 from bench.agreement.pf import rows
-from mailaudit.models.pf_print_file import printed
+from mailaudit.models.pf.print_file import printed
 
 
 @pytest.mark.skipif(not pf_corpus.HAS_CORPUS, reason=pf_corpus.WHY_NOT)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pf_corpus import TRIED_ON, read
 
 from mailaudit.models.interfaces import Interface, Interfaces
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_packet import read_packet
-from mailaudit.models.pf_values import TCP, UDP
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.packet import read_packet
+from mailaudit.models.pf.values import TCP, UDP
 
 BY_NAME = {interface.name: interface for interface in TRIED_ON.known}
 SOURCES = ["1.2.3.4", "100.1.1.1", "150.0.0.1", "198.51.100.7", "198.51.100.200", "203.0.113.5", "10.0.0.1", "222.1.1.1"]

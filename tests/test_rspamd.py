@@ -11,10 +11,10 @@ import pytest
 from daemons import HERE, need
 
 from bench.agreement.ucl import host, same
-from mailaudit.models.rspamd import RspamdConfig, Worker, read_rspamd
-from mailaudit.models.rspamd_files import variables
+from mailaudit.models.rspamd.config import RspamdConfig, Worker, read_rspamd
+from mailaudit.models.rspamd.files import variables
 from mailaudit.models.sources import Known, Lacking, NotHere, Sources
-from mailaudit.models.ucl_values import Value, as_json
+from mailaudit.models.ucl.values import Value, as_json
 from mailaudit.questions import Answer, Failed, Found, ListFiles, Question, ReadFile, Reason
 from mailaudit.snapshot import Snapshot
 

@@ -16,13 +16,13 @@ from bench import laws
 from bench.agreement import CORPORA, Row
 from bench.agreement import sieve as agreement
 from bench.agreement import sieve_running as running
-from mailaudit.models.dovecot import read_dovecot
-from mailaudit.models.sieve import Script, Sieve, read_sieve
-from mailaudit.models.sieve_eval import Outcome, Situation, run
-from mailaudit.models.sieve_parts import calls
-from mailaudit.models.sieve_refusals import refusals, required
-from mailaudit.models.sieve_tests import wildcards
-from mailaudit.models.sieve_words import ONLY_OLD
+from mailaudit.models.dovecot.config import read_dovecot
+from mailaudit.models.sieve.eval import Outcome, Situation, run
+from mailaudit.models.sieve.parts import calls
+from mailaudit.models.sieve.refusals import refusals, required
+from mailaudit.models.sieve.script import Script, Sieve, read_sieve
+from mailaudit.models.sieve.tests import wildcards
+from mailaudit.models.sieve.words import ONLY_OLD
 from mailaudit.models.sources import Known
 from mailaudit.parsers.sieve import DEEPEST, LANGUAGE
 from mailaudit.parsers.tree import Node, Statement, Tree, nothing, render

@@ -11,7 +11,7 @@ from smtpd_live import NAME, Live, Said, beside, live, mutants, statements, whol
 
 from bench.agreement import CORPORA
 from bench.agreement.smtpd import VERSIONS, compare, hosts, meanings, model, old_files
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
 SOUND = 'pki p cert "/etc/ssl/mail.example.com.pem"\npki p key "/etc/ssl/private/mail.example.com.key"\n'

@@ -11,11 +11,11 @@ from mailaudit.checks.runner import Judged, judge
 from mailaudit.edits import apply
 from mailaudit.findings import Verdict
 from mailaudit.models.credentials import Credentials
-from mailaudit.models.dovecot import DovecotConfig, read_dovecot
+from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.reference import Reference
 from mailaudit.models.services import read_services
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, NotHere, Slot, Sources
 from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Reason, Stat, StatFile

@@ -11,7 +11,7 @@ from smtpd_live import NAME, beside, whole
 
 from bench.agreement import CORPORA
 from bench.agreement.smtpd import cases, model
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.parsers.smtpd_grammar import LEXICON
 from mailaudit.parsers.tree import Token
 

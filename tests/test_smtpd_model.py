@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mailaudit.models.services import read_services
-from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
-from mailaudit.models.smtpd_expand import Recipient, expand, keeps_tag, mail_path
-from mailaudit.models.smtpd_match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
-from mailaudit.models.smtpd_parts import Cause
-from mailaudit.models.smtpd_reach import Reach, reach
-from mailaudit.models.smtpd_route import Route, open_relays, route
+from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd.expand import Recipient, expand, keeps_tag, mail_path
+from mailaudit.models.smtpd.match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
+from mailaudit.models.smtpd.parts import Cause
+from mailaudit.models.smtpd.reach import Reach, reach
+from mailaudit.models.smtpd.route import Route, open_relays, route
 from mailaudit.models.sources import Known, Missing, NotHere, Sources
 from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, Reason, RunCommand
 from mailaudit.snapshot import Snapshot

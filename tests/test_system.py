@@ -9,14 +9,14 @@ from hostfiles import sources
 
 from mailaudit.models.clock import moment, read_clock
 from mailaudit.models.daemons import Daemons, read_daemons
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.processes import Processes, read_processes
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.releases import is_supported
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot
 from mailaudit.models.system import Package, read_packages, read_patches, read_time_keeping, read_uname
 from mailaudit.questions import Command, Reason

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from bench.agreement import CORPORA
 from bench.agreement.ucl import Disk, read, rows, same
-from mailaudit.models.ucl import Chunk, Evaluation
-from mailaudit.models.ucl_values import Json, Value, as_json
+from mailaudit.models.ucl.document import Chunk, Evaluation
+from mailaudit.models.ucl.values import Json, Value, as_json
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Problem, Statement, Tree, gaps, nothing, render
 from mailaudit.text import Text

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench.agreement import Row
 from bench.agreement.dovecot_dumps import differences
-from mailaudit.models.dovecot import DovecotConfig, read_dovecot
-from mailaudit.models.dovecot_settings import NEW, OLD
+from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
+from mailaudit.models.dovecot.settings import NEW, OLD
 from mailaudit.models.sources import Known, Sources
 from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, RunCommand
 from mailaudit.snapshot import Snapshot, still_open

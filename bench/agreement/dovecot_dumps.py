@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_catalogue import Catalogue, Definition, catalogue
-from mailaudit.models.dovecot_filters import network
-from mailaudit.models.dovecot_reading import Setting, name_of
-from mailaudit.models.dovecot_sections import Section
-from mailaudit.models.dovecot_settings import FILTERS, NEW, OLD
-from mailaudit.models.dovecot_values import comes_to, list_words
+from mailaudit.models.dovecot.catalogue import Catalogue, Definition, catalogue
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.filters import network
+from mailaudit.models.dovecot.reading import Setting, name_of
+from mailaudit.models.dovecot.sections import Section
+from mailaudit.models.dovecot.settings import FILTERS, NEW, OLD
+from mailaudit.models.dovecot.values import comes_to, list_words
 
 Key = tuple[tuple[str, str, int], ...]
 """The sections around a setting: type, name, and how many of that type and name come before it."""

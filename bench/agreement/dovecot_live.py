@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.agreement import Row
 from bench.agreement.dovecot import FOLDER, MAIN, Case, model_of, refused_lines, verdicts
 from bench.agreement.dovecot_dumps import differences
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.settings import NEW
 
 EXPLAINED = {
     "stands for": "doveconf -n looks no variable up, the daemon does",

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bench.agreement import CORPORA, Row
 from mailaudit.models.interfaces import Address, Interface, Interfaces, driver_of
-from mailaudit.models.pf import Ruleset, ruleset
-from mailaudit.models.pf_packet import read_packet
-from mailaudit.models.pf_print_file import printed
-from mailaudit.models.pf_resolve import HOSTS, Resolver
-from mailaudit.models.pf_values import GROUPS, USERS
+from mailaudit.models.pf.config import Ruleset, ruleset
+from mailaudit.models.pf.packet import read_packet
+from mailaudit.models.pf.print_file import printed
+from mailaudit.models.pf.resolve import HOSTS, Resolver
+from mailaudit.models.pf.values import GROUPS, USERS
 from mailaudit.models.services import Services, _stock
 from mailaudit.models.sources import Sources
 from mailaudit.parsers.pf import parse

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bench.agreement import Row, sieve_running
-from mailaudit.models.sieve_refusals import refusals
-from mailaudit.models.sieve_words import DEFAULT, ONLY_OLD, OPTIONAL, PLUGINS
+from mailaudit.models.sieve.refusals import refusals
+from mailaudit.models.sieve.words import DEFAULT, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.parsers.sieve import parse
 from mailaudit.parsers.tree import Problem, nothing
 from mailaudit.text import Text

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 from bench.agreement import Row
-from mailaudit.models.sieve_eval import Situation, run
-from mailaudit.models.sieve_parts import calls
-from mailaudit.models.sieve_refusals import required
+from mailaudit.models.sieve.eval import Situation, run
+from mailaudit.models.sieve.parts import calls
+from mailaudit.models.sieve.refusals import required
 from mailaudit.parsers.sieve import parse
 from mailaudit.parsers.tree import nothing
 from mailaudit.text import Text

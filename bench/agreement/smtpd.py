@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.agreement import Row, smtpd_dumps
 from mailaudit.models.services import read_services
-from mailaudit.models.smtpd import PATH, SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, Sources
 from mailaudit.questions import Answer, Command, CommandOutput, Found, Question, ReadFile, RunCommand
 from mailaudit.snapshot import Snapshot

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_draft import seconds
-from mailaudit.models.smtpd_parts import Action, Criterion, Filter, Listener, Rule, Table
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.draft import seconds
+from mailaudit.models.smtpd.parts import Action, Criterion, Filter, Listener, Rule, Table
 from mailaudit.parsers.tree import Token
 
 PHASES = {0: "connect", 1: "helo", 2: "ehlo", 4: "auth", 5: "mail-from", 6: "rcpt-to", 7: "data", 14: "commit"}

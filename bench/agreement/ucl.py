@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.agreement import Row
-from mailaudit.models.rspamd import RspamdConfig, read_rspamd
+from mailaudit.models.rspamd.config import RspamdConfig, read_rspamd
 from mailaudit.models.sources import Known, Sources
-from mailaudit.models.ucl import Evaluation
-from mailaudit.models.ucl_values import Json, as_json
+from mailaudit.models.ucl.document import Evaluation
+from mailaudit.models.ucl.values import Json, as_json
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Tree, nothing
 from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile

@@ -10,9 +10,9 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig, Domain
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import NotHere
 from mailaudit.parsers.tree import Token
 from mailaudit.text import Span

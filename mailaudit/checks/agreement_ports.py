@@ -12,9 +12,9 @@ from mailaudit.editing.lists import disjoint
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.listening import BOTH, Listening, Port, for_the_internet
-from mailaudit.models.pf import Answer3, Ruleset
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_values import TCP
+from mailaudit.models.pf.config import Answer3, Ruleset
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.values import TCP
 from mailaudit.models.services import Services
 from mailaudit.models.site import REFERENCE_TCP, Site
 from mailaudit.parsers.tree import Token

@@ -11,13 +11,13 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials, Entry
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.files import Files, Way
 from mailaudit.models.mail_owner import MailOwner
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_expand import Recipient, mail_path
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.expand import Recipient, mail_path
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Virtuals
 from mailaudit.questions import Reason

@@ -12,8 +12,8 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.credentials import Credentials, Entry
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.mail_owner import VMAIL, VMAIL_ID, MailOwner
 from mailaudit.models.passwords import BCRYPT, is_masked
 from mailaudit.models.sources import Lacking, Missing, NotHere

@@ -11,9 +11,9 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import COPIES, Credentials
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.files import Access, Denied, Files, Unsure, Way
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason, Stat
 

@@ -13,8 +13,8 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.files import Access, Allowed, Denied, Files, Gone, Unsure, Way
 from mailaudit.models.pem import PemFiles
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.rspamd_dkim import SigningKey
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.rspamd.dkim import SigningKey
 from mailaudit.models.site import Site
 from mailaudit.questions import Absent, Failed, KeyFacts, Reason, Stat
 

@@ -17,9 +17,9 @@ from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
 from mailaudit.models.registrable import registrable
-from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason
 

@@ -11,12 +11,12 @@ from mailaudit.checks.registry import rule
 from mailaudit.editing.dovecot import replace_value
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
-from mailaudit.models.dovecot import DovecotConfig, StartFile
-from mailaudit.models.dovecot_owner import VMAIL_ID
-from mailaudit.models.dovecot_parts import MailPlace
-from mailaudit.models.dovecot_reading import Setting, name_of
-from mailaudit.models.dovecot_settings import NEW
-from mailaudit.models.dovecot_vars import has_old_variables, in_new_spelling
+from mailaudit.models.dovecot.config import DovecotConfig, StartFile
+from mailaudit.models.dovecot.owner import VMAIL_ID
+from mailaudit.models.dovecot.parts import MailPlace
+from mailaudit.models.dovecot.reading import Setting, name_of
+from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.vars import has_old_variables, in_new_spelling
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Missing

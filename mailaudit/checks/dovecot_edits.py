@@ -7,8 +7,8 @@ from mailaudit.editing import statements
 from mailaudit.editing.style import fitted
 from mailaudit.edits import Edit, create
 from mailaudit.findings import Place
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_reading import Setting
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.reading import Setting
 from mailaudit.parsers.tree import Statement, Tree, nothing
 
 

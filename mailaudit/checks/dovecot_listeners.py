@@ -9,10 +9,10 @@ from mailaudit.checks.registry import rule
 from mailaudit.editing.dovecot import replace_value
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Exempt, Finding, Outcome, Place
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_parts import Listener
-from mailaudit.models.dovecot_reading import Setting
-from mailaudit.models.dovecot_sections import Section
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.parts import Listener
+from mailaudit.models.dovecot.reading import Setting
+from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.site import Site
 
 IMAPS = 993

@@ -8,10 +8,10 @@ from mailaudit.checks.dovecot_edits import append, comment_out, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Edit, Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_owner import CREDENTIALS
-from mailaudit.models.dovecot_parts import Database
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.owner import CREDENTIALS
+from mailaudit.models.dovecot.parts import Database
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 

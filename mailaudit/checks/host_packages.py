@@ -8,7 +8,7 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.files import Files, Gone
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking
 from mailaudit.models.system import TYPED, Machine, Package, Packages
 from mailaudit.questions import Command, Reason, Stat

@@ -15,13 +15,13 @@ from mailaudit.edits import Edit, Fix, Safety, insert
 from mailaudit.edits import replace as put
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import LOOPBACK, NEVER_EGRESS, driver_of
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_items import Fault
-from mailaudit.models.pf_reach import own_address
-from mailaudit.models.pf_reader import Skip
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_traffic import ALL_PORTS, CLIENT_PORTS, Traffic
-from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.items import Fault
+from mailaudit.models.pf.reach import own_address
+from mailaudit.models.pf.reader import Skip
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.traffic import ALL_PORTS, CLIENT_PORTS, Traffic
+from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
 from mailaudit.models.reference import Reference
 from mailaudit.models.sources import Missing
 from mailaudit.parsers.tree import Problem, Statement

@@ -9,10 +9,10 @@ from mailaudit.editing import lists, statements
 from mailaudit.editing.lists import Items
 from mailaudit.editing.pf import STYLE, item_length, lists_of, shared_items
 from mailaudit.edits import Edit
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_items import comparisons
-from mailaudit.models.pf_rules import Anchor, Rule, outline
-from mailaudit.models.pf_values import TCP, merged
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.items import comparisons
+from mailaudit.models.pf.rules import Anchor, Rule, outline
+from mailaudit.models.pf.values import TCP, merged
 from mailaudit.parsers.tree import Statement, Token
 
 MOST_EDITS = 200  # of one finding; beyond that it is mended by hand

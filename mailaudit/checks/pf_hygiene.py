@@ -13,14 +13,14 @@ from mailaudit.editing.pf import remove, set_option
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.files import Files
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_addresses import public
-from mailaudit.models.pf_match import Matcher, concerns
-from mailaudit.models.pf_reach import own_address
-from mailaudit.models.pf_rules import Options, Rule, outline
-from mailaudit.models.pf_shadow import shadowed
-from mailaudit.models.pf_traffic import Addresses, Masks, Traffic
-from mailaudit.models.pf_values import TCP, UDP
+from mailaudit.models.pf.addresses import public
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.match import Matcher, concerns
+from mailaudit.models.pf.reach import own_address
+from mailaudit.models.pf.rules import Options, Rule, outline
+from mailaudit.models.pf.shadow import shadowed
+from mailaudit.models.pf.traffic import Addresses, Masks, Traffic
+from mailaudit.models.pf.values import TCP, UDP
 from mailaudit.models.rc import RcConf
 from mailaudit.models.sources import Lacking, NotHere
 from mailaudit.parsers.tree import Statement, Token, Tree

@@ -14,10 +14,10 @@ from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.daemons import Daemons
 from mailaudit.models.hostname_if import Configured, HostnameIf
-from mailaudit.models.pf import Answer3, Ruleset, one_of
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_traffic import Addresses, Traffic
-from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
+from mailaudit.models.pf.config import Answer3, Ruleset, one_of
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.traffic import Addresses, Traffic
+from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
 from mailaudit.questions import Reason
 
 PROTOCOLS: Mapping[int, int] = {4: ICMP, 6: ICMP6}

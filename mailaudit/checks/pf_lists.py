@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from mailaudit.checks.pf_edits import port_list
 from mailaudit.editing import lists
 from mailaudit.edits import Edit
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_rules import Rule, outline
-from mailaudit.models.pf_values import TCP
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.rules import Rule, outline
+from mailaudit.models.pf.values import TCP
 from mailaudit.models.services import Services
 from mailaudit.parsers.tree import Token
 

@@ -11,11 +11,11 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import LOOPBACK, Interface
-from mailaudit.models.pf import Answer3, Ruleset, one_of
-from mailaudit.models.pf_reach import own_address
-from mailaudit.models.pf_rules import ACK, SYN, Anchor, Entry, Rule
-from mailaudit.models.pf_traffic import Addresses, Traffic
-from mailaudit.models.pf_values import ICMP, ICMP6, TCP, UDP
+from mailaudit.models.pf.config import Answer3, Ruleset, one_of
+from mailaudit.models.pf.reach import own_address
+from mailaudit.models.pf.rules import ACK, SYN, Anchor, Entry, Rule
+from mailaudit.models.pf.traffic import Addresses, Traffic
+from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
 
 FAMILIES = (4, 6)
 NEEDED = (22, 25, 80, 587, 993)

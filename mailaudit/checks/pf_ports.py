@@ -21,10 +21,10 @@ from mailaudit.checks.registry import rule
 from mailaudit.editing.pf import remove
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Finding, Outcome, Place
-from mailaudit.models.pf import Answer3, Ruleset
-from mailaudit.models.pf_reach import OpenPorts
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_values import TCP, UDP, Range, merged
+from mailaudit.models.pf.config import Answer3, Ruleset
+from mailaudit.models.pf.reach import OpenPorts
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.values import TCP, UDP, Range, merged
 from mailaudit.models.site import REFERENCE_TCP, Site
 from mailaudit.models.sshd import SshdConfig
 from mailaudit.parsers.tree import Token

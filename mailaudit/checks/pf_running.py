@@ -12,14 +12,14 @@ from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.files import Files
-from mailaudit.models.pf import PATH, Ruleset
-from mailaudit.models.pf_difference import Parting, difference
-from mailaudit.models.pf_expand import Expanded, Expander
-from mailaudit.models.pf_print import rule_text
-from mailaudit.models.pf_print_file import rules
-from mailaudit.models.pf_resolve import Resolver
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_running import LoadedRules, PfStatus, rule_lines
+from mailaudit.models.pf.config import PATH, Ruleset
+from mailaudit.models.pf.difference import Parting, difference
+from mailaudit.models.pf.expand import Expanded, Expander
+from mailaudit.models.pf.print import rule_text
+from mailaudit.models.pf.print_file import rules
+from mailaudit.models.pf.resolve import Resolver
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.running import LoadedRules, PfStatus, rule_lines
 from mailaudit.models.system import TYPED
 from mailaudit.questions import Command, Reason, Stat
 

@@ -15,14 +15,14 @@ from mailaudit.editing.pf import remove
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.listening import Listening
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_addresses import public
-from mailaudit.models.pf_eval import Filter
-from mailaudit.models.pf_match import Matcher, concerns
-from mailaudit.models.pf_reach import own_address
-from mailaudit.models.pf_rules import Options, Rule, Table
-from mailaudit.models.pf_traffic import Addresses, Masks, Traffic
-from mailaudit.models.pf_values import TCP, Peer
+from mailaudit.models.pf.addresses import public
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.eval import Filter
+from mailaudit.models.pf.match import Matcher, concerns
+from mailaudit.models.pf.reach import own_address
+from mailaudit.models.pf.rules import Options, Rule, Table
+from mailaudit.models.pf.traffic import Addresses, Masks, Traffic
+from mailaudit.models.pf.values import TCP, Peer
 from mailaudit.models.rc import RcConf
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Lacking, NotHere

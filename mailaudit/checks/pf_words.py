@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailaudit.findings import Doubt, Place
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.pf_rules import Rule
-from mailaudit.models.pf_values import ICMP, ICMP6, MAX_PORT, TCP, UDP, Range
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.values import ICMP, ICMP6, MAX_PORT, TCP, UDP, Range
 from mailaudit.questions import Reason
 
 MOST_PORTS = 8

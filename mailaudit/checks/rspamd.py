@@ -15,12 +15,12 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.configtest import Configtest
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.reference import Reference
-from mailaudit.models.rspamd import MAIN, Bind, RspamdConfig, Worker
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Filter
+from mailaudit.models.rspamd.config import MAIN, Bind, RspamdConfig, Worker
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Filter
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Lacking, Missing, NotHere
-from mailaudit.models.ucl_values import Value
+from mailaudit.models.ucl.values import Value
 from mailaudit.questions import Command, Reason
 
 DEFAULT_PORTS = {"normal": 11333, "controller": 11334, "rspamd_proxy": 11332, "fuzzy": 11335}

@@ -8,8 +8,8 @@ from mailaudit.editing import statements, ucl
 from mailaudit.editing.style import Unwritable, fitted
 from mailaudit.edits import Edit, create, replace
 from mailaudit.findings import Place
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.ucl_values import Value
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.ucl.values import Value
 from mailaudit.parsers.tree import Tree
 
 Written = str | int | float | bool

@@ -25,14 +25,14 @@ from mailaudit.editing import dovecot as editing
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_parts import evaluate
-from mailaudit.models.dovecot_reading import Setting
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.parts import evaluate
+from mailaudit.models.dovecot.reading import Setting
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.files import Files
 from mailaudit.models.reference import Reference
-from mailaudit.models.sieve import Sieve
-from mailaudit.models.sieve_uses import Use, active, location, plugin_settings
+from mailaudit.models.sieve.script import Sieve
+from mailaudit.models.sieve.uses import Use, active, location, plugin_settings
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason
 

@@ -10,13 +10,13 @@ from mailaudit.checks.dovecot_edits import append, place_of
 from mailaudit.editing import dovecot as editing
 from mailaudit.edits import Edit, create
 from mailaudit.findings import Exempt, Place
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_reading import Setting
-from mailaudit.models.dovecot_settings import NEW
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.reading import Setting
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.files import Files, Gone
 from mailaudit.models.reference import Reference
-from mailaudit.models.sieve import Sieve
-from mailaudit.models.sieve_uses import Use, plugin_settings
+from mailaudit.models.sieve.script import Sieve
+from mailaudit.models.sieve.uses import Use, plugin_settings
 
 LEARN = {"report-spam": "learn-spam.sh", "report-ham": "learn-ham.sh"}  # the reference's scripts, and what they pipe to
 SCRIPTS = "/usr/local/lib/dovecot/sieve"  # where the guide has them

@@ -25,13 +25,13 @@ from mailaudit.editing import sieve as editing
 from mailaudit.editing import statements
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.files import Access, Allowed, Denied, Files, Gone, Unsure
 from mailaudit.models.reference import Reference
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.sieve import Program, Script, Sieve
-from mailaudit.models.sieve_eval import Situation
-from mailaudit.models.sieve_uses import Use, plugin_settings
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.sieve.eval import Situation
+from mailaudit.models.sieve.script import Program, Script, Sieve
+from mailaudit.models.sieve.uses import Use, plugin_settings
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Absent, Failed, Reason, Stat
 from mailaudit.text import Span, Text

@@ -14,9 +14,9 @@ from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import ALIASES, SmtpdConfig
-from mailaudit.models.smtpd_draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
-from mailaudit.models.smtpd_parts import LIBEXEC, Cause, Filter, Refusal, Table
+from mailaudit.models.smtpd.config import ALIASES, SmtpdConfig
+from mailaudit.models.smtpd.draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
+from mailaudit.models.smtpd.parts import LIBEXEC, Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.parsers.tree import Statement, Token

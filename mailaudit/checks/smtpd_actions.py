@@ -11,13 +11,13 @@ from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_expand import Recipient, keeps_tag, mail_path
-from mailaudit.models.smtpd_match import Envelope, Session
-from mailaudit.models.smtpd_parts import Action, Listener
-from mailaudit.models.smtpd_route import Router, exchanger_sessions, local_session, route
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.expand import Recipient, keeps_tag, mail_path
+from mailaudit.models.smtpd.match import Envelope, Session
+from mailaudit.models.smtpd.parts import Action, Listener
+from mailaudit.models.smtpd.route import Router, exchanger_sessions, local_session, route
 from mailaudit.models.sources import Missing, NotHere
 from mailaudit.questions import Reason
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from mailaudit.editing import statements, words
 from mailaudit.editing.smtpd import STYLE, add_filter
 from mailaudit.edits import Edit
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Action, Filter, Listener, Table
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Action, Filter, Listener, Table
 from mailaudit.parsers.tree import Statement, Token
 
 _RSPAMD = "rspamd"

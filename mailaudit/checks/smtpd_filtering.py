@@ -6,8 +6,8 @@ import re
 
 from mailaudit.checks.smtpd_edits import add_rspamd
 from mailaudit.edits import Edit
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Filter, Listener
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Filter, Listener
 
 _LOOPBACK = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?(?:127\.[\d.]+|localhost|\[?::1\]?)(?::\d+)?", re.IGNORECASE)
 

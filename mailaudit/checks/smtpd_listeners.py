@@ -22,9 +22,9 @@ from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Listener
-from mailaudit.models.smtpd_reach import EVERYWHERE, Reach, is_outward, reach
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Listener
+from mailaudit.models.smtpd.reach import EVERYWHERE, Reach, is_outward, reach
 from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
 

@@ -12,11 +12,11 @@ from mailaudit.editing.smtpd import remove
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_match import Envelope, Session, Truth
-from mailaudit.models.smtpd_parts import Action, Rule
-from mailaudit.models.smtpd_reach import Reach, reach
-from mailaudit.models.smtpd_route import Relay, Route, Router, exchanger_sessions, local_session, open_relays, route
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.match import Envelope, Session, Truth
+from mailaudit.models.smtpd.parts import Action, Rule
+from mailaudit.models.smtpd.reach import Reach, reach
+from mailaudit.models.smtpd.route import Relay, Route, Router, exchanger_sessions, local_session, open_relays, route
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 

@@ -7,7 +7,7 @@ from functools import wraps
 
 from mailaudit.checks.registry import Check, rule
 from mailaudit.findings import Exempt, Outcome
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 
 _OLD = "smtpd.conf is written in the grammar before OpenSMTPD 6.4, which is not judged"
 _NO_MAIL = "this host takes no mail from others"

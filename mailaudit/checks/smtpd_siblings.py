@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Listener
-from mailaudit.models.smtpd_reach import is_outward
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Listener
+from mailaudit.models.smtpd.reach import is_outward
 from mailaudit.parsers.tree import Node
 
 _OWN = ("port", "tls", "tls-require", "smtps")  # options in which submission and smtps differ

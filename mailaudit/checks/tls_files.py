@@ -17,14 +17,14 @@ from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.cron import Crontabs
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_reading import Setting
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.files import Files
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.pem import NEVER_ASKED, PemFiles
 from mailaudit.models.shown import ShownCertificates, files
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Action, Pki
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Action, Pki
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.url import read_url
 from mailaudit.questions import Absent, Failed

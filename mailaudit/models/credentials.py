@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.passwords import Password, is_masked, password_of
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Statement, Token, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.processes import Processes
 from mailaudit.models.rc import RcConf
 from mailaudit.models.redis import RedisConfig
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.models.system import said
 from mailaudit.questions import Command, Reason

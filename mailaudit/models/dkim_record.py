@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailaudit.models.certificates import NotReadError, read_public_key
-from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Slot, Sources
 from mailaudit.questions import Found, KeyFacts, PublicKey

@@ -17,7 +17,7 @@ from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons
 from mailaudit.models.dkim_record import dkim_txt
 from mailaudit.models.doas import DoasConfig, read_doas
-from mailaudit.models.dovecot import DovecotConfig, read_dovecot
+from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.files import Files, read_files
 from mailaudit.models.hostname_if import HostnameIf, read_hostname_if
 from mailaudit.models.httpd import HttpdConfig, read_httpd
@@ -26,19 +26,19 @@ from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
 from mailaudit.models.mail_owner import MailOwner, read_mail_owner
 from mailaudit.models.pem import PemFiles, read_pem
-from mailaudit.models.pf import Ruleset, read_pf
-from mailaudit.models.pf_running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
+from mailaudit.models.pf.config import Ruleset, read_pf
+from mailaudit.models.pf.running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
 from mailaudit.models.processes import Processes, read_processes
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
-from mailaudit.models.rspamd import RspamdConfig, read_rspamd
+from mailaudit.models.rspamd.config import RspamdConfig, read_rspamd
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.shells import Shells, read_shells
 from mailaudit.models.shown import ShownCertificates, read_shown
-from mailaudit.models.sieve import Sieve, read_sieve
+from mailaudit.models.sieve.script import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
-from mailaudit.models.smtpd import SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd.config import SmtpdConfig, read_smtpd
 from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd

@@ -6,14 +6,14 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mailaudit.models.dovecot import DovecotConfig
-from mailaudit.models.dovecot_parts import Listener as DovecotListener
-from mailaudit.models.dovecot_settings import LISTENERS
+from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.parts import Listener as DovecotListener
+from mailaudit.models.dovecot.settings import LISTENERS
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.httpd_parts import Listener as HttpdListener
 from mailaudit.models.interfaces import driver_of
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Listener as SmtpdListener
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Listener as SmtpdListener
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Known, Lacking, Missing, Model, Slot
 from mailaudit.parsers.tree import Problem, Statement

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.acme import CHALLENGE_DIRECTORY, AcmeConfig
 from mailaudit.models.credentials import COPIES, Credentials
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
-from mailaudit.models.pf import Ruleset
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.sieve import Sieve
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.sieve.script import Sieve
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot
 
 FIXED = (

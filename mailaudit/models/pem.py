@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.certificates import Certificate, NotReadError, read_certificates, read_dh_parameters, read_public_key
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
-from mailaudit.models.rspamd import RspamdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Absent, Failed, Found, KeyFacts, PublicKey, Reason
 from mailaudit.text import Text

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.redis import RedisConfig
-from mailaudit.models.rspamd import RspamdConfig
-from mailaudit.models.smtpd import SmtpdConfig
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, Model, Slot, Sources
 from mailaudit.models.system import said
 from mailaudit.questions import Command

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.acme import AcmeConfig, Authority, Domain
-from mailaudit.models.dovecot import DovecotConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.httpd_parts import Server
 from mailaudit.models.site import Site
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Pki
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Pki
 from mailaudit.models.sources import Known, Lacking, Model, Slot
 from mailaudit.models.url import read_url
 from mailaudit.parsers.tree import Problem, Token

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from mailaudit.models.smtpd import SmtpdConfig
-from mailaudit.models.smtpd_parts import Table
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Table
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Reason

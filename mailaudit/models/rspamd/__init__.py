@@ -1,0 +1,1 @@
+"""rspamd's merged configuration: modules, workers, and how it signs."""

@@ -1,0 +1,1 @@
+"""smtpd.conf as OpenSMTPD reads it: listeners, tables, actions, and where its match rules send an envelope."""

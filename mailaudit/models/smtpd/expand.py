@@ -1,0 +1,104 @@
+"""Where a local action puts a message: smtpd's own format expansion (mda_variables.c) of the path in the action."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mailaudit.models.smtpd.parts import Action
+
+_TOKEN = re.compile(r"%\{([^{}:\[\]]+)(?:\[(-?\d*)(?::(-?\d*))?\])?(?::([^{}]*))?\}")
+_ESCAPED = re.compile(r"[!#$%&'*?`{|}~]")  # what a stranger may put into an address and must not reach a path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipient:
+    """A recipient after expansion: the address mail is for, and the system user that it is delivered as."""
+
+    user: str
+    domain: str
+    system_user: str = "vmail"
+    home: str | None = None
+
+
+def expand(template: str, recipient: Recipient, delimiter: str = "+") -> str | None:
+    """The text with its `%{...}` filled in, or None where smtpd would refuse it or the value is not known."""
+    out: list[str] = []
+    at = 0
+    for match in _TOKEN.finditer(template):
+        value = _value(match[1], recipient)
+        if value is None:
+            return None
+        value = _modified(_part(value, match[2], match[3]), match[4], delimiter)
+        if value is None:
+            return None
+        out += (template[at : match.start()], value)
+        at = match.end()
+    out.append(template[at:])
+    expanded = "".join(out)
+    return None if "%{" in "".join(out[::2]) else expanded
+
+
+def mail_path(action: Action, recipient: Recipient, delimiter: str = "+") -> str | None:
+    """The directory or file that an action delivers to, or None if it hands mail on, or the place is not known."""
+    if action.kind == "mbox":
+        return f"/var/mail/{recipient.system_user}"
+    if action.kind != "maildir":
+        return None
+    template = action.argument.value if action.argument is not None else "~/Maildir"
+    if template.startswith("~/"):
+        template = "%{user.directory}/" + template[2:]
+    path = expand(template, recipient, delimiter)
+    return path.rstrip("/") if path is not None else None
+
+
+def keeps_tag(action: Action, delimiter: str = "+") -> bool:
+    """True if the sub-address of `user+tag@domain` becomes part of the path."""
+    tagged = mail_path(action, Recipient(f"user{delimiter}tag", "example.org", home="/home"), delimiter)
+    plain = mail_path(action, Recipient("user", "example.org", home="/home"), delimiter)
+    return tagged != plain
+
+
+def _value(token: str, recipient: Recipient) -> str | None:
+    address = f"{recipient.user}@{recipient.domain}"
+    known: dict[str, str | None] = {
+        "dest": address,
+        "dest.user": recipient.user,
+        "dest.domain": recipient.domain,
+        "rcpt": address,
+        "rcpt.user": recipient.user,
+        "rcpt.domain": recipient.domain,
+        "sender": "sender@example.org",
+        "sender.user": "sender",
+        "sender.domain": "example.org",
+        "mbox.from": "sender@example.org",
+        "user.username": recipient.system_user,
+        "user.directory": recipient.home,
+    }
+    return known.get(token.strip())
+
+
+def _part(value: str, begin: str | None, end: str | None) -> str:
+    """`[n]`: one character; `[a:b]`: from a up to b, both may be negative or left out."""
+    if begin is None:
+        return value
+    if end is None:
+        return value[int(begin)] if begin and -len(value) <= int(begin) < len(value) else ""
+    return value[int(begin) if begin else None : int(end) if end else None]
+
+
+def _modified(value: str, modifiers: str | None, delimiter: str) -> str | None:
+    words = [word.strip() for word in (modifiers or "").split("|") if word.strip()]
+    if "raw" not in words:
+        value = _ESCAPED.sub(":", value)
+    for word in words:
+        if word == "lowercase":
+            value = value.lower()
+        elif word == "uppercase":
+            value = value.upper()
+        elif word == "strip":
+            user, at, domain = value.partition("@")
+            value = user.split(delimiter, 1)[0] + at + domain
+        elif word != "raw":
+            return None
+    return value

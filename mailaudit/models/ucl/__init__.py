@@ -1,0 +1,1 @@
+"""UCL, the language of rspamd's files: values, merging, macros."""
