@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cached_property
 
 from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
@@ -104,6 +105,12 @@ class Auditor:
             crashes=tuple(self.crashes),
         )
 
+    @cached_property
+    def severities(self) -> dict[str, Severity]:
+        """The severities that the settings give, by a rule's own id; of two that name it, the longer name decides."""
+        named = sorted(self.settings.severity.items(), key=lambda each: len(each[0]))
+        return {identity: severity for selector, severity in named for identity in self.book.matching(selector)}
+
     def _waived(self, results: list[Result], facts: Facts, host: str) -> tuple[list[Result], tuple[str, ...]]:
         """The results with waivers applied, and what there is to say about the waivers."""
         waivers = list(self.settings.waivers)
@@ -118,7 +125,7 @@ class Auditor:
         return list(waived.results), tuple(notes)
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
-        severity = self.settings.severity.get(page.id, page.severity)
+        severity = self.severities.get(page.id, page.severity)
         refused: dict[str, set[Span]] = {}
         for problem in judged.refused:
             refused.setdefault(problem.span.path, set()).add(problem.span)
@@ -137,6 +144,7 @@ class Auditor:
                 places=finding.places if finding else judged.places,
                 fix=finding.fix if finding else None,
                 fingerprint=_fingerprint(page.id, finding) if finding else "",
+                also=page.also,
             )
 
 
@@ -194,7 +202,7 @@ def _matching(book: Rulebook, selectors: Sequence[str], origin: str = "") -> lis
     for selector in selectors:
         matching = book.matching(selector)
         if not matching:
-            near = get_close_matches(selector, [*book.pages, *book.by_name], n=1)
+            near = get_close_matches(selector, book.called, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             where = f"{origin}: " if origin else ""
             raise SelectionError(f"{where}no rule is called {selector!r}{hint}")

@@ -118,6 +118,7 @@ class Result:
     """One line of the report: a rule's verdict, or one of its findings.
 
     `note` goes with the message: what is the same for other results too, such as that a file does not load as it stands.
+    `also` are the other ids of the rule.
     """
 
     rule: str
@@ -134,6 +135,7 @@ class Result:
     fingerprint: str = ""
     waiver: str = ""
     note: str = ""
+    also: tuple[str, ...] = ()
 
 
 class FileStatus(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,8 @@ PROFILES = ("guide", "recommended", "strict")
 MARK = re.compile(r"[ \t]*# <--[ \t]*$", re.MULTILINE)
 _FRONT = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^(```+)([^\n`]*)\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_FIELDS = {"severity", "basis", "evidence", "sources", "since", "traps", "profiles"}
+_ID = re.compile(r"[A-Z]+\d{3}")
+_FIELDS = {"severity", "basis", "evidence", "sources", "since", "traps", "profiles", "also"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Page:
-    """A rule's page. `title` states what is right; `sections` are the prose by heading."""
+    """A rule's page. `title` states what is right; `also` are the catalogue's other ids for the same rule."""
 
     id: str
     name: str
@@ -42,6 +44,12 @@ class Page:
     traps: tuple[str, ...]
     profiles: tuple[str, ...]
     source: str = field(repr=False)
+    also: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids that it goes by, its own first."""
+        return (self.id, *self.also)
 
     @cached_property
     def body(self) -> str:
@@ -91,11 +99,17 @@ class Rulebook:
         """The pages by kebab-case name."""
         return {page.name: page for page in self.pages.values()}
 
+    @property
+    def called(self) -> list[str]:
+        """All that rules are called: ids, other ids, names."""
+        return [*(each for page in self.pages.values() for each in page.ids), *self.by_name]
+
     def matching(self, selector: str) -> list[str]:
-        """The ids that an id, a name, or a prefix of ids selects."""
+        """The ids of the pages that an id, a name, or a prefix of ids selects; another id of a rule selects that rule."""
         if selector in self.by_name:
             return [self.by_name[selector].id]
-        return [identity for identity in self.pages if identity.startswith(selector.upper())]
+        prefix = selector.upper()
+        return [page.id for page in self.pages.values() if any(each.startswith(prefix) for each in page.ids)]
 
     @cached_property
     def reference(self) -> dict[str, str]:
@@ -114,7 +128,22 @@ def load() -> Rulebook:
         if page.id in pages:
             raise PageError(f"{path.name}: a second page for {page.id}")
         pages[page.id] = page
+    _check_other_ids(pages)
     return Rulebook(dict(sorted(pages.items())), below)
+
+
+def _check_other_ids(pages: Mapping[str, Page]) -> None:
+    """Raise `PageError` unless each other id is one page's only, and no page's own."""
+    of: dict[str, str] = {}
+    for page in pages.values():
+        for each in page.also:
+            if not _ID.fullmatch(each):
+                raise PageError(f"{page.id}: also names {each!r}, which is no id such as ABUSE006")
+            if each in pages:
+                raise PageError(f"{page.id}: also names {each}, which has a page of its own")
+            if each in of:
+                raise PageError(f"{page.id}: also names {each}, which {of[each]} names too")
+            of[each] = page.id
 
 
 def root() -> Path:
@@ -145,6 +174,7 @@ def read_page(filename: str, source: str) -> Page:
             traps=tuple(fields.get("traps", ())),
             profiles=tuple(fields.get("profiles", _profiles(Basis(fields["basis"])))),
             source=source,
+            also=tuple(fields.get("also", ())),
         )
     except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
         raise PageError(f"{filename}: {error}") from error

@@ -20,7 +20,7 @@ def rules(identity: str | None, color: Color) -> int:
             return pages.catalogue(list(book.pages.values()), where)
         found = [book.pages[each] for each in book.matching(identity)]
         if not found:
-            near = get_close_matches(identity, [*book.pages, *book.by_name], n=1)
+            near = get_close_matches(identity, book.called, n=1)
             raise UsageError(f"no rule is called {identity}", *(f"did you mean {each}?" for each in near), "mailaudit rules")
         return pages.one(found[0], where) if len(found) == 1 else pages.catalogue(found, where)
 

@@ -105,6 +105,7 @@ def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, 
         "places": [_place(each, mask, primary=number == 0) for number, each in enumerate(result.places)],
         "fix": None if result.fix is None else _fix(result.fix, texts, mask),
         "fingerprint": result.fingerprint,
+        "also": list(result.also),
     }
 
 

@@ -36,7 +36,7 @@ class Waiver:
 
     def names(self, result: Result) -> bool:
         """True if it is about the rule of a result."""
-        return self.rule == result.name or result.rule.startswith(self.rule.upper())
+        return self.rule == result.name or any(each.startswith(self.rule.upper()) for each in (result.rule, *result.also))
 
     def covers(self, result: Result) -> bool:
         """True if it waives a result."""

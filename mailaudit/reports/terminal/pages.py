@@ -39,6 +39,7 @@ def one(page: Page, screen: Screen) -> str:
     paper.wrapped(paper.own(page.title))
     paper.blank()
     facts = {
+        "also": ", ".join(page.also),
         "severity": str(page.severity),
         "basis": str(page.basis),
         "profiles": ", ".join(page.profiles),
