@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailaudit.audit import Auditor
@@ -68,8 +68,8 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
     fixes = [fix for _, fix in todo if fix is not None]
     taken, _ = compatible(fixes)
     if taken:
-        together = _applied(auditor, state.snapshot, taken)
-        if _harm(state.report, together.report) is None:
+        together = _carried_out(auditor, state, taken, allowed)
+        if not isinstance(together, str):
             state.snapshot, state.report = together.snapshot, together.report
             return True
     for result, fix in todo:
@@ -78,13 +78,28 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
         if not compatible([fix])[0]:
             state.refused[result.fingerprint] = "its edits overlap"
             continue
-        alone = _applied(auditor, state.snapshot, [fix])
-        harm = _harm(state.report, alone.report)
-        if harm is None:
+        alone = _carried_out(auditor, state, [fix], allowed)
+        if not isinstance(alone, str):
             state.snapshot, state.report = alone.snapshot, alone.report
             return True
-        state.refused[result.fingerprint] = harm
+        state.refused[result.fingerprint] = alone
     return False
+
+
+def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], allowed: frozenset[Safety]) -> _Round | str:
+    """The host with these fixes, or the harm they would do. What a fix calls for is mended with it: a new listener's port in pf."""
+    done = _applied(auditor, state.snapshot, fixes)
+    harm = _harm(state.report, done.report)
+    if harm is None:
+        return done
+    known = {result.fingerprint for result in _failing(state.report)}
+    new = [result for result in _failing(done.report) if result.fingerprint not in known]
+    called_for = [result.fix for result in new if result.fix is not None and _wanted(result, allowed, done)]
+    taken, _ = compatible(called_for)
+    if not taken:
+        return harm
+    both = _applied(auditor, done.snapshot, taken)
+    return both if _harm(state.report, both.report) is None else harm
 
 
 def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Round:

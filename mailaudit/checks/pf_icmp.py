@@ -176,9 +176,9 @@ def obsolete_messages_stay_out(pf: Ruleset) -> Iterator[Outcome]:
             yield doubt(pf, unsure[1].doubts, f"ICMP {unsure[0].name} stays out")
 
 
-def _without(pf: Ruleset, deciding: Rule | None, messages: Sequence[Message]) -> Fix:
+def _without(pf: Ruleset, deciding: Rule | None, messages: Sequence[Message], safety: Safety = Safety.SAFE) -> Fix:
     """Take the kinds out of the list that names them."""
-    title = "Do not let obsolete messages in"
+    title = f"Do not let {', '.join(message.name for message in messages)} in"
     doomed = {message.number for message in messages}
     if deciding is None or deciding not in top_rules(pf):
         return Fix(title, Safety.MANUAL)
@@ -188,7 +188,7 @@ def _without(pf: Ruleset, deciding: Rule | None, messages: Sequence[Message]) ->
             kinds = [kind for kind, _ in deciding.options.icmp]
             gone = [number for number, kind in enumerate(kinds) if kind in doomed]
             edits = lists.remove_items(listed, gone) if len(kinds) == len(listed.items) else None
-            return Fix(title, Safety.SAFE if edits else Safety.MANUAL, edits or ())
+            return Fix(title, safety if edits else Safety.MANUAL, edits or ())
     return Fix(title, Safety.MANUAL)
 
 
@@ -218,7 +218,8 @@ def router_advertisements_come_in_where_needed(pf: Ruleset, hostname_if: Hostnam
         deciding = answer.rules[0] if answer.rules else None
         text = "Router advertisements come in, but the IPv6 address is a fixed one: nothing needs them."
         places = (place_of(pf, deciding, "lets them in"), fixed)
-        yield Finding(text, places, _without(pf, deciding, (ADVERTISEMENT,)), "icmpv6 routeradv", "needless")
+        fix = _without(pf, deciding, (ADVERTISEMENT,), Safety.UNSAFE)
+        yield Finding(text, places, fix, "icmpv6 routeradv", "needless")
     elif answer.value == "doubt":
         yield doubt(pf, answer.doubts, "router advertisements stay out")
 
