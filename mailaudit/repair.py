@@ -87,7 +87,7 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
 
 
 def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], allowed: frozenset[Safety]) -> _Round | str:
-    """The host with these fixes, or the harm they would do. What a fix calls for is mended with it: a new listener's port in pf."""
+    """The host with these fixes, or the harm they would do. What a fix calls for is done with it: a new listener's port in pf."""
     done = _applied(auditor, state.snapshot, fixes)
     harm = _harm(state.report, done.report)
     if harm is None:
