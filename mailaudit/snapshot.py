@@ -40,13 +40,13 @@ class Snapshot:
                 more[StatFile(path)] = Found(Stat("file", size=len(data)))
         for question, answer in self.answers.items():
             if isinstance(question, ListFiles) and isinstance(answer, Found) and isinstance(answer.value, tuple):
-                listed = {*answer.value, *(path for path in files if _matches(path, question.pattern))}
+                listed = {*answer.value, *(path for path in files if is_listed(path, question.pattern))}
                 if len(listed) > len(answer.value):
                     more[question] = Found(tuple(sorted(listed)))
         return self.with_answers(more)
 
 
-def _matches(path: str, pattern: str) -> bool:
+def is_listed(path: str, pattern: str) -> bool:
     """True if a path is one that a glob lists: name by name, a leading dot only where the pattern has one."""
     names, patterns = path.split("/"), pattern.split("/")
     return len(names) == len(patterns) and all(

@@ -66,6 +66,10 @@ def smtpd_conf_was_put_aside(files: Files, copies: Copies) -> Iterator[Outcome]:
 def _files_limit(login: LoginConf, daemon: str, files: Files) -> Iterator[Outcome]:
     """A finding if the class that a daemon starts in lets it open too few files."""
     found = login.login_class(daemon)
+    why = login.why_unread(daemon)
+    if why is not None:
+        yield Doubt(why.reason, why.detail)
+        return
     if found is None:
         if files.of_host:
             yield _no_class(login, daemon)

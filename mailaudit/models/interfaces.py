@@ -101,8 +101,9 @@ def read_interfaces(sources: Sources) -> Interfaces:
 
 def _ifconfig(output: str) -> Iterable[Interface]:
     starts = [*_HEADER.finditer(output)]
-    for match, following in zip(starts, [*starts[1:], None], strict=True):
-        part = output[match.start() : following.start() if following else len(output)]
+    ends = [*(match.start() for match in starts[1:]), len(output)]
+    for match, end in zip(starts, ends, strict=False):  # without any interface there is one end too many
+        part = output[match.start() : end]
         groups = _GROUPS.search(part)
         addresses = [_address4(found) for found in _INET.finditer(part)]
         addresses += [_address6(found) for found in _INET6.finditer(part)]

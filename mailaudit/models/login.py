@@ -59,15 +59,21 @@ class LoginConf(Model):
 
     `refusals` are the places for which classes are not found, and values that do not count; `ignored` what nobody ever looks
     at, each with the reason. Where `databases` are, they are read in place of the text, which is told here all the same.
+    `unread` are the files that could not be looked at; classes of theirs may be there.
     """
 
     records: Records = field(default_factory=lambda: Records({}))
     ignored: tuple[Problem, ...] = ()
     databases: tuple[Database, ...] = ()
+    unread: Mapping[str, Failed] = field(default_factory=dict)
 
     def login_class(self, name: str) -> LoginClass | None:
         """The class of a name, as a user's or in `su -c`; None if it is not found, or found and broken."""
         return self.records.login_class(name, _paths(name))
+
+    def why_unread(self, name: str) -> Failed | None:
+        """Why it is not known whether there is a class of a name; None if that is known."""
+        return next((self.unread[path] for path in (f"{FOLDER}/{name}", FOLDER) if path in self.unread), None)
 
     def daemon_class(self, daemon: str) -> LoginClass | None:
         """The class that rc.d(8) starts a daemon in: that of its own name, else `daemon`."""
@@ -114,6 +120,10 @@ def read_login(sources: Sources) -> Slot[LoginConf]:
             records=records,
             ignored=tuple(problem for tree in trees.values() for problem in _ignored(tree)),
             databases=tuple(_databases(sources, paths)),
+            unread={
+                **({FOLDER: listed} if isinstance(listed, Failed) and listed.reason is not Reason.NOT_RECORDED else {}),
+                **{path: tree for path, tree in found.items() if path != PATH and isinstance(tree, Failed)},
+            },
         )
     )
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mailaudit.questions import Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
 from mailaudit.recording.reading import Extra, Reader, RecordingError, read_document
 from mailaudit.recording.sections import SECTIONS, Section, normal
-from mailaudit.snapshot import Snapshot, unanswered
+from mailaudit.snapshot import Snapshot, is_listed, unanswered
 
 __all__ = ["ANSWERS", "FORMAT", "Recording", "RecordingError", "parse_answers", "save_answers", "saved_files"]
 
@@ -59,8 +59,9 @@ class Recording:
     def listed(self, pattern: str, found: tuple[str, ...]) -> Answer:
         """The paths that match a glob: those recorded, and those that lie beside the record.
 
-        A record without any `lists` was written by hand: what lies beside it is all there is.
+        A record without any `lists` was written by hand: what lies beside it, or is said to be there, is all there is.
         """
+        found = tuple(sorted({*found, *self._told(pattern)}))
         known = self.answers.get(ListFiles(pattern))
         if isinstance(known, Found):
             assert isinstance(known.value, tuple)
@@ -70,6 +71,12 @@ class Recording:
         if any(isinstance(question, ListFiles) for question in self.answers):
             return unanswered(ListFiles(pattern), online=False)
         return Found(found)
+
+    def _told(self, pattern: str) -> Iterator[str]:
+        """The paths that match a glob and are said to be there."""
+        for question, answer in self.answers.items():
+            if isinstance(question, StatFile) and isinstance(answer, Found) and is_listed(question.path, pattern):
+                yield question.path
 
 
 def parse_answers(data: bytes, origin: str = ANSWERS) -> Recording:

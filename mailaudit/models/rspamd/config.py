@@ -14,8 +14,9 @@ from mailaudit.models.rspamd.workers import Bind, Worker, workers
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources, refused_statements
 from mailaudit.models.ucl.document import Evaluation
 from mailaudit.models.ucl.values import Value
-from mailaudit.parsers.tree import Tree
+from mailaudit.parsers.tree import Problem, Tree
 from mailaudit.questions import Failed, Reason
+from mailaudit.text import Span, Text
 
 __all__ = ["Bind", "DkimSigning", "RspamdConfig", "Worker", "read_rspamd"]
 
@@ -115,7 +116,7 @@ def understood(files: HostFiles, main: Tree) -> RspamdConfig:
         refusals=in_reading_order(trees, refused),
         assumed=(PACKAGED,) if files.assumed else (),
         secrets=tuple(dict.fromkeys(_secrets(root))),
-        unknown=tuple(problem for problem in problems if not problem.refused),
+        unknown=(*(problem for problem in problems if not problem.refused), *_unread(files)),
         root=root,
         folder=files.folder,
         packaged=tuple(dict.fromkeys(files.assumed)),
@@ -123,6 +124,12 @@ def understood(files: HostFiles, main: Tree) -> RspamdConfig:
         unused=tuple(path for path in local if path not in evaluation.trees and path.endswith((".conf", ".inc"))),
         database=known["DBDIR"],
     )
+
+
+def _unread(files: HostFiles) -> Iterator[Problem]:
+    """The files that could not be read: what includes them may be a packaged file, which nobody can be pointed to."""
+    for path, why in files.unread.items():
+        yield Problem(f"the file could not be read ({why})", Span(Text(path, b""), 0, 0), refused=False)
 
 
 def _is_local(path: str, folder: str) -> bool:

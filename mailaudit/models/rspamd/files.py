@@ -41,13 +41,18 @@ def _packaged_tree(text: Packaged) -> Tree:
 
 
 class HostFiles:
-    """The files of one folder of rspamd. `own` are those that were read on the host, by path; `assumed` the packaged ones."""
+    """The files of one folder of rspamd.
+
+    `own` are those that were read on the host, by path; `assumed` the packaged ones; `unread` those that are there and could
+    not be read, each with the reason.
+    """
 
     def __init__(self, sources: Sources, folder: str) -> None:
         self.sources = sources
         self.folder = folder
         self.own: dict[str, Tree] = {}
         self.assumed: list[str] = []
+        self.unread: dict[str, str] = {}
         self.listings = {posixpath.normpath(f"{folder}/{below}"): sources.list(f"{folder}/{below}*") for below in LISTED}
         dynamic = f"{_DATABASE[folder]}/dynamic"
         self.listings[dynamic] = sources.list(f"{dynamic}/*")
@@ -74,11 +79,12 @@ class HostFiles:
             self.own[path] = found
             return found
         stock = packaged(self.folder, posixpath.relpath(path, self.folder))
-        if stock is not None:
+        if stock is not None and not (isinstance(found, Failed) and found.reason is Reason.UNREADABLE):
             self.assumed.append(path)
             return _packaged_tree(stock)
-        if isinstance(found, Failed) and not (listing is not None and found.reason is Reason.NOT_RECORDED):
-            return str(found.detail)
+        if isinstance(found, Failed):
+            self.unread[path] = found.detail
+            return found.detail
         return "absent"
 
     def text(self, path: str) -> Text | None:
