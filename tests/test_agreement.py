@@ -55,10 +55,9 @@ def test_the_corrected_host_is_clean() -> None:
 
 def test_the_published_host_has_its_known_defects() -> None:
     report = audit(EXAMPLES / "as-published")
-    assert [rule for rule, _ in failing(report)] == ["CRED002", "CRED013", "CROSS020", "CROSS020", "CROSS021"]
+    assert [rule for rule, _ in failing(report)] == ["CRED002", "CRED013", "CROSS020", "CROSS021"]
     assert {r.verdict for r in report.results} == {Verdict.PASS, Verdict.FAIL}
-    closed = [result for result in report.results if result.rule == "CROSS020"]
-    assert [("4190" in result.message, "2000" in result.message) for result in closed] == [(True, False), (False, True)]
+    assert "4190" in one(report, "CROSS020").message
     word = next(place for place in one(report, "CROSS021").places if isinstance(place, Place))
     assert word.span is not None
     assert word.span.chars == "https"
@@ -70,7 +69,6 @@ def test_the_published_host_mends(tmp_path: Path) -> None:
     assert mended.converged
     assert {result.rule for result, _ in mended.left} == {"CRED002"}
     assert "http submission smtp imaps sieve" in mended.files["/etc/pf.conf"]
-    assert "sieve_deprecated" not in mended.files["/etc/dovecot/local.conf"]
 
 
 def bare(tmp_path: Path, *paths: str) -> Path:

@@ -26,7 +26,7 @@ SSH = 22  # sshd runs on every host that is administered from afar; its configur
 OURS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995, 2000, 4190})  # of mail and web: these daemons', if anybody's
 
 
-SHUT = frozenset({110, 143})  # where POP3 and IMAP begin in clear: the filter may well keep shut what Dovecot opens by default
+SHUT = frozenset({110, 143, 2000})  # of POP3 and IMAP in clear, of ManageSieve long ago: the filter may well keep them shut
 
 
 @rule("CROSS020")

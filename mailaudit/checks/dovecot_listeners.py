@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from mailaudit.checks.dovecot_edits import append, insert_below, place_of, set_to
 from mailaudit.checks.registry import rule
-from mailaudit.editing.dovecot import replace_value
+from mailaudit.editing.dovecot import remove, replace_value
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Exempt, Finding, Outcome, Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.parts import Listener
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.sections import Section
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.site import Site
 
-IMAPS = 993
+IMAPS, MANAGESIEVE, OLD_MANAGESIEVE = 993, 4190, 2000
+SIEVE_LOGIN = "managesieve-login"
 WANTED, TAKEN = ("imap", "sieve"), frozenset(("imap", "lmtp", "sieve"))
 BOTH = "*, ::"
 
@@ -156,3 +158,69 @@ def _closed(dovecot: DovecotConfig) -> Finding:
         fix = Fix("Listen on 993", Safety.UNSAFE, replace_value(port.statement, str(IMAPS)))
         place = Place.at(port.span)
     return Finding(f"{message}.", (place,), fix, "listener 993", "closed")
+
+
+@rule("DOVECOT063")
+def managesieve_is_open(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """ManageSieve is on port 4190, for those whom the site declares."""
+    if site.declared.managesieve == "off" or "sieve" not in dovecot.protocols:
+        yield Exempt(f"ManageSieve is {'declared to be off' if 'sieve' in dovecot.protocols else 'not served'}")
+        return
+    ours = [each for each in dovecot.listeners if each.service == SIEVE_LOGIN and each.port == MANAGESIEVE]
+    if not ours:
+        yield _no_managesieve(dovecot)
+    for listener in ours:
+        if listener.is_public and site.declared.managesieve == "local":
+            at = listener.settings.get("address") or listener.settings.get("port")
+            yield Finding(
+                "ManageSieve is declared to be for this host, and listens for others.",
+                (_place(dovecot, listener, at),),
+                Fix("Listen on loopback", Safety.UNSAFE, _on_loopback(dovecot, listener)),
+                "listener 4190 addresses",
+                "public",
+            )
+
+
+def _no_managesieve(dovecot: DovecotConfig) -> Finding:
+    service = dovecot.root.named("service", SIEVE_LOGIN)
+    section = service.named("inet_listener", "sieve") if service else None
+    port = section.get("port", "inet_listener_port") if section else None
+    message, fix, place = "ManageSieve is served, and not on its port 4190", None, place_of(dovecot)
+    if port is not None and port.statement is not None:
+        message += f": the listener sieve has port {port.value}"
+        fix = Fix("Listen on 4190", Safety.UNSAFE, replace_value(port.statement, str(MANAGESIEVE)))
+        place = Place.at(port.span)
+    return Finding(f"{message}.", (place,), fix, "listener 4190", "closed")
+
+
+def _on_loopback(dovecot: DovecotConfig, listener: Listener) -> tuple[Edit, ...]:
+    name, value = ("listen" if dovecot.family == NEW else "address"), "127.0.0.1, ::1"
+    said = listener.settings.get("address")
+    if said is not None and said.statement is not None:
+        return replace_value(said.statement, value)
+    if listener.section is not None and listener.section.opened is not None:
+        return insert_below(dovecot, listener.section.opened, f"{name} = {value}")
+    lines = (f"service {SIEVE_LOGIN} {{", "\tinet_listener sieve {", f"\t\t{name} = {value}", "\t}", "}")
+    return append(dovecot, *lines)
+
+
+@rule("DOVECOT064")
+def old_managesieve_is_closed(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+    """Nothing listens on port 2000, where ManageSieve was before it had a port of its own."""
+    ours = [each for each in dovecot.listeners if each.service == SIEVE_LOGIN]
+    for listener in ours:
+        if listener.port != OLD_MANAGESIEVE or not listener.is_public or listener.port in site.open_tcp:
+            continue
+        if listener.name == "sieve" and all(each.port != MANAGESIEVE for each in ours):
+            yield Exempt("the only listener of ManageSieve is on port 2000, which DOVECOT063 tells")
+            return
+        section = listener.section
+        whole = section is not None and section.opened is not None and len(section.visits) == 1 and listener.name != "sieve"
+        edits = remove(section.opened) if whole and section and section.opened else _set_port(dovecot, listener, 0)
+        yield Finding(
+            "Port 2000 is open for ManageSieve, which has been on 4190 since 2009.",
+            (_place(dovecot, listener, listener.settings.get("port")),),
+            Fix("Take the listener away", Safety.SAFE, edits),
+            f"listener {SIEVE_LOGIN} {listener.name}".strip(),
+            str(listener.port),
+        )
