@@ -130,11 +130,13 @@ class _Translated:
 class Outcome:
     """What became of the classes: for each action the classes that may end so.
 
-    `passages` are the rules that may have decided, in order, where there was but one class or they were asked for.
+    `passages` are the rules that may have decided, in order, where there was but one class or they were asked for; `trail` of
+    one class are all rules that matched or may have, those that decide nothing among them.
     """
 
     all: int
     passages: list[Passage] = field(default_factory=list)
+    trail: list[Passage] = field(default_factory=list)
     passed: int = 0
     blocked: int = 0
 
@@ -236,6 +238,7 @@ class Evaluation:
         return direct_sure, direct_maybe
 
     def _apply(self, rule: Rule, sure: int, maybe: int) -> None:
+        self._note(rule, rule.action, sure, maybe)
         if rule.options.tag:
             self._tag(rule.options.tag, sure, maybe)
         last = self.last
@@ -257,6 +260,10 @@ class Evaluation:
             last[action] &= ~sure
         last[rule.action] |= maybe
 
+    def _note(self, rule: Rule, action: str, sure: int, maybe: int) -> None:
+        if self.matcher.all == 1:
+            self.outcome.trail.append(Passage(rule, action, maybe, sure))
+
     def _anchor(self, entry: LaneAnchor, tables: Mapping[str, Table], within: Masks) -> None:
         rule = entry.anchor.rule
         sure, maybe = self._match(rule, tables)
@@ -264,6 +271,7 @@ class Evaluation:
         sure, maybe = sure & within[0], maybe & within[1] & alive
         if not maybe:
             return
+        self._note(rule, "anchor", sure, maybe)
         if rule.options.tag:
             self._tag(rule.options.tag, sure, maybe)
         if entry.body is None:  # another program fills it: what it holds may do anything to what comes through

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mailaudit.models.interfaces import LOOPBACK, Interface, driver_of
 from mailaudit.models.pf.addresses import LINK_LOCAL
 from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.doubt import Doubt, Doubts, at_port
 from mailaudit.models.pf.eval import Outcome
 from mailaudit.models.pf.reader import Skip
 from mailaudit.models.pf.rules import Anchor, Entry, Rule
@@ -27,7 +28,8 @@ class Region:
 
     `protocol` is None for all protocols that no rule names; `icmp` is the type, None for all types that no rule names, and the
     code, None likewise. `others` are the addresses of the other end, `own` those of the host; the same fields of `Addresses`
-    as everywhere. `rule` lets them pass (None: no rule blocks them); what is not `sure` is in doubt for that rule.
+    as everywhere. `rule` lets them pass (None: no rule blocks them); what is not `sure` is in doubt for that rule, and `doubts`
+    are the reasons.
     """
 
     direction: str
@@ -42,6 +44,7 @@ class Region:
     rule: Rule | None
     sure: bool
     skip: Skip | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Kind:
 
 def reachable(ruleset: Ruleset, directions: Sequence[str] = ("in", "out")) -> Iterator[Region]:
     """What comes in from others to the host's own addresses, and what goes out from it."""
+    doubts = Doubts(ruleset)
     for direction in directions:
         for interface in interfaces_of(ruleset):
             skip = ruleset.skipped(interface)
@@ -66,7 +70,7 @@ def reachable(ruleset: Ruleset, directions: Sequence[str] = ("in", "out")) -> It
                 others = whole(family, strangers=interface in ruleset.egress)
                 for kind in kinds([ruleset], direction, interface, family) if own else ():
                     ends = (others, own) if direction == "in" else (own, others)
-                    yield from _regions(kind, cells([ruleset.filter], kind.traffic, *ends))
+                    yield from _regions(kind, cells([ruleset.filter], kind.traffic, *ends), doubts)
 
 
 def _skipped(direction: str, interface: Interface, family: int, skip: Skip) -> Region:
@@ -149,7 +153,7 @@ def _unnamed(rules: Sequence[Rule], family: int) -> int:
     return next(number for number in range(255, -1, -1) if number not in named)
 
 
-def _regions(kind: Kind, found: Iterable[Cell]) -> Iterator[Region]:
+def _regions(kind: Kind, found: Iterable[Cell], doubts: Doubts) -> Iterator[Region]:
     """What passes or may pass, put together where only the addresses of the other end differ."""
     about = kind.traffic
     together: dict[tuple[object, ...], tuple[Region, list[Addresses]]] = {}
@@ -161,7 +165,8 @@ def _regions(kind: Kind, found: Iterable[Cell]) -> Iterator[Region]:
             key = (id(rule), sure, ports, cell.source_ports, own)
             if key not in together:
                 where = (about.direction, about.interface, about.family, kind.protocol, kind.icmp)
-                together[key] = Region(*where, others, own, cell.source_ports, ports, rule, sure), []
+                why = () if sure else doubts.of(rule, at_port(cell.traffic, classes))
+                together[key] = Region(*where, others, own, cell.source_ports, ports, rule, sure, None, why), []
             together[key][1].extend(others)
     for region, parts in together.values():
         yield replace(region, others=joined(parts))
