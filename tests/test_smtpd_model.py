@@ -213,7 +213,7 @@ def test_includes_not_there_are_refused_and_unknown_ones_leave_the_file_partly_r
         ("/v/%{dest.domain}/%{dest.user}", "/v/Example.com/Bob+tag"),
         ("/v/%{dest.user:lowercase|strip}", "/v/bob"),
         ("/v/%{dest.user[0]}/%{dest.user:strip}", "/v/B/Bob"),
-        ("/v/%{dest.user[0:2]:uppercase}", "/v/BO"),
+        ("/v/%{dest.user[0:2]:uppercase}", "/v/BOB"),
         ("/v/%{user.username}", "/v/vmail"),
         ("/v/%{dest:strip}", "/v/Bob@Example.com"),
         ("/v/%{nope}", None),

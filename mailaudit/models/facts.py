@@ -39,6 +39,7 @@ from mailaudit.models.shown import ShownCertificates, read_shown
 from mailaudit.models.sieve.script import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd.config import SmtpdConfig, read_smtpd
+from mailaudit.models.smtpd.maps import Maps, read_maps
 from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd
@@ -113,6 +114,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),
+        Maps: sources.make(read_maps, smtpd, accounts),
         Accounts: accounts,
         MailOwner: Known(read_mail_owner(accounts, credentials)),
         LoginConf: sources.make(read_login),

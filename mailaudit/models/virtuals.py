@@ -98,8 +98,8 @@ class _Map(Model):
 
     def lookup(self, name: str) -> Entry | None:
         """The entry for a user: user+tag, user."""
-        user = name.lower()
-        return self.by_name.get(user) or self.by_name.get(self.bare(user))
+        keys = alias_keys(name, self.delimiter)
+        return next((found for key in keys if (found := self.by_name.get(key)) is not None), None)
 
     def bare(self, user: str) -> str:
         """A user's name without its tag."""
@@ -203,12 +203,10 @@ class Virtuals(_Map):
     def lookup(self, name: str) -> Entry | None:
         """The entry for an address: user+tag@domain, user@domain, user+tag, user, @domain, @.
 
-        A user is looked up in the same way, as one of an empty domain.
+        A user is looked up in the same way, as one of an empty domain, but for the catch-alls.
         """
-        user, _, domain = name.lower().partition("@")
-        plain = self.bare(user)
-        names = (f"{user}@{domain}", f"{plain}@{domain}", user, plain, f"@{domain}", CATCH_ALL)
-        return next((found for key in names if (found := self.by_name.get(key)) is not None), None)
+        keys = virtual_keys(name, self.delimiter)
+        return next((found for key in keys if (found := self.by_name.get(key)) is not None), None)
 
     def follow(self, name: str, target: Target) -> str | None:
         """As for users; an address in one of the domains of the map is followed too."""
@@ -221,6 +219,21 @@ class Virtuals(_Map):
 @dataclass(frozen=True, eq=False)
 class Aliases(_Map):
     """The aliases of the host's own users; an address ends a chain here and begins another in smtpd's rules."""
+
+
+def alias_keys(user: str, delimiter: str = "+") -> tuple[str, ...]:
+    """The keys that a user is looked up as in a map of aliases, in order (aliases_get())."""
+    user = user.lower()
+    plain = user.split(delimiter, 1)[0] if delimiter else user
+    return tuple(dict.fromkeys((user, plain)))
+
+
+def virtual_keys(name: str, delimiter: str = "+") -> tuple[str, ...]:
+    """The keys that an address is looked up as in a virtual map, in order; a user as one of no domain, without catch-alls."""
+    user, _, domain = name.lower().partition("@")
+    plain = user.split(delimiter, 1)[0] if delimiter else user
+    catch_alls = (f"@{domain}", CATCH_ALL) if domain else ()
+    return tuple(dict.fromkeys((f"{user}@{domain}", f"{plain}@{domain}", user, plain, *catch_alls)))
 
 
 def target_of(token: Token) -> Target:
@@ -307,18 +320,19 @@ def _tables(
         defined = [table for table in used if table.is_defined]
         if defined:  # a table that no statement defines is taken for the usual file
             paths = list(dict.fromkeys(table.path for table in defined if table.path is not None))
-            entries += (_written(key, value, table.name) for table in defined for key, value in table.entries)
+            entries += (written_entry(key, value, table.name) for table in defined for key, value in table.entries)
     trees: list[Tree] = []
     for path in paths:
         slot = sources.slot(path, sources.tree(path, language), (path, SMTPD))
         if not isinstance(slot, Known):
             return slot
         trees.append(slot.value)
-        entries += _entries(slot.value)
+        entries += entries_of(slot.value)
     return Known((tuple(trees), tuple(entries)))
 
 
-def _entries(tree: Tree) -> Iterator[Entry]:
+def entries_of(tree: Tree) -> Iterator[Entry]:
+    """The entries of a file table."""
     for statement in tree.statements:
         if statement.kind == "entry":
             targets = statement.node.node("targets")
@@ -326,7 +340,7 @@ def _entries(tree: Tree) -> Iterator[Entry]:
             yield Entry(statement.node.first, tuple(target_of(token) for token in tokens), statement, tree.text.path)
 
 
-def _written(key: Token, value: Token | None, table: str) -> Entry:
+def written_entry(key: Token, value: Token | None, table: str) -> Entry:
     """An entry that stands in smtpd.conf itself."""
     targets = value.value.split(",") if value is not None else []
     tokens = [Token("word", each.strip(), value.text, value.start, value.end) for each in targets if value is not None]

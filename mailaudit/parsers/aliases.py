@@ -6,6 +6,7 @@ Source: parse_table_line() of smtpd 7.8 for the lines, expand_line_split() for t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from mailaudit.parsers import lines
@@ -60,11 +61,20 @@ def _entry(text: Text, start: int, key_end: int, value: int, end: int) -> Statem
     tokens = [Token("key", chars[start:key_end], text, start, key_end)]
     if chars[key_end] not in " \t":
         tokens.append(Token(":", chars[key_end], text, key_end, key_end + 1))
-    targets: list[int] = []
-    at = value
+    first = len(tokens)
+    tokens += items(text, value, end)
+    targets = [number for number in range(first, len(tokens)) if tokens[number].kind == "word"]
+    row = tuple(tokens)
+    return Statement("entry", row, row, Template("entry", (0, Template("targets", tuple(targets)))))
+
+
+def items(text: Text, start: int, end: int) -> Iterator[Token]:
+    """The targets of a comma list as words, and the commas between them; a range of blanks is no target."""
+    chars = text.chars
+    at = start
     while at < end:
         if chars[at] == ",":
-            tokens.append(Token(",", ",", text, at, at + 1))
+            yield Token(",", ",", text, at, at + 1)
             at += 1
             continue
         match = _ITEM.match(chars, at, end)
@@ -75,11 +85,8 @@ def _entry(text: Text, start: int, key_end: int, value: int, end: int) -> Statem
         first = at + len(written) - len(written.lstrip(" \t"))
         last = at + len(written.rstrip(" \t"))
         if first < last:
-            targets.append(len(tokens))
-            tokens.append(Token("word", _value(chars[first:last]), text, first, last))
+            yield Token("word", _value(chars[first:last]), text, first, last)
         at = stop
-    row = tuple(tokens)
-    return Statement("entry", row, row, Template("entry", (0, Template("targets", tuple(targets)))))
 
 
 def _value(written: str) -> str:

@@ -13,12 +13,16 @@ _ESCAPED = re.compile(r"[!#$%&'*?`{|}~]")  # what a stranger may put into an add
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipient:
-    """A recipient after expansion: the address mail is for, and the system user that it is delivered as."""
+    """A recipient after expansion: the address mail is for, and the system user that it is delivered as.
+
+    `rcpt` is the address that the sender wrote, where a map led from it to this one.
+    """
 
     user: str
     domain: str
     system_user: str = "vmail"
     home: str | None = None
+    rcpt: str | None = None
 
 
 def expand(template: str, recipient: Recipient, delimiter: str = "+") -> str | None:
@@ -29,7 +33,8 @@ def expand(template: str, recipient: Recipient, delimiter: str = "+") -> str | N
         value = _value(match[1], recipient)
         if value is None:
             return None
-        value = _modified(_part(value, match[2], match[3]), match[4], delimiter)
+        modified = _modified(value, match[4], delimiter)
+        value = None if modified is None else _part(modified, match[2], match[3])
         if value is None:
             return None
         out += (template[at : match.start()], value)
@@ -61,13 +66,14 @@ def keeps_tag(action: Action, delimiter: str = "+") -> bool:
 
 def _value(token: str, recipient: Recipient) -> str | None:
     address = f"{recipient.user}@{recipient.domain}"
+    written = recipient.rcpt or address
     known: dict[str, str | None] = {
         "dest": address,
         "dest.user": recipient.user,
         "dest.domain": recipient.domain,
-        "rcpt": address,
-        "rcpt.user": recipient.user,
-        "rcpt.domain": recipient.domain,
+        "rcpt": written,
+        "rcpt.user": written.rpartition("@")[0],
+        "rcpt.domain": written.rpartition("@")[2],
         "sender": "sender@example.org",
         "sender.user": "sender",
         "sender.domain": "example.org",
@@ -75,16 +81,22 @@ def _value(token: str, recipient: Recipient) -> str | None:
         "user.username": recipient.system_user,
         "user.directory": recipient.home,
     }
-    return known.get(token.strip())
+    return known.get(token.lower())
 
 
-def _part(value: str, begin: str | None, end: str | None) -> str:
-    """`[n]`: one character; `[a:b]`: from a up to b, both may be negative or left out."""
-    if begin is None:
+def _part(value: str, begin: str | None, end: str | None) -> str | None:
+    """`[n]`: one character; `[a:b]`: from a to b, that one too; both may be negative, and either left out. None: past the end."""
+    if begin is None or not value:
         return value
-    if end is None:
-        return value[int(begin)] if begin and -len(value) <= int(begin) < len(value) else ""
-    return value[int(begin) if begin else None : int(end) if end else None]
+    size = len(value)
+    first = int(begin) if begin not in ("", "-") else 0
+    last = first if end is None else int(end) if end not in ("", "-") else size
+    if first >= size:
+        return None
+    first += size if first < 0 else 0
+    last = min(last, size - 1)
+    last += size - 1 if last < 0 else 0
+    return value[first : last + 1] if 0 <= first <= last else None
 
 
 def _modified(value: str, modifiers: str | None, delimiter: str) -> str | None:

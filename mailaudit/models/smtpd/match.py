@@ -34,6 +34,7 @@ class Session:
 
     `address` is an IP address, `local` for the socket, None for any host on the Internet; `helo` None stands for any name.
     `ordinary` is for mail of nobody in particular: what a rule makes an exception of (`!mail-from <blacklist>`) is not this mail.
+    `internal` mail is for an address that a map or a .forward led to: smtpd takes it for local, though not for the socket's.
     """
 
     address: str | None = None
@@ -43,6 +44,7 @@ class Session:
     helo: str | None = None
     listener: Listener | None = None
     ordinary: bool = False
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def negation(truth: Truth) -> Truth:
 
 
 def _source(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth:
+    if session.internal and (criterion.kind == "socket" or (criterion.kind == "rdns" and criterion.table is None)):
+        return Truth.NO  # negated or not
     if criterion.kind == "rdns":  # an unknown name never matches, negated or not
         return Truth.YES if session.ordinary and criterion.negated else Truth.CHOICE
     truth = Truth.DOUBT
