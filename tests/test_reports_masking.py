@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailaudit.reports.masking import Mask, visible
+from mailaudit.text import Text
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -118,3 +119,10 @@ def test_thousands_of_secrets_that_begin_alike_are_looked_up_in_one_go() -> None
 
 def test_a_secret_is_not_found_past_the_end() -> None:
     assert Mask([("a", "secret"), ("b", "secretary")])("a secret") == "a {{masked:a}}"
+
+
+def test_the_path_of_a_table_of_logins_is_no_secret() -> None:
+    line = "table credentials passwd:/etc/mail/credentials\n"
+    mask = Mask.of([], [Text.of("/etc/mail/smtpd.conf", line)])
+    assert mask(line, written=True) == line
+    assert mask("There is no /etc/mail/credentials.") == "There is no /etc/mail/credentials."

@@ -13,6 +13,7 @@ from mailaudit.checks.smtpd_edits import is_filtered
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.configtest import Configtest
+from mailaudit.models.files import Files
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.reference import Reference
 from mailaudit.models.rspamd.config import MAIN, Bind, RspamdConfig, Worker
@@ -154,7 +155,7 @@ def _meets(rspamd: RspamdConfig, servers: Value, redis: RedisConfig) -> Iterator
 
 
 @rule("RSPAMD004")
-def controller_has_own_password(rspamd: RspamdConfig, reference: Reference) -> Iterator[Outcome]:
+def controller_has_own_password(rspamd: RspamdConfig, reference: Reference, files: Files) -> Iterator[Outcome]:
     """The controller's password is not the packaged one."""
     for worker in rspamd.workers:
         if worker.kind != "controller" or worker.is_enabled is False:
@@ -167,6 +168,9 @@ def controller_has_own_password(rspamd: RspamdConfig, reference: Reference) -> I
             if word is None or (word.startswith("{{") and not word.startswith(MADE_OR_MASKED)):
                 message = f"The {name} of rspamd's controller could not be told."
                 yield Doubt(Reason.IN_DOUBT, message, (place_of(rspamd, value, "worker-controller.inc"),))
+            elif rspamd.is_packaged(value) and not files.of_host:
+                message = f"The {name} of rspamd's controller is not known: no repository should hold it."
+                yield Doubt(Reason.NOT_RECORDED, message, (place_of(rspamd, value, "worker-controller.inc"),))
             elif _is_guessed(word):
                 yield _guessed(rspamd, value, name, reference)
 

@@ -12,6 +12,7 @@ from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
+from mailaudit.models.files import Files
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import ALIASES, SmtpdConfig
@@ -205,7 +206,7 @@ def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None) -> Iterator[
 
 
 @smtpd_rule("SMTPD013", needs_mail=True)
-def credentials_are_there(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+def credentials_are_there(smtpd: SmtpdConfig, files: Files) -> Iterator[Outcome]:
     """The logins are a table of table-passwd, whose program and file are there."""
     tables = smtpd.credential_tables or tuple(t for t in smtpd.tables.values() if t.backend == "passwd")
     if not tables:
@@ -219,7 +220,7 @@ def credentials_are_there(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         elif table.backend in ("file", "db") and table.statement is not None:
             yield _not_passwd(table, table.statement.seen[-1])
         elif table.backend == "passwd":
-            yield from _passwd(smtpd, table)
+            yield from _passwd(smtpd, table, files)
 
 
 def _not_passwd(table: Table, source: Token) -> Finding:
@@ -230,7 +231,7 @@ def _not_passwd(table: Table, source: Token) -> Finding:
     return Finding(message, (Place.at(source.span),), fix, "table credentials", table.backend)
 
 
-def _passwd(smtpd: SmtpdConfig, table: Table) -> Iterator[Outcome]:
+def _passwd(smtpd: SmtpdConfig, table: Table, files: Files) -> Iterator[Outcome]:
     assert table.statement is not None
     assert table.path is not None
     place = Place.at(table.statement.span)
@@ -241,7 +242,10 @@ def _passwd(smtpd: SmtpdConfig, table: Table) -> Iterator[Outcome]:
         (table.path, "The file of the logins", install),
     ):
         stat = smtpd.stat(path)
-        if isinstance(stat, Absent):
+        if isinstance(stat, Absent) and not files.of_host:
+            message = f"Whether {path} is on the host is not known: no repository should hold it."
+            yield Doubt(Reason.NOT_RECORDED, message, (place,))
+        elif isinstance(stat, Absent):
             fix = Fix(f"Make {path}", Safety.UNSAFE, commands=(command,))
             message = f"{what}, {path}, is not there: `smtpd -n` is content, and smtpd dies when it starts."
             yield Finding(message, (place, Evidence(f"stat {path}", "absent")), fix, f"table {table.name}", "absent")

@@ -17,6 +17,7 @@ _HASH = re.compile(
 _NAMED = re.compile(  # a second net, for statements that no model could read: what these words set is never shown
     r"(?<![a-z0-9])(queue\s+encryption|srs\s+\w+|requi?repass|masterauth|(?:[a-z0-9]+[_-])*(?:password|passwd|passphrase|secret|token"
     r"|api_?key|secret_?key|encryption_?key|privkey)|wpakey|nwkey|authkey|wgpsk|wgkey|peerkey|carppass|(?:[a-z0-9]+[_-])+pass)(?![a-z0-9_-])"
+    r"(?!:/(?:etc|var|usr|home)/)"  # a table of logins is told by its path: passwd:/etc/mail/credentials
     r"(?:\s+(?:key|backup)\b)*[\"']?[ \t]*[=:]?[ \t]*(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#:][^\s\";]*))"
 )
 _WORDS = ("encryption", "srs", "pass", "secret", "key", "token", "auth")  # each match of _NAMED holds one
