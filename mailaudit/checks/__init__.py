@@ -8,6 +8,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     acme_renewal,
     agreement,
     agreement_challenge,
+    agreement_maildirs,
     agreement_ports,
     agreement_users,
     aliases,

@@ -24,6 +24,7 @@ from mailaudit.models.httpd import HttpdConfig, read_httpd
 from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
+from mailaudit.models.maildirs import Maildirs, read_maildirs
 from mailaudit.models.mail_owner import MailOwner, read_mail_owner
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf.config import Ruleset, read_pf
@@ -93,6 +94,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     rspamd = sources.make(read_rspamd)
     credentials = sources.make(read_credentials, smtpd)
     sockets = sources.make(read_sockets, services)
+    owner = read_mail_owner(accounts, credentials)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
         Clock: Known(clock),
@@ -116,7 +118,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Aliases: sources.make(read_aliases, smtpd),
         Maps: sources.make(read_maps, smtpd, accounts),
         Accounts: accounts,
-        MailOwner: Known(read_mail_owner(accounts, credentials)),
+        MailOwner: Known(owner),
+        Maildirs: read_maildirs(sources, credentials, dovecot, owner),
         LoginConf: sources.make(read_login),
         RcConf: sources.make(read_rc),
         HostnameIf: sources.make(read_hostname_if),
