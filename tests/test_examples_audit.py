@@ -25,6 +25,15 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "DKIM013": {("/etc/mail/smtpd.conf", "")},
     "DOVECOT024": {("/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")},
     "DOVECOT064": {("/etc/dovecot/local.conf", "2000")},
+    "DOVECOT067": {
+        ("/etc/dovecot/local.conf", "managesieve_notify_capability = mailto"),
+        (
+            "/etc/dovecot/local.conf",
+            "managesieve_sieve_capability = fileinto reject envelope encoded-character vacation subaddress"
+            " comparator-i;ascii-numeric relational regex imap4flags copy include variables body enotify environment mailbox date"
+            " index ihave duplicate mime foreverypart extracttext imapsieve vnd.dovecot.imapsieve",
+        ),
+    },
     "HOST036": {("stat /etc/mail/smtpd.conf", "")},
     "HOST055": {("stat /var/vmail", "")},
     "HOST060": {("/etc/login.conf", "dovecot")},

@@ -5,10 +5,11 @@ from __future__ import annotations
 from mailaudit.editing import dovecot as editing
 from mailaudit.editing import statements
 from mailaudit.editing.style import fitted
-from mailaudit.edits import Edit, create
+from mailaudit.edits import Edit, create, insert
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.reading import Setting
+from mailaudit.models.dovecot.settings import NEW
 from mailaudit.parsers.tree import Statement, Tree, nothing
 
 
@@ -57,3 +58,33 @@ def insert_below(dovecot: DovecotConfig, header: Statement, *lines: str) -> tupl
 def comment_out(statement: Statement) -> tuple[Edit, ...]:
     """Make comments of all the lines of a statement, of its body and of its end."""
     return statements.comment_out(statement, editing.STYLE) or ()
+
+
+def plugin_setting(dovecot: DovecotConfig, protocol: str) -> Setting | None:
+    """The setting that says in so many words which plugins a protocol has; None where it has those of all."""
+    section = dovecot.root.named("protocol", protocol)
+    setting = section.get("mail_plugins") if section is not None else None
+    return setting if setting is not None and setting.statement is not None else None
+
+
+def add_plugin(dovecot: DovecotConfig, protocol: str, plugin: str) -> tuple[Edit, ...]:
+    """One more plugin for a protocol, beside those that it has and those that all have."""
+    setting = plugin_setting(dovecot, protocol)
+    if setting is not None and setting.token is not None and setting.statement is not None:
+        token = setting.token
+        return (insert(token.text, token.end - (token.kind == "string"), f" {plugin}"),)
+    if setting is not None and setting.statement is not None:
+        return editing.replace_value(setting.statement, plugin)
+    tree = _own(dovecot)
+    if tree is None:
+        return append(dovecot, *plugin_lines(dovecot, protocol, plugin))
+    if dovecot.family == NEW:
+        return editing.set_value(tree, plugin, "yes", (f"protocol {protocol}", "mail_plugins")) or ()
+    return editing.set_value(tree, "mail_plugins", f"$mail_plugins {plugin}", (f"protocol {protocol}",)) or ()
+
+
+def plugin_lines(dovecot: DovecotConfig, protocol: str, plugin: str) -> tuple[str, ...]:
+    """A section that gives a protocol one more plugin."""
+    if dovecot.family == NEW:
+        return (f"protocol {protocol} {{", "\tmail_plugins {", f"\t\t{plugin} = yes", "\t}", "}")
+    return (f"protocol {protocol} {{", f"\tmail_plugins = $mail_plugins {plugin}", "}")
