@@ -22,6 +22,13 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class Direction(StrEnum):
+    """The ways of packets, as a host sees them."""
+
+    IN = "in"
+    OUT = "out"
+
+
 class Profile(StrEnum):
     """The profiles (catalogue, section 7)."""
 

@@ -123,8 +123,8 @@ def _parts(ruleset: Ruleset, found: Iterable[Cell], *, inward: bool) -> Iterator
             if key not in together:
                 together[key] = _part(ruleset, cell, classes, fate), []
             together[key][1].extend(others)
-    for part, others in together.values():
-        yield replace(part, sources=joined(others)) if inward else replace(part, targets=joined(others))
+    for part, far in together.values():
+        yield replace(part, sources=joined(far)) if inward else replace(part, targets=joined(far))
 
 
 def _part(ruleset: Ruleset, cell: Cell, classes: int, fate: str) -> Part:
