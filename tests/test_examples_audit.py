@@ -34,6 +34,7 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
             " index ihave duplicate mime foreverypart extracttext imapsieve vnd.dovecot.imapsieve",
         ),
     },
+    "DOVECOT070": {("/etc/mail/smtpd.conf", '"/var/vmail/example.com/%{dest.user:lowercase}"')},
     "HOST036": {("stat /etc/mail/smtpd.conf", "")},
     "HOST055": {("stat /var/vmail", "")},
     "HOST060": {("/etc/login.conf", "dovecot")},

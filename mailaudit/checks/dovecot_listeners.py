@@ -40,7 +40,7 @@ def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcom
         yield Finding(
             f"Dovecot {' and '.join(said)}.",
             (place,),
-            Fix("Serve IMAP and ManageSieve", Safety.UNSAFE, _protocols(dovecot, setting, block, missing, extra)),
+            Fix("Serve IMAP and ManageSieve", Safety.UNSAFE, serve(dovecot, setting, block, missing, extra)),
             "protocols",
             " ".join((*(f"-{name}" for name in missing), *(f"+{name}" for name in extra))),
             absence=setting.is_default,
@@ -49,9 +49,10 @@ def serves_imap_and_sieve(dovecot: DovecotConfig, site: Site) -> Iterator[Outcom
         yield Exempt("ManageSieve is declared to be off, so that only IMAP is asked for, and it is served")
 
 
-def _protocols(
+def serve(
     dovecot: DovecotConfig, setting: Setting, block: Section | None, missing: list[str], extra: list[str]
 ) -> tuple[Edit, ...]:
+    """Serve these protocols too, and those no more; `block` is 2.4's section of them."""
     if block is None or block.opened is None:
         kept = [name for name in dovecot.words("protocols") if name in TAKEN]
         return set_to(dovecot, setting, "protocols", " ".join((*kept, *missing)))
@@ -218,7 +219,7 @@ def old_managesieve_is_closed(dovecot: DovecotConfig, site: Site) -> Iterator[Ou
         whole = section is not None and section.opened is not None and len(section.visits) == 1 and listener.name != "sieve"
         edits = remove(section.opened) if whole and section and section.opened else _set_port(dovecot, listener, 0)
         yield Finding(
-            "Port 2000 is open for ManageSieve, which has been on 4190 since 2009.",
+            "Port 2000 is open for ManageSieve, whose port is 4190.",
             (_place(dovecot, listener, listener.settings.get("port")),),
             Fix("Take the listener away", Safety.SAFE, edits),
             f"listener {SIEVE_LOGIN} {listener.name}".strip(),

@@ -115,23 +115,33 @@ def _lmtp(dovecot: DovecotConfig, socket: Socket, action: Action | None, owner: 
         yield Finding(
             f"Every account on this host may deliver mail past smtpd and its filter: {socket.path} has mode {socket.mode:04o}.",
             (_place(dovecot, socket, "mode"),),
-            Fix(title, Safety.SAFE, _closed(dovecot, socket, user), ("rcctl reload dovecot",)),
+            Fix(title, Safety.SAFE, closed(dovecot, socket, user), ("rcctl reload dovecot",)),
             "socket lmtp",
             f"{socket.mode:04o}",
             absence="mode" not in socket.settings,
         )
     elif action is not None and not is_his and not is_its_groups:
+        if owner.user is None and "user" not in action.values and not _is_daemons(socket.user):
+            message = f"Whether smtpd delivers as {socket.user}, to whom {socket.path} belongs, was not recorded."
+            yield Doubt(Reason.NOT_RECORDED, message, (_place(dovecot, socket, "user"),))
+            return
         yield Finding(
             f"smtpd delivers as {user}, who may not write to {socket.path}: it belongs to {socket.user or 'root'}.",
             (_place(dovecot, socket, "user", "mode"),),
-            Fix(title, Safety.SAFE, _closed(dovecot, socket, user), ("rcctl reload dovecot",)),
+            Fix(title, Safety.SAFE, closed(dovecot, socket, user), ("rcctl reload dovecot",)),
             "socket lmtp owner",
             socket.user or "root",
             absence="user" not in socket.settings,
         )
 
 
-def _closed(dovecot: DovecotConfig, socket: Socket, user: str) -> tuple[Edit, ...]:
+def _is_daemons(user: str) -> bool:
+    """True for an account that gets no mail: root's is never delivered as root, and daemons have no mailboxes."""
+    return user in ("", "root") or user.startswith("_")
+
+
+def closed(dovecot: DovecotConfig, socket: Socket, user: str) -> tuple[Edit, ...]:
+    """Give a socket to one user alone."""
     values = {"user": user, "mode": "0600"}
     section = socket.section
     if section is None or section.opened is None:
