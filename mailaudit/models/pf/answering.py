@@ -109,7 +109,7 @@ def _kind(asked: Asked, known: Meant, interface: Interface, family: int) -> Traf
         user=asked.user or None,
         fragment=asked.fragment,
         ip_options=asked.ip_options,
-        prio=int(asked.prio) if asked.prio else None,
+        prio=known.prio,
     )
 
 

@@ -19,6 +19,8 @@ from mailaudit.models.pf.values import ICMP, ICMP6, ICMP_TYPES, MAX_PORT, PROTOC
 
 ECHO = {4: 8, 6: 128}
 NUMBERS = {**PROTOCOLS, "icmpv6": ICMP6}
+USUAL = ("tcp", "udp", "icmp", "icmp6", "esp", "gre")  # the first that a slip is taken for
+USUAL_SERVICES = ("ssh", "smtp", "domain", "http", "https", "imap", "submission", "submissions", "imaps", "sieve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Meant:
     ports: tuple[Range, ...]
     icmp: Mapping[int, tuple[int, int] | None]
     flags: int
+    prio: int | None
 
 
 def meant(asked: Asked, ruleset: Ruleset) -> Meant:
@@ -63,6 +66,7 @@ def meant(asked: Asked, ruleset: Ruleset) -> Meant:
         _ports(asked.port, protocols[families[0]], ruleset) or ALL_PORTS,
         {family: _icmp(asked, family) for family in families},
         _flags(asked.flags),
+        _prio(asked.prio),
     )
 
 
@@ -110,7 +114,7 @@ def _protocol(asked: Asked, family: int) -> int:
     name = asked.protocol or ("icmp" if asked.icmp_type else "tcp")
     number = int(name) if name.isdecimal() and name.isascii() and len(name) < 4 else NUMBERS.get(name.lower())
     if number is None or number > 255:
-        near = get_close_matches(name, NUMBERS, n=1)
+        near = get_close_matches(name, USUAL, n=1) or get_close_matches(name, NUMBERS, n=1)
         raise BadPacketError(f'"{name}" is no protocol{f"; did you mean {near[0]}?" if near else ""}')
     return ICMP6 if number == ICMP and family == 6 and name == "icmp" else number
 
@@ -186,7 +190,8 @@ def _port(written: str, protocol: int, ruleset: Ruleset) -> int:
         raise BadPacketError(f'"{written}" is no port: the last one is {MAX_PORT}')
     number = ruleset.services.port(written, "udp" if protocol == UDP else "tcp")
     if number is None:
-        near = get_close_matches(written, {name for name, _ in ruleset.services.ports}, n=1)
+        names = {name for name, _ in ruleset.services.ports}
+        near = get_close_matches(written, USUAL_SERVICES, n=1) or get_close_matches(written, names, n=1)
         raise BadPacketError(f'"{written}" is no port or service{f"; did you mean {near[0]}?" if near else ""}')
     return number
 
@@ -224,3 +229,11 @@ def _flags(written: str) -> int:
         raise BadPacketError(f'"{written}" are no TCP flags: the letters are {"".join(FLAGS)}, or none')
     flags = sum(FLAGS[letter] for letter in set(letters))
     return flags & ~FLAGS["F"] if flags & SYN else flags
+
+
+def _prio(written: str) -> int | None:
+    if not written:
+        return None
+    if written not in set("01234567"):
+        raise BadPacketError(f'"{written}" is no priority: it is a number from 0 to 7')
+    return int(written)
