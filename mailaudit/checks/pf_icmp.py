@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailaudit.checks.pf_edits import rule_line, top_rules
-from mailaudit.checks.pf_words import doubt, place_of
+from mailaudit.checks.pf_words import doubt, elsewhere, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.editing import lists
 from mailaudit.editing.pf import lists_of, shared_items
@@ -15,6 +15,7 @@ from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.daemons import Daemons
 from mailaudit.models.hostname_if import Configured, HostnameIf
 from mailaudit.models.pf.config import Answer3, Ruleset, one_of
+from mailaudit.models.pf.origins import origins
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.traffic import Addresses, Traffic
 from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
@@ -168,12 +169,22 @@ def obsolete_messages_stay_out(pf: Ruleset) -> Iterator[Outcome]:
     for deciding, messages in by_rule.items():
         names = ", ".join(f"{message.name} ({message.number})" for message in messages)
         text = f"ICMP {names} comes in, which hosts have long ceased to heed."
-        place = place_of(pf, deciding, "lets it in")
-        yield Finding(text, (place,), _without(pf, deciding, messages), "icmp in", names)
+        places = (place_of(pf, deciding, "lets it in"), *_named(deciding, messages))
+        yield Finding(text, places, _without(pf, deciding, messages), "icmp in", names)
     if not by_rule:
         unsure = next(((message, answer) for message, answer in answers if answer.value == "doubt"), None)
         if unsure is not None:
             yield doubt(pf, unsure[1].doubts, f"ICMP {unsure[0].name} stays out")
+
+
+def _named(deciding: Rule | None, messages: Sequence[Message]) -> tuple[Place, ...]:
+    """Where a rule's kinds are written, if that is a macro."""
+    if deciding is None:
+        return ()
+    written = [origin.at for origin in origins(deciding) if origin.name in ("icmp-type", "icmp6-type")]
+    kinds = [kind for kind, _ in deciding.options.icmp]
+    wanted = {message.number for message in messages}
+    return elsewhere([at for kind, at in zip(kinds, written, strict=False) if kind in wanted])
 
 
 def _without(pf: Ruleset, deciding: Rule | None, messages: Sequence[Message], safety: Safety = Safety.SAFE) -> Fix:
@@ -217,7 +228,7 @@ def router_advertisements_come_in_where_needed(pf: Ruleset, hostname_if: Hostnam
     elif answer.value == "yes" and answer.skip is None:
         deciding = answer.rules[0] if answer.rules else None
         text = "Router advertisements come in, but the IPv6 address is a fixed one: nothing needs them."
-        places = (place_of(pf, deciding, "lets them in"), fixed)
+        places = (place_of(pf, deciding, "lets them in"), *_named(deciding, (ADVERTISEMENT,)), fixed)
         fix = _without(pf, deciding, (ADVERTISEMENT,), Safety.UNSAFE)
         yield Finding(text, places, fix, "icmpv6 routeradv", "needless")
     elif answer.value == "doubt":

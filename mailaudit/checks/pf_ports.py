@@ -16,7 +16,7 @@ from mailaudit.checks.pf_edits import (
     top_rules,
     with_port,
 )
-from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of, ports_text
+from mailaudit.checks.pf_words import NAMES, doubt, elsewhere, families_text, place_of, ports_text
 from mailaudit.checks.registry import rule
 from mailaudit.editing.pf import remove
 from mailaudit.edits import Fix, Safety
@@ -203,8 +203,15 @@ def _exposed(pf: Ruleset, found: Rule | None, what: Exposed) -> Finding:
         return Finding(message, (place,), None, about, value)
     beyond = "beyond the ports of a mail host and those that are declared" if what.protocol == TCP else "which is not declared"
     message = f"This rule lets the Internet connect to {what}, {beyond}."
-    places = (Place.at(found.statement.span, "opens them"),)
+    named = [
+        item[0] for item in port_tokens(found) if (port := _port_of(pf, item)) is not None and _within(port, what.ranges)
+    ]
+    places = (Place.at(found.statement.span, "opens them"), *elsewhere(named))
     return Finding(message, places, _tighten(pf, found, what), about, value)
+
+
+def _within(port: int, ranges: tuple[Range, ...]) -> bool:
+    return any(low <= port <= high for low, high in ranges)
 
 
 def _tighten(pf: Ruleset, found: Rule, what: Exposed) -> Fix | None:
@@ -217,7 +224,7 @@ def _tighten(pf: Ruleset, found: Rule, what: Exposed) -> Fix | None:
         port = _port_of(pf, item)
         if port is None:
             return None
-        if port not in what.allowed and any(low <= port <= high for low, high in what.ranges):
+        if port not in what.allowed and _within(port, what.ranges):
             doomed.append(item[0])
     title = f"Close {NAMES[what.protocol]} {ports_text(what.ranges)}"
     if not doomed:

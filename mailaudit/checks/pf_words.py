@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mailaudit.findings import Doubt, Place
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.values import ICMP, ICMP6, MAX_PORT, TCP, UDP, Range
+from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
 
 MOST_PORTS = 8
@@ -29,6 +30,11 @@ def ports_text(ranges: Sequence[Range]) -> str:
 def place_of(pf: Ruleset, rule: Rule | None, label: str) -> Place:
     """The place of a rule, or the file where no rule decides."""
     return Place.at(rule.statement.span, label) if rule is not None else Place.whole(pf.text)
+
+
+def elsewhere(tokens: Iterable[Token]) -> tuple[Place, ...]:
+    """Where those words of a rule are written that came into it out of a macro."""
+    return tuple(Place.at(token.span, "written here") for token in tokens if token.via)
 
 
 def doubt(pf: Ruleset, rules: Sequence[Rule], whether: str) -> Doubt:

@@ -24,6 +24,7 @@ from mailaudit.questions import Reason
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
 _HOST = re.compile(r"(?:(?P<scheme>[a-z+]+)://)?(?:(?P<label>[^@/]*)@)?\[?(?P<host>[^\]/]*?)\]?(?::\d+)?", re.IGNORECASE)
 _MADE_UP = "somebody@made-up.example.org"
+_MAILBOXES = "/var/mail"  # where mail.local(8) puts it
 _SECURE = ("smtps", "smtp+tls")
 
 
@@ -74,9 +75,11 @@ def delivery_agrees_with_dovecot(
     addresses += [f"somebody@{domain}" for domain in site.domains]
     addresses = addresses or [_MADE_UP]
     for action in users_actions(smtpd, site):
+        place = Place.at((action.argument or action.kind_at).span)
+        if action.kind == "mbox":
+            yield from _beside(action, place, dovecot)
         if action.kind != "maildir":
             continue
-        place = Place.at((action.argument or action.kind_at).span)
         for address in addresses:
             user, _, domain = address.partition("@")
             written = mail_path(action, Recipient(user, domain), smtpd.options.sub_address_delimiter)
@@ -93,6 +96,14 @@ def delivery_agrees_with_dovecot(
                 message = f"smtpd puts the mail of {address} into {written}, and Dovecot looks for it in {read}."
                 yield Finding(message, (place,), fix, f"action {action.name.value}", "path")
                 break
+
+
+def _beside(action: Action, place: Place, dovecot: DovecotConfig) -> Iterator[Outcome]:
+    """A finding if what goes to the accounts' own mailboxes is not where Dovecot reads."""
+    read = dovecot.mail_place
+    if read is not None and read.format != "mbox":
+        message = f"smtpd puts the users' mail into {_MAILBOXES}, and Dovecot looks for it in {read.path}."
+        yield Finding(message, (place,), None, f"action {action.name.value}", "mbox")
 
 
 def _names_domain(path: str | None) -> bool:
