@@ -61,7 +61,8 @@ def virtuals(chars: str) -> Virtuals:
     ("written", "password"),
     [
         (HASH, Password("bcrypt", 60)),
-        ("$2y$05$" + "." * 53, Password("bcrypt", 60)),
+        ("$2a$05$" + "." * 53, Password("bcrypt", 60)),
+        ("$2y$05$" + "." * 53, Password("bcrypt as other systems mark it", 60)),
         ("$2b$10$short", Password("broken bcrypt", 12)),
         ("$6$salt$hash", Password("sha512-crypt", 12)),
         ("{blf-crypt}" + HASH, Password("{BLF-CRYPT}", 71, "bcrypt")),

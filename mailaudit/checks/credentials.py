@@ -96,7 +96,7 @@ def bcrypt_hashes(credentials: Credentials) -> Iterator[Outcome]:
         if password.is_prefixed:
             what = f"begins with {password.scheme}, which smtpd takes for part of the hash"
         else:
-            what = f"is not a bcrypt hash ({password.scheme}, {password.length} characters), the one kind that OpenBSD verifies"
+            what = f"is {password.scheme}, {password.length} characters; OpenBSD verifies bcrypt alone, which begins with $2b$"
         yield Finding(
             f"The password of {entry.name.value} {what}: this user cannot log in to send.",
             (Place.at(entry.name.span, "the second field of this line"),),

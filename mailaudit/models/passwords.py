@@ -14,7 +14,8 @@ PREFIXED = "prefixed"
 _MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
 _SCHEMES = (
     (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
-    (re.compile(r"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),
+    (re.compile(r"\$2[ab]\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),
+    (re.compile(r"\$2[xy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}"), "bcrypt as other systems mark it"),  # OpenBSD's takes a and b alone
     (re.compile(r"\$2[abxy]?\$.*", re.DOTALL), "broken bcrypt"),
     (re.compile(r"\$1\$.*", re.DOTALL), "md5-crypt"),
     (re.compile(r"\$5\$.*", re.DOTALL), "sha256-crypt"),
