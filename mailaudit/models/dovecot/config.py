@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mailaudit.models.accounts import Accounts, read_accounts
@@ -15,6 +15,7 @@ from mailaudit.models.dovecot.new import NewMerging
 from mailaudit.models.dovecot.old import OldMerging
 from mailaudit.models.dovecot.owner import CREDENTIALS, Ids, mail_ids, refused_ranges
 from mailaudit.models.dovecot.parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
+from mailaudit.models.dovecot.passwd_file import secrets_of
 from mailaudit.models.dovecot.reading import LOCAL, MAIN, Reading, Setting, Visit
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import CERTIFICATE, FILE_SETTINGS, FILTERS, KEY, NEW, OLD, OLD_PROTOCOLS
@@ -24,7 +25,7 @@ from mailaudit.models.dovecot.whole import refusals
 from mailaudit.models.included import WithIncludes, in_reading_order
 from mailaudit.models.sources import Known, Missing, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Problem
-from mailaudit.questions import Absent, Command, CommandOutput, Found, RunCommand, Stat
+from mailaudit.questions import Absent, Command, CommandOutput, Failed, Found, RunCommand, Stat
 from mailaudit.text import Text
 
 FILES = ("/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*.conf")
@@ -60,9 +61,9 @@ class DovecotConfig(WithIncludes):
     `family` is `2.3` or `2.4`; `root` holds all settings and sections, merged; `packaged` is true if no dovecot.conf is at
     hand, so that the packaged one is assumed and the files that it includes may be missing from the record. `own` is the file
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
-    those that are read at start because a setting names them. `accounts` are the host's, and `credentials` is the file that
-    smtpd reads too, if a userdb names it; None where they are not known. `has_credentials` is true if that file is
-    known to be there.
+    those that are read at start because a setting names them. `accounts` are the host's, None where they are not known;
+    `passwd_files` the files of users that databases name, by path. `has_credentials` is true if the file that smtpd reads too
+    is known to be there.
     """
 
     family: str = OLD
@@ -71,7 +72,7 @@ class DovecotConfig(WithIncludes):
     own: Text | str = LOCAL
     files: tuple[StartFile, ...] = ()
     accounts: Accounts | None = None
-    credentials: Text | None = None
+    passwd_files: Mapping[str, Text | Absent | Failed] = field(default_factory=dict, repr=False)
     has_credentials: bool = False
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
@@ -126,6 +127,12 @@ class DovecotConfig(WithIncludes):
         """Where users are looked up, in order."""
         return tuple(database(section, self.root, self.family) for section in self.root.of("userdb"))
 
+    @property
+    def credentials(self) -> Text | None:
+        """The file that smtpd reads too, if a database names it and it could be read."""
+        text = self.passwd_files.get(CREDENTIALS)
+        return text if isinstance(text, Text) else None
+
     def mail_ids(self, kind: str) -> Ids:
         """Under which ids the mail is opened; `kind` is `uid` or `gid`."""
         ids = mail_ids(kind, self.root, self.userdbs, self.accounts, self.credentials)
@@ -148,7 +155,16 @@ class DovecotConfig(WithIncludes):
     @property
     def mail_place(self) -> MailPlace | None:
         """Where the mail lies, or None where Dovecot is left to guess."""
-        return mail_place(next(iter(self._inboxes()), None), self._scopes("imap"), self.family)
+        return self.place_in("imap")
+
+    def place_in(self, protocol: str) -> MailPlace | None:
+        """Where a protocol has the mail, or None where Dovecot is left to guess."""
+        return mail_place(self.inbox, self._scopes(protocol), self.family)
+
+    @property
+    def inbox(self) -> Section | None:
+        """The namespace that holds the inbox, None where none is written to."""
+        return next(iter(self._inboxes()), None)
 
     def _inboxes(self) -> list[Section]:
         return [s for s in self.root.of("namespace") if (inbox := s.get("inbox")) and is_true(inbox.value)]
@@ -235,6 +251,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         include(merging)
     trees = tuple(reading.trees.values())
     files = _files(merging.root, sources, family)
+    passwd_files = _passwd_files(merging.root, sources, family)
     accounts = read_accounts(sources)
     refused = [
         *refused_statements(trees),
@@ -248,7 +265,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         trees=trees,
         refusals=in_reading_order(trees, dict.fromkeys(refused)),
         assumed=assumed,
-        secrets=_secrets(merging.root),
+        secrets=(*_secrets(merging.root), *_passwords(passwd_files)),
         unknown=(*reading.unknown, *merging.unknown),
         family=family,
         root=merging.root,
@@ -256,18 +273,20 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         own=_own(reading, packaged=packaged),
         files=files,
         accounts=accounts.value if isinstance(accounts, Known) else None,
-        credentials=_credentials(merging.root, sources, family),
+        passwd_files=passwd_files,
         has_credentials=_is_there(sources, CREDENTIALS) is True,
     )
 
 
-def _credentials(root: Section, sources: Sources, family: str) -> Text | None:
-    """The file of credentials, if a database is on it."""
-    databases = (database(section, root, family) for section in (*root.of("passdb"), *root.of("userdb")))
-    if not any(each.path is not None and each.path.value == CREDENTIALS for each in databases):
-        return None
-    text = sources.file(CREDENTIALS)
-    return text if isinstance(text, Text) else None
+def _passwd_files(root: Section, sources: Sources, family: str) -> dict[str, Text | Absent | Failed]:
+    """The files of users that databases name by an absolute path without variables."""
+    databases = [database(section, root, family) for section in (*root.of("passdb"), *root.of("userdb"))]
+    paths = [each.path.value for each in databases if each.driver == "passwd-file" and each.path is not None]
+    return {path: sources.file(path) for path in dict.fromkeys(paths) if path.startswith("/") and "%" not in path}
+
+
+def _passwords(files: Mapping[str, Text | Absent | Failed]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys(each for text in files.values() if isinstance(text, Text) for each in secrets_of(text)))
 
 
 def _installed(sources: Sources) -> str | None:

@@ -1,14 +1,20 @@
-"""Dovecot's %variables in templates: %u, %n, %d, %h with L and U in 2.3, %{user | domain | lower} in 2.4."""
+"""Dovecot's %variables in templates: %u, %n, %d, %h with L, U and widths in 2.3, %{user | domain | lower} in 2.4."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mailaudit.models.dovecot.settings import NEW
 
-_OLD = re.compile(r"%(?:(?P<percent>%)|(?P<change>[LU]*)(?:\{(?P<long>[a-z_]+)\}|(?P<short>[a-z])))")
+_OLD = re.compile(
+    r"%(?:(?P<percent>%)|(?P<from>-?[0-9]{1,4}(?=\.))?\.?(?P<width>[1-9][0-9]{0,3})?(?P<change>[LUR]*)"
+    r"(?:\{(?P<long>[a-z_]+)\}|(?P<short>[a-z])))"
+)
+_CHANGES: dict[str, Callable[[str], str]] = {"L": str.lower, "U": str.upper, "R": lambda value: value[::-1]}
 _LONG = {"user": "u", "username": "n", "domain": "d", "home": "h"}
 _NEW = re.compile(r"%\{([^{}]*)\}")
+_SUBSTR = re.compile(r"substr\( *(-?[0-9]{1,4}) *(?:, *([1-9][0-9]{0,3}) *)?\)")
 # What is no ASCII counts as a letter; a class that names those instead of the others is slow to compile.
 _SKIP = r"[\s{!#$&<>?@\[\]^`~\\]*"  # what is nothing to the reader of variables
 _WORD = r"[^\x00-@\[-`{-\x7f][^\x00-,<-@\[-^`{-\x7f]*"
@@ -41,11 +47,17 @@ def _expand_old(template: str, values: dict[str, str | None]) -> str | None:
         value = "%" if match["percent"] else values.get(_LONG.get(match["long"] or "", match["short"] or ""))
         if value is None:
             return None
-        for change in reversed(match["change"] or ""):
-            value = value.lower() if change == "L" else value.upper()
-        out += (template[at:percent], value)
+        for change in match["change"] or "":
+            value = _CHANGES[change](value)
+        out += (template[at:percent], _piece(value, int(match["from"] or 0), int(match["width"] or 0)))
         at = match.end()
     return "".join((*out, template[at:]))
+
+
+def _piece(value: str, start: int, width: int) -> str:
+    """The part of a value from an offset, from its end if that is negative; a width of 0 is all."""
+    rest = value[max(len(value) + start, 0) :] if start < 0 else value[start:]
+    return rest[: width or None]
 
 
 def _expand_new(template: str, values: dict[str, str | None]) -> str | None:
@@ -68,6 +80,10 @@ def _filtered(inside: str, values: dict[str, str | None]) -> str | None:
         if value is None:
             return None
         name, _, domain = value.partition("@")
+        substr = _SUBSTR.fullmatch(each)
+        if substr is not None:
+            value = _piece(value, int(substr[1]), int(substr[2] or 0))
+            continue
         value = {"username": name, "domain": domain, "lower": value.lower(), "upper": value.upper()}.get(each)
     return value
 
@@ -110,7 +126,7 @@ def in_new_spelling(template: str) -> str | None:
     while (percent := template.find("%", at)) >= 0:
         match = _OLD.match(template, percent)
         spelling = None
-        if match is not None:
+        if match is not None and not match["from"] and not match["width"]:
             key = (match["change"] or "") + _LONG.get(match["long"] or "", match["short"] or "")
             spelling = "%%" if match["percent"] else _NEW_SPELLINGS.get(key)
         if match is None or spelling is None:
