@@ -41,6 +41,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     pf_services,
     rspamd,
     secrets,
+    secrets,
     sieve,
     sieve_scripts,
     smtpd,

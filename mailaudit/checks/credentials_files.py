@@ -13,12 +13,11 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import COPIES, Credentials
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.files import Access, Denied, Files, Unsure, Way
+from mailaudit.models.secret_files import SMTPD_USER, auth_user
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason, Stat
 
-SMTPD_USER = "_smtpd"  # table-passwd runs as it
-DOVECOT_USER = "_dovecot"  # the port's default_internal_user, which the auth service runs as
 OTHERS_READ = 0o004
 ROOT = ("root", "0")
 
@@ -58,7 +57,8 @@ def both_daemons_read_it(
     yield from unread(dovecot)
     path = credentials.path
     effects = {SMTPD_USER: "table-passwd cannot read it and takes smtpd down when it starts"}
-    effects.setdefault(_auth_user(dovecot), "Dovecot cannot look anybody up, so nobody can read mail")
+    config = dovecot if isinstance(dovecot, DovecotConfig) else None
+    effects.setdefault(auth_user(config), "Dovecot cannot look anybody up, so nobody can read mail")
     for user, effect in effects.items():
         verdict = files.may(user, path, Access.READ)
         if isinstance(verdict, Unsure):
@@ -79,18 +79,6 @@ def both_daemons_read_it(
 def _opened(path: str) -> tuple[str, ...]:
     quoted = shlex.quote(path)
     return (f"chown _smtpd:_dovecot {quoted}", f"chmod 0440 {quoted}")
-
-
-def _auth_user(dovecot: DovecotConfig | Missing | NotHere | Lacking) -> str:
-    """As whom Dovecot looks users up."""
-    if not isinstance(dovecot, DovecotConfig):
-        return DOVECOT_USER
-    service = dovecot.root.named("service", "auth")
-    named = service.get("user", "service_user") if service is not None else None
-    internal = dovecot.root.get("default_internal_user")
-    default = internal.value if internal is not None and internal.value else DOVECOT_USER
-    value = named.value if named is not None else ""
-    return value if value and not value.startswith(("$", "%")) else default
 
 
 @rule("CRED004")

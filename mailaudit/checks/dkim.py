@@ -203,14 +203,14 @@ def key_is_closed(rspamd: RspamdConfig, site: Site, files: Files) -> Iterator[Ou
         if stat.mode is None or stat.owner is None or stat.group is None:
             yield Doubt(Reason.NOT_RECORDED, f"Mode and owner of {path} were not recorded.", (where,))
             continue
-        reader = _reader(files, path, stat)
+        reader = other_reader(files, path, stat)
         if reader is not None:
             message = f"{reader} can read the key of {key.domain}, {path}, and sign mail in its name."
             places = (Evidence(f"stat {path}", _shown(stat)), where)
             yield Finding(message, places, _closed(path), f"key {key.domain}", f"{stat.mode:04o}")
 
 
-def _reader(files: Files, path: str, stat: Stat) -> str | None:
+def other_reader(files: Files, path: str, stat: Stat) -> str | None:
     """Who else can read or replace a key: what a directory above keeps everybody away from is read by nobody."""
     way = files.way(path)
     mode = stat.mode or 0

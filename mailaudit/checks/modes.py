@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mailaudit.findings import Doubt, Evidence
-from mailaudit.models.files import Files, Unsure
+from mailaudit.models.files import Files, Unsure, Way
 from mailaudit.questions import Reason, Stat
+
+OTHERS_READ, OTHERS_ENTER = 0o004, 0o001
 
 
 def looked(files: Files, path: str) -> Stat | Doubt | None:
@@ -17,6 +19,17 @@ def looked(files: Files, path: str) -> Stat | Doubt | None:
     if stat.mode is None or stat.owner is None:
         return Doubt(Reason.NOT_RECORDED, f"mode and owner of {path} were not recorded")
     return stat
+
+
+def open_to_all(files: Files, path: str) -> Stat | Doubt | None:
+    """What every account of the host can read: the file's mode and those of all directories on the way let it; None if not."""
+    stat = looked(files, path)
+    if not isinstance(stat, Stat) or not (stat.mode or 0) & OTHERS_READ:
+        return stat if isinstance(stat, Doubt) else None
+    way = files.way(path)
+    above = way.directories if isinstance(way, Way) else ()
+    hidden = any(each.mode is not None and not each.mode & OTHERS_ENTER for _, each in above)
+    return None if hidden else stat
 
 
 def shown(stat: Stat) -> str:

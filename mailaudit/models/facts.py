@@ -34,6 +34,7 @@ from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.rspamd.config import RspamdConfig, read_rspamd
+from mailaudit.models.secret_files import SecretFiles, read_secret_files
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.shells import Shells, read_shells
 from mailaudit.models.shown import ShownCertificates, read_shown
@@ -134,6 +135,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     slots.update(read_system(sources))
     slots[Processes] = read_processes(sources, slots)
     slots[Daemons] = read_daemons(sources, slots)
+    slots[SecretFiles] = Known(read_secret_files(slots, site.domains))
     slots[PemFiles] = Known(read_pem(sources, slots))
     slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}

@@ -81,6 +81,7 @@ def _named(model: Model, domains: tuple[str, ...]) -> Iterator[str]:
                 yield from (path for path in (model.path_of(setting),) if path)
             yield model.setting("ssl_server_dh_file").value
             yield from (each.path.value for each in (*model.passdbs, *model.userdbs) if each.path is not None)
+            yield from (each.path.value + suffix for each in model.passdbs if each.path is not None for suffix in COPIES)
         case HttpdConfig():
             for server in model.servers:
                 yield from (token.value for option in ("certificate", "key") if (token := server.tls_option(option)))
@@ -101,6 +102,8 @@ def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[str]:
         yield from (token.value for token in (pki.cert, pki.key) if token)
     for table in smtpd.tables.values():
         yield from (path for path in (table.path,) if path)
+    for table in smtpd.credential_tables:
+        yield from (table.path + suffix for suffix in COPIES if table.path)
     for known in smtpd.filters.values():
         yield from (path for path in (known.program_path,) if path)
 
