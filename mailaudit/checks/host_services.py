@@ -145,6 +145,31 @@ def redis_serves_first(daemons: Daemons) -> Iterator[Outcome]:
     yield Finding(f"{name} starts after {FILTER}, which needs it from its first message on.", (place,), fix, "order")
 
 
+@rule("CROSS065")
+def rspamd_starts_before_dovecot(daemons: Daemons) -> Iterator[Outcome]:
+    """Rspamd starts at boot before Dovecot, whose users teach it."""
+    first, second = daemons.place_in_order(FILTER), daemons.place_in_order("dovecot")
+    if first is None or second is None:
+        if daemons.rc is None and daemons.order is None:
+            yield Doubt(Reason.NOT_RECORDED, "In which order the daemons of packages start was not recorded.")
+        else:
+            yield Exempt("rspamd and Dovecot do not both start at boot")
+    elif first > second:
+        tree = _tree(daemons.rc)
+        words = [word.value for word in daemons.rc.pkg_scripts] if daemons.rc is not None else list(daemons.order or ())
+        words.remove("dovecot")
+        words.insert(words.index(FILTER) + 1, "dovecot")
+        edits = (write.set_variable(tree, "pkg_scripts", " ".join(words)) or ()) if tree is not None else ()
+        place = (
+            Place.at(daemons.rc.pkg_scripts[second].span)
+            if daemons.rc is not None
+            else Evidence(TYPED[Command.RCCTL_ORDER], " ".join(daemons.order or ()))
+        )
+        fix = Fix("Start it last", Safety.SAFE, edits, (f"rcctl order {' '.join(words)}",))
+        message = "Dovecot starts before rspamd: what its users move to Junk meanwhile teaches nobody."
+        yield Finding(message, (place,), fix, "order of dovecot")
+
+
 @rule("HOST035")
 def pf_is_on_at_boot(daemons: Daemons) -> Iterator[Outcome]:
     """Pf is not switched off in rc.conf.local."""

@@ -214,7 +214,7 @@ def _words(known: Filter) -> list[str]:
     return known.program.value.split() if known.program is not None else []
 
 
-def _option(known: Filter, name: str) -> str | None:
+def option_of(known: Filter, name: str) -> str | None:
     """The value of an option, as Go's flag package reads it: one dash or two, `=` or the next word."""
     words = _words(known)
     for number, word in enumerate(words[1:], 1):
@@ -226,7 +226,7 @@ def _option(known: Filter, name: str) -> str | None:
 
 def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
     assert known.program is not None
-    url = _option(known, "url") or DEFAULT_URL
+    url = option_of(known, "url") or DEFAULT_URL
     place = Place.at(known.program.span)
     workers = [worker for worker in rspamd.workers if worker.is_enabled is not False]
     binds = [bind for worker in workers for bind in worker.binds]
@@ -282,7 +282,7 @@ def users_have_own_settings(smtpd: SmtpdConfig, rspamd: RspamdConfig, reference:
         return
     if any(each.kind == "object" and _for_users(each) for each in rules):
         return
-    without = [each for each in listeners if not any(_option(known, "settings-id") for known in smtpd.filters_of(each))]
+    without = [each for each in listeners if not any(option_of(known, "settings-id") for known in smtpd.filters_of(each))]
     if without:
         edits = add_lines(rspamd, "settings.conf", FOR_USERS, reference.text(rspamd.local("settings.conf")))
         fix = Fix("Give users who logged in settings of their own", Safety.UNSAFE, edits) if edits else None
