@@ -37,6 +37,14 @@ class Profile(StrEnum):
     STRICT = "strict"
 
 
+class Way(StrEnum):
+    """What `trace` follows: a message from another server, a message that a user sends, a user who reads."""
+
+    INBOUND = "inbound"
+    SUBMISSION = "submission"
+    IMAP = "imap"
+
+
 class Threshold(StrEnum):
     """The least severity that makes a scan fail."""
 

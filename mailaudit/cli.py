@@ -14,7 +14,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Color, Common, Direction, Format
+from mailaudit.choices import Color, Common, Direction, Format, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -239,6 +239,54 @@ def pf_diff(
     from mailaudit.commands.pf import Way, show_difference
 
     return show_difference(before, after, Way(form, color, debug))
+
+
+@app.command(epilog=epilog())
+def trace(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
+    way: Annotated[Way, typer.Argument(help="What is followed.")],
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="inbound: the recipient; submission: who logs in and sends; imap: who reads.")
+    ],
+    sender: Annotated[
+        str | None, typer.Option("--from", metavar="ADDRESS", help="Who it is from. Of submission, default: ADDRESS.")
+    ] = None,
+    recipient: Annotated[
+        str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for; default: somebody elsewhere.")
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The listener's port; default: the usual.")] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option("--domain", metavar="DOMAIN", help="A mail domain of the host; repeatable.")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Settings, in place of the target's mailaudit.toml.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = Format.TERMINAL,
+    now: Annotated[str | None, typer.Option("--now", metavar="TIME", help="Judge certificates at this time.")] = None,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Code 0 in place of 1.")] = False,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="In place of code 4, what the rest gives.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="One line for each hop.")] = False,
+    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
+) -> int:
+    """Follow one message or login through the host, hop by hop: code 1 where the chain breaks."""
+    from mailaudit.commands.trace import Wish
+    from mailaudit.commands.trace import trace as run
+
+    common = Common(
+        domain=domain,
+        config=config,
+        form=form,
+        now=now,
+        exit_zero=exit_zero,
+        allow_incomplete=allow_incomplete,
+        quiet=quiet,
+        color=color,
+        debug=debug,
+    )
+    return run(common, Wish(target, way, address, sender, recipient, port))
 
 
 @app.command()
