@@ -13,6 +13,7 @@ from mailaudit.questions import Absent, Found, ReadFile
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text, encode
 
+CALLS = 3  # a new listener's port is opened in pf, and connections to it are throttled there
 MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
 
 
@@ -43,6 +44,12 @@ class _Round:
     snapshot: Snapshot
     report: HostReport
     refused: dict[str, str] = field(default_factory=dict)  # fingerprint of a finding whose fix did harm: what harm
+    has_changed: bool = False  # since the first of these was refused
+
+    def accept(self, other: _Round) -> None:
+        """Go on from another state of the host."""
+        self.snapshot, self.report = other.snapshot, other.report
+        self.has_changed = bool(self.refused)
 
 
 def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
@@ -52,9 +59,13 @@ def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
     state = _Round(snapshot, before)
     converged = False
     for _ in range(MAX_ROUNDS + len(_failing(before))):
-        if not _mend(auditor, state, allowed):
+        if _mend(auditor, state, allowed):
+            continue
+        if not state.refused or not state.has_changed:
             converged = True
             break
+        state.refused.clear()  # what did harm then may do none beside the other corrections
+        state.has_changed = False
     files, read = _changed(snapshot, state.snapshot)
     after = {result.fingerprint for result in _failing(state.report)}
     mended = tuple(result for result in _failing(before) if result.fingerprint not in after)
@@ -70,7 +81,7 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
     if taken:
         together = _carried_out(auditor, state, taken, allowed)
         if not isinstance(together, str):
-            state.snapshot, state.report = together.snapshot, together.report
+            state.accept(together)
             return True
     for result, fix in todo:
         if fix is None:
@@ -80,7 +91,7 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
             continue
         alone = _carried_out(auditor, state, [fix], allowed)
         if not isinstance(alone, str):
-            state.snapshot, state.report = alone.snapshot, alone.report
+            state.accept(alone)
             return True
         state.refused[result.fingerprint] = alone
     return False
@@ -90,16 +101,16 @@ def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], allowed:
     """The host with these fixes, or the harm they would do. What a fix calls for is done with it: a new listener's port in pf."""
     done = _applied(auditor, state.snapshot, fixes)
     harm = _harm(state.report, done.report)
-    if harm is None:
-        return done
     known = {result.fingerprint for result in _failing(state.report)}
-    new = [result for result in _failing(done.report) if result.fingerprint not in known]
-    called_for = [result.fix for result in new if result.fix is not None and _wanted(result, allowed, done)]
-    taken, _ = compatible(called_for)
-    if not taken:
-        return harm
-    both = _applied(auditor, done.snapshot, taken)
-    return both if _harm(state.report, both.report) is None else harm
+    for _ in range(CALLS):
+        new = [result for result in _failing(done.report) if result.fingerprint not in known]
+        called_for = [result.fix for result in new if result.fix is not None and _wanted(result, allowed, done)]
+        taken, _ = compatible(called_for)
+        if harm is None or not taken:
+            break
+        done = _applied(auditor, done.snapshot, taken)
+        harm = _harm(state.report, done.report)
+    return done if harm is None else harm
 
 
 def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Round:

@@ -36,7 +36,7 @@ class Snapshot:
         """The same host after files were written; what was not there is then a file, of a mode that is not known yet."""
         more: dict[Question, Answer] = {ReadFile(path): Found(data) for path, data in files.items()}
         for path, data in files.items():
-            if isinstance(self.answer(StatFile(path)), Absent):
+            if Absent in (type(self.answer(StatFile(path))), type(self.answer(ReadFile(path)))):
                 more[StatFile(path)] = Found(Stat("file", size=len(data)))
         for question, answer in self.answers.items():
             if isinstance(question, ListFiles) and isinstance(answer, Found) and isinstance(answer.value, tuple):

@@ -65,6 +65,7 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "SMTPD024": {("/etc/mail/smtpd.conf", "")},
     "SMTPD025": {("/etc/mail/smtpd.conf", "")},
     "SMTPD031": {("/etc/mail/smtpd.conf", "0e12345678912345678912345678912")},
+    "SMTPD033": {("/etc/mail/smtpd.conf", "auth")},
 }
 
 # What the catalogue asks beyond the guide and does not count among its defects.
@@ -72,6 +73,12 @@ BEYOND: dict[str, set[tuple[str, str]]] = {
     "PF022": {("/etc/pf.conf", "pass out")},
     "PF035": {("/etc/pf.conf", "pass in quick inet6 proto icmp6 all icmp6-type $icmpv6_in")},
     "PF053": {("/etc/pf.conf", "pass in on egress proto tcp to port $tcp_in")},
+    "SMTPD034": {
+        (
+            "/etc/mail/smtpd.conf",
+            'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"',
+        )
+    },
 }
 
 

@@ -37,6 +37,7 @@ def owner(refusal: Refusal) -> str:
         return "SMTPD026" if by_port == "SMTPD022" else by_port
     return {
         Cause.QUEUE_KEY: "SMTPD031",
+        Cause.RESERVED: "SMTPD004",
         Cause.PKI: "SMTPD010",
         Cause.HALF_PKI: "SMTPD010",
         Cause.FILTER: "SMTPD015",

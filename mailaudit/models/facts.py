@@ -21,6 +21,7 @@ from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.files import Files, read_files
 from mailaudit.models.hostname_if import HostnameIf, read_hostname_if
 from mailaudit.models.httpd import HttpdConfig, read_httpd
+from mailaudit.models.interfaces import Interfaces, read_interfaces
 from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
@@ -42,6 +43,7 @@ from mailaudit.models.sieve.script import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd.config import SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd.maps import Maps, read_maps
+from mailaudit.models.smtpd.senders import Senders, read_senders
 from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd
@@ -117,6 +119,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),
+        Senders: sources.make(read_senders, smtpd),
         Maps: sources.make(read_maps, smtpd, accounts),
         Accounts: accounts,
         MailOwner: Known(owner),
@@ -125,6 +128,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         RcConf: sources.make(read_rc),
         HostnameIf: sources.make(read_hostname_if),
         Sockets: sockets,
+        Interfaces: Known(sources.make(read_interfaces)),
         Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
         Shells: sources.make(read_shells),
         Copies: Known(sources.make(read_copies)),

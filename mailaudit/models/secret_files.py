@@ -124,7 +124,9 @@ def _of_rspamd(rspamd: RspamdConfig, domains: tuple[str, ...]) -> Iterator[Secre
 
 
 def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[SecretFile]:
-    keys = {"the key of the queue": smtpd.options.queue_key, "the key of SRS": smtpd.options.srs_key}
+    options = smtpd.options
+    keys = {"the key of the queue": options.queue_key, "the key of SRS": options.srs_key}
+    keys["the old key of SRS"] = options.settings.get("srs key backup")
     for what, token in keys.items():
         if token is not None:
             yield SecretFile(CONFIGURATION, token.text.path, what, token.span)

@@ -13,6 +13,7 @@ from mailaudit.models.smtpd.parts import Action, Cause, Filter, Listener, Option
 from mailaudit.models.smtpd.reach import Reach, reach
 from mailaudit.models.smtpd.releases import as_read_by, refused_earlier, unknown_parts
 from mailaudit.models.sources import Known, Model, Slot, Sources, all_trees
+from mailaudit.parsers.smtpd_grammar import KEYWORDS
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat
@@ -207,12 +208,26 @@ def _read_into(draft: Draft, tree: Tree) -> None:
         statement = as_read_by(written, draft.release)
         problem = refused_earlier(statement, draft.release)
         if problem is not None and problem.refused:
-            draft.refusals.append(Refusal(Cause.GRAMMAR, problem))
+            name = reserved_name(statement) if problem is statement.problem else ""
+            draft.refusals.append(Refusal(Cause.RESERVED if name else Cause.GRAMMAR, problem, name))
         if statement.template is not None:
             draft.refusals += [Refusal(Cause.RELEASE, problem) for problem in unknown_parts(statement, draft.release)]
             reader = _READERS.get(statement.kind)
             if reader is not None:
                 reader(draft, statement)
+
+
+def reserved_name(statement: Statement) -> str:
+    """The word of the language that a broken statement gives to a macro or a table, or calls one by; empty if that is not it."""
+    problem = statement.problem
+    name = problem.mend[1:-1] if problem is not None and problem.mend is not None else ""
+    if problem is None or name not in KEYWORDS or problem.mend != f'"{name}"':
+        return ""
+    before = [token for token in statement.seen if token.text is problem.span.text and token.end <= problem.span.start]
+    if not before:
+        return name if statement.kind == "macro" else ""
+    is_table = before[-1].kind == "<" or (statement.kind == "table" and len(before) == 1)
+    return name if is_table else ""
 
 
 def _old_grammar(tree: Tree, refusals: list[Problem]) -> Problem | None:

@@ -25,6 +25,7 @@ class Cause(StrEnum):
     TLS_WITHOUT_PKI = "TLS without pki"
     AUTH_WITHOUT_TLS = "auth without TLS"
     NO_RULES = "no rules"
+    RESERVED = "a name that is a word of the language"
     RELEASE = "not known to the host's release"
     OTHER = "other"
 
