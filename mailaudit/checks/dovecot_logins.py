@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from mailaudit.checks.dovecot_edits import place_of, set_to
+from mailaudit.checks.dovecot_demands import Demand, unmet
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Finding, Outcome, Place
-from mailaudit.models.dovecot.catalogue import catalogue
+from mailaudit.findings import Outcome
 from mailaudit.models.dovecot.config import DovecotConfig
-from mailaudit.models.dovecot.settings import NEW
-from mailaudit.models.dovecot.values import comes_to
 
 SHORTEST = 2000  # milliseconds; Dovecot's own default
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What is asked of a setting's value, as the daemon takes it: milliseconds of a time. `says` has the value in `{}`."""
-
-    name: str
-    holds: Callable[[object], bool]
-    says: str
-    good: str
 
 
 LIMITS = (
@@ -61,28 +46,11 @@ SILENCE = (
 def logins_are_limited(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """A wrong password costs time, and a user's connections are counted."""
     for demand in LIMITS:
-        yield from _unmet(dovecot, demand)
+        yield from unmet(dovecot, demand)
 
 
 @rule("DOVECOT073")
 def passwords_are_not_logged(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """No password is written to the log, right or wrong."""
     for demand in SILENCE:
-        yield from _unmet(dovecot, demand)
-
-
-def _unmet(dovecot: DovecotConfig, demand: Demand) -> Iterator[Finding]:
-    """A finding wherever a setting is not as asked for, for all connections or for some."""
-    known = catalogue(dovecot.family).get(demand.name)
-    for setting in dovecot.everywhere(demand.name):
-        value = comes_to(known, setting.value, is_new=dovecot.family == NEW) if known is not None else setting.value
-        if value is None or demand.holds(value):  # what the daemon does not take at all is told by DOVECOT001
-            continue
-        yield Finding(
-            demand.says.format(setting.value),
-            (place_of(dovecot) if setting.is_default else Place.at(setting.span),),
-            Fix(f"Set {demand.name} to {demand.good}", Safety.SAFE, set_to(dovecot, setting, demand.name, demand.good)),
-            demand.name,
-            setting.value,
-            absence=setting.is_default,
-        )
+        yield from unmet(dovecot, demand)
