@@ -51,8 +51,10 @@ class Fault:
         return f"points at {', '.join(shown)} and not at {self.where}:{sorted(self.lines)}"
 
     def _points(self, place: Place | Evidence) -> bool:
+        if isinstance(place, Evidence) and self.family.at:
+            return self.family.at in place.question
         if isinstance(place, Evidence):
-            return not self.where.startswith("/") or place.question.endswith(self.where)
+            return not self.where.startswith("/") or place.question.endswith(self.where) or self.where in place.answer
         if self.family.at:
             return self.family.at in "\n".join(self.block(place))
         if place.path != self.where:

@@ -164,7 +164,8 @@ class Bench:
         auditor = self._auditor(host)
         assert self.snapshot is not None
         known = {q: a for q, a in auditor.world.ask(self.snapshot.answers).items() if a != self.snapshot.answers[q]}
-        snapshot, facts = auditor.learn(self.snapshot.with_answers(known))
+        begun = replace(self.snapshot.with_answers(known), taken=host.record.taken)
+        snapshot, facts = auditor.learn(begun)
         return auditor, snapshot, facts
 
     def judge(self, host: Host) -> HostReport:
