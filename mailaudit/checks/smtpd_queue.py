@@ -13,7 +13,7 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 SMALLEST = 35 * 1024 * 1024  # bytes: 25 MiB of attachments, which Gmail takes, and what base64 adds
 
 
-@smtpd_rule("SMTPD030")
+@smtpd_rule("SMTPD030", needs_mail=True)
 def queue_is_compressed(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """The queue is compressed."""
     if smtpd.options.queue_compression is None:

@@ -140,7 +140,7 @@ def nothing_is_forwarded_unsaid(virtuals: Virtuals, site: Site) -> Iterator[Outc
             if target.kind != "address" or domain in declared or domain in site.domains or domain in virtuals.domains:
                 continue
             yield Finding(
-                f"Mail for {entry.name} is sent on to {domain} with its sender unchanged, so SPF fails there.",
+                f"Mail for {entry.name} is sent on to {domain}, which the site does not say it means to.",
                 (Place.at(target.token.span),),
                 None,
                 f"forward of {entry.name}",
