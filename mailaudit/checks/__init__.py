@@ -13,6 +13,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     agreement_limits,
     agreement_maildirs,
     agreement_names,
+    agreement_names,
     agreement_ports,
     agreement_users,
     aliases,
