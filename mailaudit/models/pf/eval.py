@@ -228,7 +228,7 @@ class Evaluation:
                 self._anchor(entry, tables, within)
                 continue
             sure, maybe = self._match(entry, tables)
-            sure, maybe = sure & within[0], maybe & within[1] & alive
+            sure, maybe = sure & within[0] & alive, maybe & within[1] & alive
             if not maybe:
                 continue
             self._apply(entry, sure, maybe)
@@ -268,7 +268,7 @@ class Evaluation:
         rule = entry.anchor.rule
         sure, maybe = self._match(rule, tables)
         alive = self.last[DEFAULT] | self.last["pass"] | self.last["block"]
-        sure, maybe = sure & within[0], maybe & within[1] & alive
+        sure, maybe = sure & within[0] & alive, maybe & within[1] & alive
         if not maybe:
             return
         self._note(rule, "anchor", sure, maybe)
