@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailaudit.checks import (  # noqa: F401  importing a module declares its rules
+    abuse,
     abuse_passwords,
     acme,
     acme_files,
