@@ -79,7 +79,7 @@ def _traced(chosen: Options, wish: Wish) -> Told:
         roots = [f"mailaudit trace {world.root or world.target} ..." for world in found.worlds[:8]]
         raise UsageError(f"{wish.target} holds {len(found.worlds)} hosts: name the root of one", *roots)
     auditor = auditor_for(found.worlds[0], rulebook.load(), chosen)
-    host, traced = _followed(auditor, asked)
+    host, traced = followed(auditor, asked)
     code, why = concluded(traced, chosen)
     secrets = (*host.facts.secrets, *host.secrets)
     assumed = tuple(dict.fromkeys((*_assumed(host.facts, wish.way), *host.assumed)))
@@ -92,7 +92,7 @@ def _traced(chosen: Options, wish: Wish) -> Told:
     return Told(wish.way, wish.address, asked, result, errors, code, why)
 
 
-def _followed(auditor: Auditor, asked: Asked) -> tuple[Host, Trace]:
+def followed(auditor: Auditor, asked: Asked) -> tuple[Host, Trace]:
     """The trace, once all that it asks has been asked."""
     snapshot, facts = auditor.learn()
     for _ in range(MAX_WAVES):

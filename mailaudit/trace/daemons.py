@@ -11,6 +11,7 @@ from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.files import Files, Gone
 from mailaudit.models.pem import PemFiles
+from mailaudit.models.rc import PATH as RC
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig
 from mailaudit.models.sources import Known, Missing, Model
 from mailaudit.questions import Absent, Failed, Reason
@@ -81,8 +82,10 @@ def _runs(host: Host, name: str, model: Model, path: str) -> Hop:
     daemons = host.daemons
     if daemons is not None and daemons.enabled(name) is False:
         service = daemons.rc.service(name) if daemons.rc is not None else None
-        places = (Place.at(service.by.span),) if service is not None and service.by is not None else ()
-        raise broken(Kind.DAEMON, name, f"{name} is not enabled: it does not start at boot.", *places)
+        place: Place | Evidence = Evidence("rcctl ls on", f"without {name}")
+        if service is not None:
+            place = Place.at(service.by.span) if service.by is not None else Place.whole(RC)
+        raise broken(Kind.DAEMON, name, f"{name} is not enabled: it does not start at boot.", place)
     if daemons is not None and daemons.running(name) is False:
         raise broken(Kind.DAEMON, name, f"{name} does not run now.", Evidence(f"{name} runs", "no"))
     if model.not_read:

@@ -9,12 +9,15 @@ from collections.abc import Generator, Iterator
 from mailaudit.checks.dovecot_sockets import GROUP, OTHERS, OWNER, Socket, sockets
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.pf.values import MAX_PORT
 from mailaudit.models.release import read_release
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import REJECT, TEMPFAIL, Delivery, End, Step, deliver
 from mailaudit.models.smtpd.maps import Maps
 from mailaudit.models.smtpd.match import Session
+from mailaudit.models.smtpd.parts import Rule
 from mailaudit.models.sources import Known
+from mailaudit.models.virtuals import DEEPEST
 from mailaudit.questions import Reason
 from mailaudit.text import Span
 from mailaudit.trace import firewall, mailbox
@@ -29,8 +32,9 @@ _HOST = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+-]+)://)?(?:[^@/]*@)?(?P<host>\[[^
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[?::1\]?")
 _PORTS = {"smtps": 465, "lmtp": 24}
 Steps = Generator[Hop, None, str]
+_NO_RULE = "no rule applies"
 _NOT_IN = "not in the table "
-_IN_DOUBT = ("whether this rule applies", "more than", "could not be read")  # what no record could have told
+_IN_DOUBT = ("more than", "could not be read")  # what no record could have told
 
 
 def delivered(host: Host, smtpd: SmtpdConfig, session: Session, recipient: str, sender: str | None) -> Steps:
@@ -46,9 +50,12 @@ def delivered(host: Host, smtpd: SmtpdConfig, session: Session, recipient: str, 
         yield from hops[:-1] if hops and hops[-1].subject == refused.hop.subject and hops[-1].kind is refused.hop.kind else hops
         raise refused
     yield from hops
-    yield from _doubts(way, recipient)
+    doubts = list(_doubts(smtpd, way, recipient))
     if not way.ends:
-        raise lost(Kind.EXPANSION, recipient, Reason.IN_DOUBT, "Where this mail ends could not be told.")
+        yield from doubts[:-1]
+        message = "Where this mail ends could not be told."
+        raise ChainEndError(doubts[-1]) if doubts else lost(Kind.EXPANSION, recipient, Reason.IN_DOUBT, message)
+    yield from doubts
     return (yield from _branches(host, way.ends))
 
 
@@ -58,6 +65,8 @@ def _steps(smtpd: SmtpdConfig, way: Delivery) -> Iterator[Hop]:
         places = at([step.span])
         if step.kind != "rule":
             yield _expanded(smtpd, step, places)
+            continue
+        if step.says == _NO_RULE:
             continue
         yield ok(Kind.RULE, step.name, f"Mail for {step.name} goes by this rule: {step.says}.", *places)
         action = left.pop(step.says.removeprefix('action "').removesuffix('"'), None)
@@ -86,7 +95,7 @@ def _refusal(smtpd: SmtpdConfig, way: Delivery) -> ChainEndError | None:
     last = way.steps[-1] if way.steps else None
     places = at([way.decided]) or (at([last.span]) if last is not None else ()) or (Place.whole(smtpd.path),)
     if last is None or last.kind == "rule":
-        says = "No rule takes this mail" if last is None or last.says == "no rule applies" else "This rule refuses the mail"
+        says = "No rule takes this mail" if last is None or last.says == _NO_RULE else "This rule refuses the mail"
         return broken(Kind.RULE, way.recipient if last is None else last.name, f"{says}: smtpd answers {way.reply}.", *places)
     places = (*_table(smtpd, last), *places) if _is_missed(last) else places
     return broken(Kind.EXPANSION, last.name, f"{_why(last)}: smtpd answers {way.reply}.", *places)
@@ -108,14 +117,32 @@ def _why(last: Step) -> str:
         return f"{last.name} is {last.says}"
     if last.kind == "account":
         return f"Mail for {last.name} would go to an account of the host, and {last.says}"
-    return f"This leads to no mailbox ({last.name}: {last.says})"
+    if last.depth >= DEEPEST - 1:
+        return f"Names lead to names more than {DEEPEST} deep, or in a circle, at last {last.name} to {last.says}"
+    return f"This ends nowhere: {last.name} leads to {last.says}"
 
 
-def _doubts(way: Delivery, recipient: str) -> Iterator[Hop]:
+def _doubts(smtpd: SmtpdConfig, way: Delivery, recipient: str) -> Iterator[Hop]:
     for says, span in way.doubts:
+        rule = next((each for each in smtpd.rules if each.span == span), None)
+        if rule is not None:
+            yield _rule_doubt(smtpd, rule, recipient)
+            continue
         reason = Reason.IN_DOUBT if any(word in says for word in _IN_DOUBT) else Reason.NOT_RECORDED
-        kind = Kind.RULE if says.startswith(_IN_DOUBT[0]) else Kind.EXPANSION
-        yield unknown(kind, recipient, reason, f"{says[:1].upper()}{says[1:]}.", *at([span]))
+        yield unknown(Kind.EXPANSION, recipient, reason, f"{says[:1].upper()}{says[1:]}.", *at([span]))
+
+
+def _rule_doubt(smtpd: SmtpdConfig, rule: Rule, recipient: str) -> Hop:
+    """Why it is not known whether a rule applies: a table that is not at hand, or what only the message itself can tell."""
+    criteria = (rule.source, rule.destination, rule.tag, rule.helo, rule.auth, rule.mail_from, rule.rcpt_to)
+    tables = [each.table for each in criteria if each is not None and each.table is not None]
+    missing = next((table for table in tables if smtpd.keys(table) is None), None)
+    why = "it depends on what the sender says of himself"
+    if missing is not None:
+        why = f"what the table {missing.name} holds is not at hand"
+    reason = Reason.IN_DOUBT if missing is None else Reason.NOT_RECORDED
+    message = f"Whether this rule takes mail for {recipient} is not known: {why}."
+    return unknown(Kind.RULE, recipient, reason, message, Place.at(rule.span))
 
 
 def _branches(host: Host, ends: tuple[End, ...]) -> Steps:
@@ -164,7 +191,7 @@ def _ended(host: Host, end: End) -> Steps:
 
 def _given(host: Host, end: End, place: Place) -> Steps:
     """A program gets the mail: Dovecot's own is followed, no other is."""
-    words = (end.where or end.kind).split()
+    words = (end.where or "").split() or [end.kind]
     command = " ".join(words)
     name = words[words.index("-d") + 1] if "-d" in words[:-1] else None
     dovecot = host.known(DovecotConfig)
@@ -185,7 +212,7 @@ def _relayed(host: Host, end: End, place: Place) -> Steps:
     through = _HOST.match(end.where) if "host" in end.action.tables else None
     if through is not None:
         name = through["host"]
-        port = int(through["port"] or 0) or _PORTS.get((through["scheme"] or "").lower(), SMTP)
+        port = min(int(through["port"] or 0), MAX_PORT) or _PORTS.get((through["scheme"] or "").lower(), SMTP)
         to = f"through {name}, port {port}"
     if not _LOOPBACK.fullmatch(name):
         yield firewall.goes_out(host, port)
@@ -241,13 +268,8 @@ def _connected(host: Host, end: End, socket: Socket, place: Place) -> Hop:
         return ok(Kind.DELIVERY, end.address, f"{told}, as {end.user}.", *places)
     message = f"{told} as {end.user}, who may not write to it: it belongs to {socket.user or 'root'}, mode {socket.mode:04o}."
     if socket.group and socket.mode & GROUP:
-        return unknown(
-            Kind.DELIVERY,
-            end.address,
-            Reason.NOT_RECORDED,
-            f"{told}; whether {end.user} is in {socket.group} is not known.",
-            *places,
-        )
+        message = f"{told}; whether {end.user} is in {socket.group} is not known."
+        return unknown(Kind.DELIVERY, end.address, Reason.NOT_RECORDED, message, *places)
     raise broken(Kind.DELIVERY, end.address, message, *places)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.lookup import Lookup
+from mailaudit.models.dovecot.parts import evaluate
 from mailaudit.models.dovecot.user import Decided, MailUser, mail_user
 from mailaudit.models.passwords import PLAIN, password_of
 from mailaudit.models.sieve.eval import Situation
@@ -16,7 +17,7 @@ from mailaudit.models.sieve.uses import Use
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import End
 from mailaudit.models.sources import Known
-from mailaudit.questions import Reason
+from mailaudit.questions import Absent, Reason
 from mailaudit.trace.hops import Hop, Kind, at, broken, lost, ok, unknown
 from mailaudit.trace.host import Host, why_not
 from mailaudit.trace.listeners import own_place, setting_place
@@ -186,11 +187,19 @@ def _sieved(host: Host, dovecot: DovecotConfig, user: MailUser, protocol: str) -
     ordinary = Situation(headers=dict.fromkeys(_PLAIN_HEADERS, ()))
     for use in sieve.at("before", "default", "after") if sieve is not None else ():
         yield from _script(dovecot, sieve, use, ordinary)
-    personal = sieve.at("personal") if sieve is not None else []
-    if personal:
-        where = personal[0].location or personal[0].setting.value
-        message = f"The user's own script, {where}, decides the rest; it was not looked at."
-        yield unknown(Kind.SIEVE, user.user, Reason.NOT_RECORDED, message, setting_place(dovecot, personal[0].setting))
+    for use in sieve.at("personal")[:1] if sieve is not None else ():
+        yield _own_script(host, dovecot, user, use)
+
+
+def _own_script(host: Host, dovecot: DovecotConfig, user: MailUser, use: Use) -> Hop:
+    """Whether the user has a script. It is never read: what it says is the user's own."""
+    place = setting_place(dovecot, use.setting)
+    where = use.location or use.setting.value
+    path = evaluate(where, dovecot.family, user.user, user.home.value)
+    if path is not None and isinstance(host.sources.stat(path), Absent):
+        return ok(Kind.SIEVE, user.user, f"The user has no script of their own ({path}): the mail is in INBOX.", place)
+    message = f"The user's own script, {where}, decides the rest; it was not looked at."
+    return unknown(Kind.SIEVE, user.user, Reason.NOT_RECORDED, message, place)
 
 
 def _script(dovecot: DovecotConfig, sieve: Sieve | None, use: Use, ordinary: Situation) -> Iterator[Hop]:

@@ -93,7 +93,8 @@ def greeting(host: Host, addresses: Iterable[str], port: int, protocol: str) -> 
         if refused and len(refused) == len(answers):
             places = [Evidence(str(question), "refused") for question in refused]
             raise broken(Kind.GREETING, subject, f"Connections to port {port} are refused.", *places)
-        silent = next((a for _, a in answers if isinstance(a, Failed) and a.reason not in NOT_ASKED), None)
+        failed = sorted((a for _, a in answers if isinstance(a, Failed)), key=lambda a: a.reason in NOT_ASKED)
+        silent = failed[0] if failed else Failed(Reason.OFFLINE, "no address is known to connect to")
         for kind in (Kind.GREETING, Kind.HANDSHAKE):
             yield unanswered(kind, subject, silent)
         return

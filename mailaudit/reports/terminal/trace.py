@@ -98,4 +98,4 @@ def ended(trace: Trace) -> list[str]:
         return told if not trace.is_whole or not trace.end.partition(" ")[2] else [*told, trace.end]
     if not trace.is_whole:
         return [f"Beyond hop {len(trace.hops)} ({trace.hops[-1].kind}) nothing could be told."]
-    return [trace.end]
+    return [f"As far as could be told: {trace.end}" if trace.unknown else trace.end]
