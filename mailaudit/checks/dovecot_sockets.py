@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailaudit.checks.dovecot_edits import append, insert_below, place_of
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_actions import users_actions
 from mailaudit.editing.dovecot import replace_value
@@ -83,6 +84,9 @@ def lmtp_is_for_smtpd(
     wanted = {each.argument.value: each for each in actions if each.argument and each.argument.value.startswith("/")}
     serves = "lmtp" in dovecot.protocols
     open_ = list(sockets(dovecot, "lmtp")) if serves else []
+    yield from unread(smtpd)
+    if isinstance(smtpd, Lacking) and smtpd.reason is Reason.NOT_RECORDED:
+        yield Doubt(smtpd.reason, smtpd.detail or f"{smtpd.path} was not recorded")
     if not serves and not wanted:
         yield Exempt("Dovecot does not serve LMTP, and smtpd does not deliver by it")
     for path, action in wanted.items():
