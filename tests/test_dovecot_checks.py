@@ -54,10 +54,9 @@ def mended(files: dict[str, str], rule: str) -> dict[str, str]:
     return {path: str(text) for path, text in made.files.items()}
 
 
-def test_the_guide_as_published_has_the_one_known_defect() -> None:
+def test_the_guide_as_published_has_its_known_defects() -> None:
     report = audit(FolderWorld(ROOT / "examples" / "as-published"))
-    assert failing(report) == {"DOVECOT024"}
-    assert {result.verdict for result in report.results} == {Verdict.PASS, Verdict.FAIL}
+    assert failing(report) >= {"DOVECOT024", "DOVECOT064", "DOVECOT067", "DOVECOT070"}
 
 
 def test_the_corrected_host_is_clean() -> None:
@@ -69,7 +68,7 @@ def test_a_repository_of_local_conf_alone_says_nothing_of_the_packaged_logins() 
     report = audit(world({LOCAL: EXAMPLE}))
     (result,) = [result for result in report.results if result.rule == "DOVECOT024"]
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.NOT_RECORDED)
-    assert failing(report) == set()
+    assert failing(report) == {"DOVECOT064", "DOVECOT067"}
     (loads,) = [result for result in report.results if result.rule == "DOVECOT001"]
     assert loads.reason is Reason.NOT_RECORDED  # whether the certificate is there
 
