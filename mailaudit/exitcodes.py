@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
         "findings at or above --fail-on",
         (
             "findings at or above `--fail-on`; `fix` that would change something, or that wrote all it was allowed to "
-            "and left findings (unsafe, manual) behind"
+            "and left findings (unsafe, manual) behind; `trace` that breaks"
         ),
     )
     OK = (

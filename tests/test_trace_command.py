@@ -109,6 +109,11 @@ def test_the_schema_names_all_kinds_and_verdicts() -> None:
     assert set(schema["properties"]["asked"]["properties"]["way"]["enum"]) == set(Way)
 
 
+def test_the_page_tells_of_every_kind() -> None:
+    table = (ROOT / "docs/trace.md").read_text("utf-8").partition("<!-- kinds -->")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z]+)`", table, re.MULTILINE) == [*Kind]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
