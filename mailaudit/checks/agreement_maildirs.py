@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from posixpath import basename, dirname
 
+from mailaudit.checks.lacking import unread
 from mailaudit.checks.modes import evidence
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
@@ -27,6 +28,7 @@ def no_maildir_is_nobodys(
     maildirs: Maildirs, dovecot: DovecotConfig | Missing | NotHere | Lacking, virtuals: Virtuals | Missing | NotHere | Lacking
 ) -> Iterator[Outcome]:
     """Each maildir below a domain's directory is a user's."""
+    yield from unread(dovecot, virtuals)
     if isinstance(maildirs.found, Failed):
         yield Doubt(maildirs.found.reason, f"Which maildirs there are was not recorded ({maildirs.pattern}).")
         return
@@ -63,6 +65,7 @@ def maildirs_are_their_openers(
     maildirs: Maildirs, accounts: Accounts | Missing | NotHere | Lacking, owner: MailOwner
 ) -> Iterator[Outcome]:
     """Each user's maildir belongs to the account that the user's line names."""
+    yield from unread(accounts)
     known = accounts if isinstance(accounts, Accounts) else None
     if not maildirs.entries:
         yield Exempt("the credentials have no user")

@@ -181,7 +181,7 @@ def no_hashes_lie_open(
     files: Files,
 ) -> Iterator[Outcome]:
     """No file of password hashes besides the credentials, and no copy of one, can be read by everyone."""
-    yield from unread(smtpd, dovecot, accounts)
+    yield from unread(smtpd, dovecot, credentials, accounts)
     named: dict[str, Place] = {}
     if isinstance(dovecot, DovecotConfig):
         named |= {each.path.value: Place.at(each.path.span, "named here") for each in dovecot.passdbs if _is_file(each.path)}
