@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import lru_cache
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +13,12 @@ from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
 from mailaudit.edits import apply
 from mailaudit.findings import Verdict
+from mailaudit.models.clock import Clock
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
-from mailaudit.models.reference import Reference
+from mailaudit.models.facts import read
 from mailaudit.models.services import read_services
-from mailaudit.models.site import Site
+from mailaudit.models.site import Declared, Site
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, NotHere, Slot, Sources
 from mailaudit.models.virtuals import Aliases, Virtuals
@@ -23,6 +27,7 @@ from mailaudit.snapshot import Snapshot
 
 RULES = sorted(each for each in CHECKS if each.startswith("SMTPD"))
 FILTER = "/usr/local/libexec/smtpd/filter-rspamd"
+RESTRICTED = " senders <allowed_from> mask-src"
 WHOLE = """\
 # a comment
 net = "all"
@@ -31,15 +36,17 @@ pki mail.example.com key "/etc/ssl/private/mail.example.com.key"
 table aliases file:/etc/mail/aliases
 table credentials passwd:/etc/mail/credentials
 table virtuals { "example_user@example.com" = vmail }
+table allowed_from { "example_user@example.com" = "@example.com" }
 filter "rspamd" proc-exec "filter-rspamd"
+queue compression
 queue encryption "0123456789abcdef0123456789abcdef"
 action "inbound" maildir "/var/vmail/example.com/%{dest.user:lowercase|strip}" junk virtual <virtuals>
 action "local_inbound" mbox alias <aliases>
 action "outbound" relay
 listen on socket filter "rspamd"
 listen on $net tls pki mail.example.com filter "rspamd"
-listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"
-listen on all smtps pki mail.example.com auth <credentials> filter "rspamd"
+listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd" senders <allowed_from> mask-src
+listen on all smtps pki mail.example.com auth <credentials> filter "rspamd" senders <allowed_from> mask-src
 match from any for domain "example.com" action "inbound"
 match from local for local action "local_inbound"
 match from auth for any action "outbound"
@@ -48,12 +55,17 @@ match from local for any action "outbound"
 
 
 def slots(chars: str, answers: dict[Question, Answer] | None = None) -> dict[type, Slot[object]]:
-    known: dict[Question, Answer] = {ReadFile(PATH): Found(chars.encode("utf-8", "surrogateescape")), **(answers or {})}
+    return _slots(chars, tuple((answers or {}).items()))
+
+
+@lru_cache(maxsize=4)
+def _slots(chars: str, answers: tuple[tuple[Question, Answer], ...]) -> dict[type, Slot[object]]:
+    known: dict[Question, Answer] = {ReadFile(PATH): Found(chars.encode("utf-8", "surrogateescape")), **dict(answers)}
     sources = Sources(Snapshot("host", "target", known))
+    declared = Declared(domains=("example.com",), mail_host="mail.example.com")
+    facts = read(sources, declared, {}, Clock(now=datetime(2026, 11, 22, tzinfo=UTC)))
     return {
-        SmtpdConfig: read_smtpd(sources, read_services(sources)),
-        Site: Known(Site(domains=("example.com",), mail_host="mail.example.com")),
-        Reference: Known(Reference()),
+        **facts.slots,
         DovecotConfig: NotHere("no Dovecot"),
         Credentials: NotHere("no credentials"),
         Aliases: NotHere("no aliases"),
@@ -108,9 +120,9 @@ def test_no_check_crashes_on_any_choice_of_lines(lines: list[str]) -> None:
         ("junk ", "", {"SMTPD019"}),
         ("|strip", "", {"SMTPD018"}),
         ("tls pki mail.example.com filter", "tls pki mail.example.com auth <credentials> filter", {"SMTPD026"}),
-        ("match from auth for any", "match from any for any", {"SMTPD044"}),
+        ("match from auth for any", "match from any for any", {"SMTPD044", "SMTPD046"}),
         ("match from auth", "match tls from auth", {"SMTPD045"}),
-        ('match from any for domain "example.com" action "inbound"\n', "", {"SMTPD040"}),
+        ('match from any for domain "example.com" action "inbound"\n', "", {"SMTPD040", "SMTPD047"}),
         ("mbox alias <aliases>\n", "mbox alias <aliases> alias <aliases>\n", {"SMTPD001"}),
     ],
 )
@@ -220,7 +232,7 @@ match from local for any action "relay"
 
 
 def test_a_host_that_only_sends_is_not_made_a_mail_exchanger() -> None:
-    for number in ("10", "13", "14", "16", "22", "23", "24", "40", "42"):
+    for number in ("10", "13", "14", "16", "22", "23", "24", "28", "30", "32", "33", "34", "35", "40", "42"):
         assert judged(f"SMTPD0{number}", SENDS).verdict is Verdict.NOT_APPLICABLE, number
     assert judged("SMTPD022", SENDS.replace("listen on lo0", "listen on all")).verdict is Verdict.FAIL
     taking = SENDS + 'match from any for domain "example.com" action "local"\n'
@@ -282,13 +294,13 @@ def test_rspamc_at_delivery_checks_mail() -> None:
 
 
 def test_a_new_listener_has_the_restrictions_of_its_sibling() -> None:
-    old = 'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"\n'
+    old = f'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"{RESTRICTED}\n'
     options = (
         'auth <credentials> senders { "u@example.com" = "u@example.com" } masquerade \\\n'
         '    hostname mail.example.com received-auth mask-src tag MSA filter "rspamd"'
     )
     chars = WHOLE.replace(old, "").replace(
-        'smtps pki mail.example.com auth <credentials> filter "rspamd"', f"smtps pki mail.example.com {options}"
+        f'smtps pki mail.example.com auth <credentials> filter "rspamd"{RESTRICTED}', f"smtps pki mail.example.com {options}"
     )
     assert judged("SMTPD024", chars).verdict is Verdict.PASS
     (finding,) = judged("SMTPD023", chars).findings
@@ -303,10 +315,11 @@ def test_a_new_listener_has_the_restrictions_of_its_sibling() -> None:
 
 def test_a_new_listener_for_each_address_of_its_sibling() -> None:
     rest = 'smtps pki mail.example.com auth <credentials> senders { "u@example.com" = "u@example.com" } filter "rspamd"\n'
-    old = 'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"\n'
+    old = f'listen on all port submission tls-require pki mail.example.com auth <credentials> filter "rspamd"{RESTRICTED}\n'
     both = f'required = "{rest.strip()}"'.replace('"rspamd"', "rspamd").replace('"u@example.com"', "'u@example.com'")
     lines = f"{both}\nlisten on 203.0.113.9 $required\nlisten on 2001:db8::9 $required\n"
-    chars = WHOLE.replace(old, "").replace('listen on all smtps pki mail.example.com auth <credentials> filter "rspamd"\n', lines)
+    smtps = f'listen on all smtps pki mail.example.com auth <credentials> filter "rspamd"{RESTRICTED}\n'
+    chars = WHOLE.replace(old, "").replace(smtps, lines)
     (finding,) = judged("SMTPD023", chars).findings
     assert finding.fix is not None
     mended = apply(chars, finding.fix.edits)
@@ -328,7 +341,7 @@ def test_a_domain_in_a_path_is_no_disagreement_where_no_domain_is_known() -> Non
     dovecot: dict[Question, Answer] = {
         ReadFile("/etc/dovecot/dovecot.conf"): Found(b"mail_location = maildir:/var/vmail/%d/%n\n")
     }
-    known = slots(chars)
+    known = dict(slots(chars))
     known[Site] = Known(Site())
     sources = Sources(Snapshot("host", "target", dovecot))
     known[DovecotConfig] = read_dovecot(sources)

@@ -130,7 +130,7 @@ def test_file_tables_are_looked_up() -> None:
 
 def test_what_is_not_said_is_local() -> None:
     smtpd = model(BASE + "match action local_inbound\n", mailname="host7.example.com\n")
-    for recipient in ("root@localhost", "root@host7.example.com", "root@[203.0.113.9]"):
+    for recipient in ("root@localhost", "root@host7.example.com"):
         assert route(smtpd, Session(LOCAL), Envelope(recipient)).answer == "accept"
     assert route(smtpd, Session(), Envelope("root@localhost")) == Route("reject")
     assert route(smtpd, Session(LOCAL), Envelope("a@example.org")).answer == "reject"

@@ -29,8 +29,8 @@ _NAME = "allowed_from"
 
 
 def with_login(smtpd: SmtpdConfig) -> list[Listener]:
-    """The listeners that take logins from other hosts."""
-    return [each for each in smtpd.listeners if each.auth != "none" and reach(each) is not Reach.HOST]
+    """The listeners that take logins from other hosts; those on port 25, which should take none, are SMTPD026's."""
+    return [each for each in smtpd.listeners if each.auth != "none" and each.port != 25 and reach(each) is not Reach.HOST]
 
 
 @smtpd_rule("SMTPD033", needs_mail=True)

@@ -31,8 +31,8 @@ class SmtpdConfig(Model):
     """smtpd.conf(5) read.
 
     `meanings` are the refusals that the grammar does not show; `stats` what is known of the files and programs it names; `lists`
-    the keys of the tables that rules look things up in, by path. `old_grammar` is what there is to say of a file in the grammar
-    before 6.4: it is the only refusal then.
+    the keys of the tables that rules look things up in, by path; `addresses` those of the host, as far as they are known.
+    `old_grammar` is what there is to say of a file in the grammar before 6.4: it is the only refusal then.
     """
 
     pki: Mapping[str, Pki] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class SmtpdConfig(Model):
     meanings: tuple[Refusal, ...] = ()
     stats: Mapping[str, Looked] = field(default_factory=dict, repr=False)
     lists: Mapping[str, tuple[str, ...] | Absent | Failed] = field(default_factory=dict, repr=False)
+    addresses: frozenset[str] = field(default=frozenset(), repr=False)
     unknown_includes: tuple[Problem, ...] = ()
     old_grammar: Problem | None = None
 
@@ -182,6 +183,7 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             meanings=() if old is not None else tuple(each for each in draft.refusals if each.cause is not Cause.GRAMMAR),
             stats=stats,
             lists=evidence.lists(sources, draft.rules),
+            addresses=evidence.own_addresses(sources),
             unknown_includes=unknown,
             old_grammar=old,
         )

@@ -78,6 +78,12 @@ def _keys(tree: Tree) -> tuple[str, ...]:
     return tuple(s.node.first.value for s in tree.statements if s.template is not None)
 
 
+def own_addresses(sources: Sources) -> frozenset[str]:
+    """The addresses of the host: what comes from them is local to smtpd, as it is from 127.0.0.1."""
+    addresses = (address for interface in read_interfaces(sources).known for address in interface.addresses or ())
+    return frozenset(str((IPv4Address if address.family == 4 else IPv6Address)(address.value)) for address in addresses)
+
+
 def located(sources: Sources, listeners: Iterable[Listener]) -> Iterator[Listener]:
     """The listeners, those on an interface or a group with its addresses, where there is evidence of them."""
     for listener in listeners:

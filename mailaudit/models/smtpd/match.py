@@ -118,7 +118,7 @@ def _source(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth
     elif criterion.kind == "socket":
         truth = _truth(session.address == LOCAL)
     elif criterion.kind == "local":
-        truth = _truth(session.address == LOCAL or (session.address is not None and _is_loopback(session.address)))
+        truth = _truth(_is_here(smtpd, session))
     elif criterion.kind == "src" and criterion.table is not None:
         truth = _network(smtpd, criterion, session)
     if truth is Truth.DOUBT and session.ordinary and criterion.negated:
@@ -126,8 +126,12 @@ def _source(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth
     return negation(truth) if criterion.negated else truth
 
 
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
+def _is_here(smtpd: SmtpdConfig, session: Session) -> bool:
+    """True for this host's own programs: smtpd takes what comes from any of its addresses for local."""
+    if session.address is None or session.address == LOCAL:
+        return session.address == LOCAL
+    address = ipaddress.ip_address(session.address)
+    return address.is_loopback or str(address) in smtpd.addresses
 
 
 def _network(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth:
@@ -159,15 +163,15 @@ def _destination(smtpd: SmtpdConfig, criterion: Criterion, recipient: str) -> Tr
     truth = Truth.DOUBT
     if criterion.kind == "any":
         truth = Truth.YES
-    elif criterion.kind == "local":
-        truth = _truth(domain in ("localhost", smtpd.server_name) or _is_literal(domain))
+    elif criterion.kind == "local" and not _is_address(domain):  # of the host's own addresses, releases differ
+        truth = _truth(domain in ("localhost", smtpd.server_name))
     elif criterion.table is not None:
         truth = _name(smtpd, criterion, domain)
     return negation(truth) if criterion.negated else truth
 
 
-def _is_literal(domain: str) -> bool:
-    return domain.startswith("[") and domain.endswith("]")
+def _is_address(domain: str) -> bool:
+    return network_of(domain) is not None or (domain.startswith("[") and domain.endswith("]"))
 
 
 def _login(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Truth:
@@ -216,13 +220,13 @@ def _truth(value: object) -> Truth:
 
 
 def _any_regex(patterns: tuple[str, ...], value: str) -> Truth:
-    """Whether an extended regular expression is found in the value; what Python reads otherwise is in doubt."""
+    """Whether an extended regular expression is found in the value, in any case; what Python reads otherwise is in doubt."""
     doubt = False
     for pattern in patterns:
         try:
             if _POSIX.search(pattern):
                 doubt = True
-            elif re.search(pattern, value):
+            elif re.search(pattern, value, re.IGNORECASE):
                 return Truth.YES
         except re.error:
             doubt = True
