@@ -87,7 +87,7 @@ def _submission(host: Host, asked: Asked) -> Steps:
     yield from network.greeting(host, addresses, port, protocol)
     yield listeners.smtpd_certificate(host, smtpd, listener, for_people=True)
     yield sending.login(host, listener, login)
-    _taken(sender)
+    _taken(sender, "553 5.1.0 Sender address syntax error")
     yield sending.sender(host, listener, login, str(sender), smtpd.options.sub_address_delimiter)
     _taken(recipient)
     session = Session(authenticated=True, user=login, tag=_tag(listener), listener=listener, ordinary=True)
@@ -111,9 +111,9 @@ def _imap(host: Host, asked: Asked) -> Steps:
     return f"{asked.address} logs in with the right password and reads {path or 'mail in a place that could not be told'}."
 
 
-def _taken(address: Address) -> None:
+def _taken(address: Address, reply: str = "501 5.1.3 Recipient address syntax error") -> None:
     if not address.is_plain:
-        message = f"smtpd takes no quotes and no odd characters before the @, so it refuses {address} (501)."
+        message = f"smtpd takes no quotes and no odd characters before the @, so it refuses {address}: {reply}."
         raise broken(Kind.ADDRESS, str(address), message)
 
 
