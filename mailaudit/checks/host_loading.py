@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mailaudit.checks.host_vmail import is_of
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.edits import replace as put
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
-from mailaudit.models.accounts import Accounts
+from mailaudit.models.accounts import GROUPS, Accounts
 from mailaudit.models.cron import Crontabs
 from mailaudit.models.doas import DoasConfig
 from mailaudit.models.hostname_if import HostnameIf
 from mailaudit.models.login import LoginConf
+from mailaudit.models.mail_owner import MailOwner
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.reference import Reference
 from mailaudit.models.sources import Missing, Model
@@ -75,12 +77,14 @@ def hostname_if_loads(interfaces: HostnameIf | Missing, reference: Reference) ->
 
 
 @rule("HOST079")
-def accounts_are_found(accounts: Accounts | Missing) -> Iterator[Outcome]:
-    """Every line of passwd and group is an account or a group."""
+def accounts_are_found(accounts: Accounts | Missing, owner: MailOwner) -> Iterator[Outcome]:
+    """Every line of passwd and group is an account or a group; HOST050 tells of that of the mail's owner."""
     if isinstance(accounts, Missing):
         yield Exempt(f"{accounts.path} is not there")
         return
     for problem in accounts.refusals:
+        if accounts.user(owner.name) is None and problem.span.path != GROUPS and is_of(problem.span, owner.name):
+            continue
         by = LOOKED_UP.get(problem.span.path, "the system")
         fix = None
         if problem.mend is not None:

@@ -27,7 +27,7 @@ def vmail_is_there(accounts: Accounts | Missing, owner: MailOwner) -> Iterator[O
         return
     if accounts.user(owner.name) is not None:
         return
-    refused = [problem for problem in accounts.refusals if _is_of(problem.span, owner.name) and problem.span.path != GROUPS]
+    refused = [problem for problem in accounts.refusals if is_of(problem.span, owner.name) and problem.span.path != GROUPS]
     if refused:
         message = f"The line of user {owner.name} is broken, so that nobody finds the user: {refused[0].message}."
         yield Finding(message, (Place.at(refused[0].span),), None, "vmail", "broken")
@@ -41,7 +41,8 @@ def vmail_is_there(accounts: Accounts | Missing, owner: MailOwner) -> Iterator[O
     )
 
 
-def _is_of(span: Span, name: str) -> bool:
+def is_of(span: Span, name: str) -> bool:
+    """True if a place is in the line of an account."""
     start, end = span.text.line_span(span.start)
     return span.text.chars[start:end].startswith(f"{name}:")
 
