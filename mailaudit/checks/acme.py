@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mailaudit.checks.loading import loads
+from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
 from mailaudit.editing import acme as editing
 from mailaudit.editing.style import Edits, Unwritable
@@ -159,7 +159,7 @@ def _full_chain_fix(domain: Domain, path: str) -> Fix | None:
 def authority_is_defined(acme: AcmeConfig) -> Iterator[Outcome]:
     """Each domain's authority is defined above it."""
     for problem in _undefined(acme):
-        message = f"acme-client refuses this file: {problem.message}."
+        message = ended(f"acme-client refuses this file: {problem.message}")
         domain = next((each for each in acme.domains if each.sign_with and each.sign_with.start == problem.span.start), None)
         fix = None
         if domain is not None and len(acme.authorities) == 1 and _is_above(acme.authorities[0], domain):

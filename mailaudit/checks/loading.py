@@ -61,4 +61,9 @@ def _refused(message: str, problems: list[Problem], daemon: str) -> Finding:
     if all(problem.mend is not None for problem in problems):
         edits = tuple(replace(problem.span, problem.mend or "") for problem in problems)
         fix = Fix("Write it as it was meant", Safety.SAFE, edits)
-    return Finding(f"{daemon} refuses this file: {message}.", places, fix, "refused", message)
+    return Finding(ended(f"{daemon} refuses this file: {message}"), places, fix, "refused", message)
+
+
+def ended(sentence: str) -> str:
+    """A sentence with its full stop; one that asks whether a word was meant has its mark already."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mailaudit.checks.loading import another_language, is_another_language, missing
+from mailaudit.checks.loading import another_language, ended, is_another_language, missing
 from mailaudit.checks.pf_edits import MOST_EDITS, above, option_line, remove_word, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
@@ -62,7 +62,7 @@ def _refused(message: str, faults: list[Fault], broken: Mapping[int, Statement])
     elif all(fault.problem.mend is not None for fault in faults):
         edits = tuple(edit for fault in faults for edit in _as_meant(fault.problem, broken.get(id(fault.problem))))
         fix = Fix("Write it as it was meant", Safety.UNSAFE, edits)
-    return Finding(f"pfctl refuses the whole file: {message}.", tuple(places), fix, "refused", message)
+    return Finding(ended(f"pfctl refuses the whole file: {message}"), tuple(places), fix, "refused", message)
 
 
 def _as_meant(problem: Problem, statement: Statement | None) -> Iterator[Edit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mailaudit.checks.loading import loads
+from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import add_line, below, instead, rspamd
 from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_done_otherwise
@@ -162,7 +162,7 @@ def _loads(table: Aliases | Virtuals | Missing | NotHere | Lacking) -> Iterator[
         yield Doubt(table.reason, table.detail)
     elif isinstance(table, Aliases | Virtuals):
         for problem in table.refusals:
-            message = f"smtpd cannot read this line, and does not start: {problem.message}."
+            message = ended(f"smtpd cannot read this line, and does not start: {problem.message}")
             yield Finding(message, (Place.at(problem.span),), None, "table line", problem.span.chars[:40])
 
 
