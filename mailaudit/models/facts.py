@@ -97,7 +97,6 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     rspamd = sources.make(read_rspamd)
     credentials = sources.make(read_credentials, smtpd)
     sockets = sources.make(read_sockets, services)
-    owner = read_mail_owner(accounts, credentials)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
         Clock: Known(clock),
@@ -122,8 +121,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Senders: sources.make(read_senders, smtpd),
         Maps: sources.make(read_maps, smtpd, accounts),
         Accounts: accounts,
-        MailOwner: Known(owner),
-        Maildirs: read_maildirs(sources, credentials, dovecot, owner),
+        MailOwner: Known(read_mail_owner(accounts, credentials)),
+        Maildirs: sources.make(read_maildirs, credentials, dovecot, accounts),
         LoginConf: sources.make(read_login),
         RcConf: sources.make(read_rc),
         HostnameIf: sources.make(read_hostname_if),

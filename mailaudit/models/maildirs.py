@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from mailaudit.models.accounts import Accounts
 from mailaudit.models.credentials import Credentials, Entry
 from mailaudit.models.dovecot.config import DovecotConfig
-from mailaudit.models.mail_owner import MailOwner
-from mailaudit.models.sources import Known, Lacking, Missing, Model, NotHere, Slot, Sources
+from mailaudit.models.mail_owner import read_mail_owner
+from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Absent, Failed, Stat
 
 
@@ -39,10 +41,20 @@ class Maildirs(Model):
 
     def of(self, path: str) -> str | None:
         """The address whose mail lies at a path, above it or below it; None if it is nobody's."""
-        for address, paths in self.places.items():
-            if any(_within(path, each) or _within(each, path) for each in paths if self._depth(each) >= 2):
-                return address
-        return None
+        above = (path[:at] for at, char in enumerate(f"{path}/") if char == "/" and at)
+        return self._ways.get(path) or next((self._owners[each] for each in above if each in self._owners), None)
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        """The address of each place that is not the home of all mail or directly below it."""
+        return {path: address for address, paths in self.places.items() for path in paths if self._depth(path) >= 2}
+
+    @cached_property
+    def _ways(self) -> dict[str, str]:
+        """The directories that lead to those places, each with an address whose mail is below it."""
+        return {
+            path[:at]: address for path, address in self._owners.items() for at, char in enumerate(path) if char == "/" and at
+        }
 
     def _depth(self, path: str) -> int:
         return path.removeprefix(self.home).count("/") if _within(path, self.home) else 0
@@ -53,12 +65,13 @@ def _within(path: str, directory: str) -> bool:
 
 
 def read_maildirs(
-    sources: Sources, credentials: Slot[Credentials], dovecot: Slot[DovecotConfig], owner: MailOwner
+    sources: Sources, credentials: Slot[Credentials], dovecot: Slot[DovecotConfig], accounts: Slot[Accounts]
 ) -> Slot[Maildirs]:
     """The maildirs of the users in the credentials; without Dovecot's settings, their homes."""
     if not isinstance(credentials, Known):
-        return _without(credentials)
+        return credentials
     known = credentials.value
+    owner = read_mail_owner(accounts, credentials)
     config = dovecot.value if isinstance(dovecot, Known) else None
     places = {entry.address: _places(entry, config) for entry in known.entries}
     listed = sources.list(f"{owner.home}/*/*")
@@ -76,10 +89,6 @@ def read_maildirs(
             stats=stats,
         )
     )
-
-
-def _without(slot: Missing | Lacking | NotHere) -> Slot[Maildirs]:
-    return slot
 
 
 def _places(entry: Entry, dovecot: DovecotConfig | None) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from mailaudit.text import Span
 SMTPD_USER = "_smtpd"  # table-passwd runs as it, and smtpd reads its tables anew as it
 DOVECOT_USER = "_dovecot"  # the port's default_internal_user, which the auth service runs as
 RSPAMD_USER = "_rspamd"
-OF_SMTPD = frozenset({"queue-key", "srs-key"})  # kinds of secrets that smtpd.conf has one statement for
+WRITTEN = frozenset({"relay-credentials", "password", "dovecot-password", "rspamd"})
+"""Kinds of secrets that are looked for in the files: of keys it is known where they stand, and hashes have files of their own."""
 SHORTEST = 6  # a shorter value may stand anywhere; where it is a password, RSPAMD004 and HOST073 say what is wrong with it
 CONFIGURATION, KEY, SIGNING_KEY, HASHES, MAIL = "configuration", "key", "signing key", "hashes", "mail"
 
@@ -142,7 +143,7 @@ def _of_smtpd(smtpd: SmtpdConfig) -> Iterator[SecretFile]:
 
 def _places(model: Model) -> Iterator[Span]:
     """Where a model's secrets stand in its files: of each file the first."""
-    values = [value for kind, value in model.secrets if len(value) >= SHORTEST and kind not in OF_SMTPD]
+    values = [value for kind, value in model.secrets if len(value) >= SHORTEST and kind in WRITTEN]
     for tree in model.trees:
         chars = tree.text.chars
         starts = {at: value for value in values if (at := chars.find(value)) >= 0}
