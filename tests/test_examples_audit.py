@@ -25,6 +25,8 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "DKIM011": {("/etc/rspamd/local.d/dkim_signing.conf", "")},
     "DKIM013": {("/etc/mail/smtpd.conf", "")},
     "DOVECOT024": {("/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")},
+    "DOVECOT041": {("/etc/mail/credentials", "/var/vmail/example.com/example_user")},
+    "DOVECOT052": {("/etc/dovecot/conf.d/15-mailboxes.conf", 'mailbox "Sent Messages" {')},
     "DOVECOT064": {("/etc/dovecot/local.conf", "2000")},
     "DOVECOT067": {
         ("/etc/dovecot/local.conf", "managesieve_notify_capability = mailto"),

@@ -63,7 +63,7 @@ class DovecotConfig(WithIncludes):
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
     those that are read at start because a setting names them. `accounts` are the host's, None where they are not known;
     `passwd_files` the files of users that databases name, by path. `has_credentials` is true if the file that smtpd reads too
-    is known to be there.
+    is known to be there, `has_local` whether local.conf is, None where that is not known.
     """
 
     family: str = OLD
@@ -74,6 +74,7 @@ class DovecotConfig(WithIncludes):
     accounts: Accounts | None = None
     passwd_files: Mapping[str, Text | Absent | Failed] = field(default_factory=dict, repr=False)
     has_credentials: bool = False
+    has_local: bool | None = None
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
         """The effective setting of a name, for all connections or for those of a protocol."""
@@ -275,6 +276,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         accounts=accounts.value if isinstance(accounts, Known) else None,
         passwd_files=passwd_files,
         has_credentials=_is_there(sources, CREDENTIALS) is True,
+        has_local=_is_there(sources, LOCAL),
     )
 
 

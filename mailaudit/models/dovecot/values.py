@@ -143,4 +143,4 @@ def _member(value: str, members: tuple[str, ...]) -> str | None:
         if each.lower() == value:
             return each
     meant = meant_by(value)
-    return meant if meant in members else None
+    return meant if meant in members else nearest(value, members)
