@@ -104,7 +104,7 @@ def the_server_says_one_name(smtpd: SmtpdConfig, name: HostName, site: Site) -> 
     if not host and site.host_name is None:
         yield Doubt(Reason.NOT_RECORDED, "The host's name was not recorded.")
         return
-    if smtpd.server_name is not None and smtpd.server_name not in known:
+    if smtpd.server_name is not None and _is_strange(smtpd.server_name, known):
         message = f"{MAILNAME} calls this server {smtpd.server_name}, and nothing else does: the host is {_all(known)}."
         fix = Fix("Remove the file, or write the host's name into it", Safety.MANUAL)
         yield Finding(message, (Place.whole(MAILNAME),), fix, "mailname", smtpd.server_name)
@@ -113,15 +113,20 @@ def the_server_says_one_name(smtpd: SmtpdConfig, name: HostName, site: Site) -> 
     for listener in smtpd.listeners:
         token = listener.hostname
         is_one_of_many = several and _is_address(listener.where)
-        if token is not None and token.value.lower() not in known and not is_one_of_many:
+        if token is not None and _is_strange(token.value, known) and not is_one_of_many:
             what = f"The listener{_port(listener)} greets as {token.value}"
             yield _strange(what, token, known, f"hostname of listener{_port(listener)}")
     for action in smtpd.actions.values():
         token = action.values.get("helo")
-        if token is not None and action.is_relay and "src" not in action.tables and token.value.lower() not in known:
+        if token is not None and action.is_relay and "src" not in action.tables and _is_strange(token.value, known):
             yield _strange(
                 f'The action "{action.name.value}" says HELO {token.value}', token, known, f"helo of {action.name.value}"
             )
+
+
+def _is_strange(name: str, known: set[str]) -> bool:
+    """True for a full name that is not the host's; of others SMTPD050 and SMTPD051 tell."""
+    return "." in name and name.lower() not in known
 
 
 def _is_address(where: str) -> bool:
