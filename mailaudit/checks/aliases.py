@@ -72,7 +72,9 @@ def _takes(address: str, credentials: Users, virtuals: Map, site: Site) -> bool 
         return True if site.domains else None
     if isinstance(virtuals, Virtuals):
         return bool(virtuals.expand(address))
-    return credentials.entry(address) is not None if isinstance(credentials, Credentials) else None
+    if isinstance(virtuals, Lacking) or not isinstance(credentials, Credentials):
+        return None
+    return credentials.entry(address) is not None
 
 
 def _to_user(aliases: Aliases, credentials: Users) -> Fix | None:

@@ -197,7 +197,8 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
     )
     message = f"The {name} of rspamd's controller {what}: every account of this host can teach it and switch it."
     fix = Fix("Set a password of its own", Safety.SAFE, edits, commands) if edits else None
-    return Finding(message, (place_of(rspamd, value, file),), fix, f"controller {name}", "packaged" if is_packaged else "guessed")
+    about, what = f"controller {name}", "packaged" if is_packaged else "guessed"
+    return Finding(message, (place_of(rspamd, value, file),), fix, about, what, absence=is_packaged)
 
 
 @rule("RSPAMD006")

@@ -41,6 +41,8 @@ def secrets_have_their_readers_alone(
     """No account can read a secret but root and those that have to; smtpd can read its tables anew."""
     yield from unread(*secrets.lacking, accounts)
     known = accounts if isinstance(accounts, Accounts) else None
+    if known is not None and not known.groups:
+        yield Doubt(Reason.NOT_RECORDED, "Who is in which group was not recorded.")
     if not secrets.configurations and len(secrets.files) < 2:  # the directory of all mail is always there
         yield Exempt("the files at hand name no secret")
     outcomes = [list(_readers(each, known, files)) for each in secrets.files]

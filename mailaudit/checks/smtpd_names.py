@@ -59,6 +59,8 @@ def forwards_have_our_sender(
 ) -> Iterator[Outcome]:
     """What comes in from others and is sent on to others leaves with a sender of this site."""
     yield from unread(virtuals, aliases)
+    if isinstance(virtuals, Lacking):  # where it is not recorded either, nobody knows what it hands on
+        yield Doubt(virtuals.reason, virtuals.detail)
     local = [rule.action for rule in smtpd.rules if rule.action is not None and not rule.action.is_relay and _from_outside(rule)]
     leaves: list[Leaf] = []
     if isinstance(virtuals, Virtuals) and any("virtual" in action.tables for action in local):

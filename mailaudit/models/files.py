@@ -19,7 +19,7 @@ SHIPPED = frozenset(
         ("/etc/", ("mail", "ssh", "ssl")),
         ("/usr/", ("bin", "libexec", "libexec/smtpd", "local", "sbin")),
         ("/usr/local/", ("bin", "lib", "lib/dovecot", "libexec", "libexec/smtpd", "sbin")),
-        ("/var/", ("www",)),
+        ("/var/", ("spool", "www")),
     )
     for name in names
 )
@@ -133,7 +133,8 @@ class Files(Model):
     def _look(self, path: str) -> Stat | Absent | Failed:
         known = self.found.get(path)
         has_no_mode = isinstance(known, Stat) and known.type == "directory" and known.mode is None
-        if path in SHIPPED and (has_no_mode or isinstance(known, Failed | None) or (path in BASE and isinstance(known, Absent))):
+        unknown = known is None or (isinstance(known, Failed) and known.reason is not Reason.UNREADABLE)
+        if path in SHIPPED and (has_no_mode or unknown or (path in BASE and isinstance(known, Absent))):
             return Stat("directory", 0o755, "root", "wheel")
         if known is None:
             return Failed(Reason.NOT_RECORDED, f"the metadata of {path} was not recorded")
@@ -204,7 +205,17 @@ def read_files(sources: Sources, accounts: Slot[Accounts], paths: Iterable[str])
             open_.append(target)
             open_ += [target + each.removeprefix(path) for each in (*found, *open_) if each.startswith(path + "/")]
     of_host = sources.snapshot.recorded or any(isinstance(stat, Stat) and stat.mode is not None for stat in found.values())
-    return Files(found=found, accounts=accounts, of_host=of_host)
+    return Files(found=found, accounts=accounts, of_host=of_host, assumed=_taken_as_shipped(found) if of_host else ())
+
+
+def _taken_as_shipped(found: Mapping[str, Stat | Absent | Failed]) -> tuple[str, ...]:
+    """The directories of the system that were not looked at; what every host has at its root needs no word."""
+    unknown = (path for path, stat in sorted(found.items()) if path != "/" and path in SHIPPED and _was_not_asked(stat))
+    return tuple(f"{path} is as OpenBSD or its package makes it" for path in unknown)
+
+
+def _was_not_asked(stat: Stat | Absent | Failed) -> bool:
+    return isinstance(stat, Failed) and stat.reason is not Reason.UNREADABLE
 
 
 def _parts(path: str) -> list[str]:

@@ -121,7 +121,7 @@ def read_login(sources: Sources) -> Slot[LoginConf]:
             ignored=tuple(problem for tree in trees.values() for problem in _ignored(tree)),
             databases=tuple(_databases(sources, paths)),
             unread={
-                **({FOLDER: listed} if isinstance(listed, Failed) and listed.reason is not Reason.NOT_RECORDED else {}),
+                **({FOLDER: listed} if isinstance(listed, Failed) else {}),
                 **{path: tree for path, tree in found.items() if path != PATH and isinstance(tree, Failed)},
             },
         )
