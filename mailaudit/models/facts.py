@@ -25,8 +25,8 @@ from mailaudit.models.interfaces import Interfaces, read_interfaces
 from mailaudit.models.listening import Listening, read_listening
 from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
-from mailaudit.models.maildirs import Maildirs, read_maildirs
 from mailaudit.models.mail_owner import MailOwner, read_mail_owner
+from mailaudit.models.maildirs import Maildirs, read_maildirs
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf.config import Ruleset, read_pf
 from mailaudit.models.pf.running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
@@ -43,6 +43,8 @@ from mailaudit.models.sieve.script import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
 from mailaudit.models.smtpd.config import SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd.maps import Maps, read_maps
+from mailaudit.models.smtpd.name import MailName, read_mail_name
+from mailaudit.models.smtpd.queue import Queue, read_queue
 from mailaudit.models.smtpd.senders import Senders, read_senders
 from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
@@ -120,6 +122,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Aliases: sources.make(read_aliases, smtpd),
         Senders: sources.make(read_senders, smtpd),
         Maps: sources.make(read_maps, smtpd, accounts),
+        MailName: sources.make(read_mail_name),
+        Queue: sources.make(read_queue),
         Accounts: accounts,
         MailOwner: Known(read_mail_owner(accounts, credentials)),
         Maildirs: sources.make(read_maildirs, credentials, dovecot, accounts),

@@ -22,6 +22,7 @@ TYPED: Mapping[Command, str] = {
     Command.RCCTL_LS_STARTED: "rcctl ls started",
     Command.RCCTL_LS_FAILED: "rcctl ls failed",
     Command.RCCTL_ORDER: "rcctl order",
+    Command.SMTPCTL_QUEUE: "smtpctl show queue",
     Command.SYSPATCH: "syspatch -c",
     Command.NTPCTL: "ntpctl -s status",
     Command.SSHD: "sshd -T",
