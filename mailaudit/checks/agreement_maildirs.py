@@ -32,11 +32,9 @@ def no_maildir_is_nobodys(
     if isinstance(maildirs.found, Failed):
         yield Doubt(maildirs.found.reason, f"Which maildirs there are was not recorded ({maildirs.pattern}).")
         return
-    others = (
-        [each.driver for each in dovecot.userdbs if each.driver not in OF_FILES] if isinstance(dovecot, DovecotConfig) else []
-    )
-    if others or not maildirs.by_domain:
-        yield Exempt(f"Dovecot's users are in {others[0]} too" if others else "mail does not lie by domain and name")
+    elsewhere = _elsewhere(maildirs, dovecot) if isinstance(dovecot, DovecotConfig) else ""
+    if elsewhere or not maildirs.by_domain:
+        yield Exempt(f"Dovecot has users in {elsewhere} too" if elsewhere else "mail does not lie by domain and name")
         return
     delimiter = virtuals.delimiter if isinstance(virtuals, Virtuals) else "+"
     for path in maildirs.found:
@@ -53,6 +51,17 @@ def no_maildir_is_nobodys(
         yield Finding(
             message, (Evidence(f"ls {maildirs.pattern}", path),), fix, f"maildir {domain}/{name}", "tag" if tag else "orphan"
         )
+
+
+def _elsewhere(maildirs: Maildirs, dovecot: DovecotConfig) -> str:
+    """Where Dovecot looks users up besides the credentials, empty where it does not."""
+    path = maildirs.trees[0].text.path
+    for each in (*dovecot.passdbs, *dovecot.userdbs):
+        if each.driver not in OF_FILES:
+            return each.driver
+        if each.path is not None and each.path.value != path and not each.denies:
+            return each.path.value
+    return ""
 
 
 def _is_told(maildirs: Maildirs, name: str) -> bool:
