@@ -18,9 +18,11 @@ from mailaudit.questions import Absent, Failed, Reason
 from mailaudit.text import Text
 
 PACKAGED_MAIL = "/etc/dovecot/conf.d/10-mail.conf"  # as the package has it, its namespace has the inbox
+PACKAGED_FOLDERS = "/etc/dovecot/conf.d/15-mailboxes.conf"  # as the package has it, it marks all but Archive, and Sent twice
 SOMEBODY = "somebody@one.example"
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """Folders that mail programs look for, each by the flag of its own name (RFC 6154)."""
+SUBSCRIBED = 2
 
 
 @rule("DOVECOT041")
@@ -88,7 +90,7 @@ def inbox_is_where_folders_are(dovecot: DovecotConfig) -> Iterator[Outcome]:
 
 def _no_inbox(dovecot: DovecotConfig) -> Iterator[Finding]:
     namespaces = [each for each in dovecot.root.of("namespace") if each.opened is not None]
-    if dovecot.packaged and PACKAGED_MAIL not in {tree.text.path for tree in dovecot.trees}:
+    if dovecot.is_packages_own(PACKAGED_MAIL):
         namespaces = [each for each in namespaces if each.name != "inbox"] if not _is_named_inbox(dovecot) else []
     first = next((each for each in namespaces if each.name == "inbox"), next(iter(namespaces), None))
     if first is None or first.opened is None:
@@ -116,10 +118,14 @@ def folders_are_there(dovecot: DovecotConfig) -> Iterator[Outcome]:
         return
     marked = {name: [each for each in inbox.mailboxes if f"\\{name}".lower() in _flags(each)] for name in FOLDERS}
     missing = [name for name in FOLDERS if not marked[name]]
+    if dovecot.is_packages_own(PACKAGED_FOLDERS) and missing not in ([], ["Archive"]):
+        message = f"{PACKAGED_FOLDERS} is not at hand, which marks folders as the package has it."
+        yield Doubt(Reason.NOT_RECORDED, message)
+        missing = [name for name in missing if name == "Archive"]
     if missing:
         yield _unmarked(dovecot, inbox, missing)
-    plain = [each for name in FOLDERS for each in marked[name][:1] if not any(map(_is_subscribed, marked[name]))]
-    for section in dict.fromkeys(plain):
+    best = [max(each, key=_in_use) for each in marked.values() if each]
+    for section in dict.fromkeys(each for each in best if _in_use(each) < SUBSCRIBED):
         yield _unsubscribed(dovecot, section)
 
 
@@ -130,9 +136,10 @@ def _flags(mailbox: Section) -> list[str]:
     return words + [each.name.lower() for each in (block.settings.values() if block else ()) if is_true(each.value)]
 
 
-def _is_subscribed(mailbox: Section) -> bool:
+def _in_use(mailbox: Section) -> int:
+    """How far a folder is made by Dovecot itself: not at all, made, made and subscribed."""
     auto = mailbox.get("auto", "mailbox_auto")
-    return auto is not None and auto.value == "subscribe"
+    return {"create": 1, "subscribe": SUBSCRIBED}.get(auto.value, 0) if auto is not None else 0
 
 
 def _unmarked(dovecot: DovecotConfig, inbox: Inbox, missing: list[str]) -> Finding:
@@ -177,10 +184,13 @@ def each_mark_is_one_folder_s(dovecot: DovecotConfig) -> Iterator[Outcome]:
     for mailbox in inbox.mailboxes if inbox is not None else ():
         for flag in _flags(mailbox):
             by_flag.setdefault(flag, []).append(mailbox)
+    if dovecot.is_packages_own(PACKAGED_FOLDERS):
+        message = f"{PACKAGED_FOLDERS} is not at hand; as the package has it, it marks two folders as Sent."
+        yield Doubt(Reason.NOT_RECORDED, message)
     for flag, sections in by_flag.items():
         if flag == "\\all":
             continue
-        first = next((each for each in sections if f"\\{each.name.lower()}" == flag), sections[0])
+        first = max(sections, key=lambda each: (_in_use(each), f"\\{each.name.lower()}" == flag))
         for each in sections:
             if each is not first and each.visits:
                 yield _second(each, first, flag)

@@ -16,6 +16,7 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.reading import LOCAL, Setting
 from mailaudit.models.dovecot.settings import NEW, OLD
 from mailaudit.models.dovecot.values import is_true
+from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.system import Uname
 from mailaudit.parsers.tree import Statement, Tree
@@ -188,13 +189,20 @@ def logins_are_in_lower_case(dovecot: DovecotConfig) -> Iterator[Outcome]:
 
 
 @rule("DOVECOT042")
-def indexes_are_not_mapped(dovecot: DovecotConfig, uname: Uname | Missing | NotHere | Lacking) -> Iterator[Outcome]:
+def indexes_are_not_mapped(
+    dovecot: DovecotConfig, uname: Uname | Missing | NotHere | Lacking, pf: Ruleset | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
     """On OpenBSD Dovecot does not map the files of its indexes."""
     if isinstance(uname, Uname) and uname.system != "OpenBSD":
         yield Exempt(f"the host runs {uname.system}, where mapped files and written ones agree")
         return
-    is_package_s = dovecot.packaged and PACKAGED_MAIL not in {tree.text.path for tree in dovecot.trees}
-    if not (is_package_s and dovecot.setting("mmap_disable").is_default):
+    setting = dovecot.setting("mmap_disable")
+    if dovecot.is_packages_own(PACKAGED_MAIL) and setting.is_default:
+        return
+    if not isinstance(uname, Uname) and isinstance(pf, NotHere) and not is_true(setting.value):
+        message = "Whether the host is an OpenBSD, which needs mmap_disable, is not known."
+        yield Doubt(Reason.NOT_RECORDED, message, (_place(dovecot, setting),))
+    else:
         yield from unmet(dovecot, MMAP)
 
 

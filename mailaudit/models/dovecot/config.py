@@ -144,6 +144,10 @@ class DovecotConfig(WithIncludes):
         """True if nothing at hand says who the users are, so that they may be the system's accounts, as the package has it."""
         return self.packaged and not self.passdbs and not self.userdbs
 
+    def is_packages_own(self, path: str) -> bool:
+        """True if a file is not at hand that is taken to be there as the package has it, as dovecot.conf is."""
+        return self.packaged and path not in {tree.text.path for tree in self.trees}
+
     def login(self, address: str) -> str | None:
         """The name that a login becomes before it is looked up, or None where it cannot be told."""
         return expand(self.setting("auth_username_format").value or "%u", self.family, address)
