@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 from bench.agreement import CORPORA, Row
+from bench.agreement.pf_space import compared
 from mailaudit.models.interfaces import Address, Interface, Interfaces, driver_of
 from mailaudit.models.pf.config import Ruleset, ruleset
+from mailaudit.models.pf.doubt import Doubts
 from mailaudit.models.pf.packet import read_packet
 from mailaudit.models.pf.print_file import printed
 from mailaudit.models.pf.resolve import HOSTS, Resolver
@@ -214,19 +217,55 @@ def packets(names: list[tuple[str, bool]], folder: Path, limit: int | None) -> R
         if not accepted or not path.exists():
             continue
         pf = real(name, folder)
+        reasons = Doubts(pf)
         by_name = {interface.name: interface for interface in pf.interfaces.known}
         verdicts = path.with_suffix(".verdict").read_text("utf-8").splitlines()
         for packet, verdict in list(zip(path.read_text("utf-8").splitlines(), verdicts, strict=True))[:limit]:
             _, action, by = verdict.split("\t")[:3]
             special = {"skip": "skip", "normalize": "malformed", "default": "default", "ip-options": "ip-options"}
-            got = pf.verdict(read_packet(packet, by_name)).action
+            asked = read_packet(packet, by_name)
+            decision = pf.verdict(asked)
+            got = decision.action
             of += 1
             agree += got == special.get(by, action)
-            doubts += got == "in-doubt"
-            if got not in (special.get(by, action), "in-doubt"):
-                wrong.append(f"{name}: {packet}: pf {special.get(by, action)}, here {got}")
+            if got != "in-doubt":
+                if got != special.get(by, action):
+                    wrong.append(f"{name}: {packet}: pf {special.get(by, action)}, here {got}")
+            elif all(reasons.of(rule, asked.traffic) for rule in decision.doubts or (None,)):
+                doubts += 1
+            else:
+                wrong.append(f"{name}: {packet}: in doubt for no reason of the list")
     # The recorded verdicts took unknown owners of sockets for none, and anchors that are filled at run time for empty.
-    return Row("pf packets", agree, of, (), tuple(wrong), doubts)
+    return Row("pf packets, in doubt only for a reason of the list", agree, of, (), tuple(wrong), doubts)
+
+
+def with_all_ports(names: list[str]) -> list[str]:
+    """Ten rulesets of hosts with few interfaces, at all ports of which packets are compared."""
+    few = [name for name in names if len(interfaces_of(name).known) in (2, 3)]
+    return sorted(few)[:10]
+
+
+def _boundaries(name: str) -> tuple[int, list[str]]:
+    tried, wrong = compared(real(name), name)
+    return tried, [f"{name}: {each}" for each in wrong]
+
+
+def _all_ports(name: str) -> tuple[int, list[str]]:
+    tried, wrong = compared(real(name), name, all_ports=True)
+    return tried, [f"{name}: {each}" for each in wrong]
+
+
+def space(names: list[str]) -> Iterator[Row]:
+    """What is said of the whole space, beside the verdicts of single packets."""
+    largest = sorted(names, key=lambda name: -len(interfaces_of(name).known))
+    with ProcessPoolExecutor() as pool:
+        for subject, job, some in (
+            ("pf reachable(), at every boundary of ports and addresses", _boundaries, largest),
+            ("pf reachable(), at all ports of ten rulesets", _all_ports, with_all_ports(names)),
+        ):
+            found = list(pool.map(job, some))
+            tried, wrong = sum(each for each, _ in found), [line for _, lines in found for line in lines]
+            yield Row(subject, tried - len(wrong), tried, (), tuple(wrong[:20]))
 
 
 def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
@@ -241,3 +280,5 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
     yield _row("pf real rulesets, accepted or refused", real_verdicts(names, folder))
     yield _row("pf expanded rules, line by line", norms(names, folder))
     yield packets(names, folder, None if limit is None else 20)
+    if limit is None:
+        yield from space([name for name, accepted in names if accepted])

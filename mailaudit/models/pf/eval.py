@@ -131,7 +131,8 @@ class Outcome:
     """What became of the classes: for each action the classes that may end so.
 
     `passages` are the rules that may have decided, in order, where there was but one class or they were asked for; `trail` of
-    one class are all rules that matched or may have, those that decide nothing among them.
+    one class are all rules that matched or may have, those that decide nothing among them. For the classes in `ended` a `match
+    quick` or a quick anchor that is in doubt may have ended the search: whatever decided until there decides then.
     """
 
     all: int
@@ -139,6 +140,7 @@ class Outcome:
     trail: list[Passage] = field(default_factory=list)
     passed: int = 0
     blocked: int = 0
+    ended: int = 0
 
     @property
     def surely_passed(self) -> int:
@@ -245,6 +247,7 @@ class Evaluation:
         if rule.action == "match":
             self._translate(rule, sure, maybe)
             if rule.quick:
+                self.outcome.ended |= maybe & ~sure
                 for action in last:
                     self.done[action] |= last[action] & maybe
                     last[action] &= ~sure
@@ -283,6 +286,7 @@ class Evaluation:
         own = {**tables, **entry.anchor.tables} if entry.anchor.tables else tables
         direct_sure, direct_maybe = self._lane(entry.body, own, (sure, maybe))
         if rule.quick:
+            self.outcome.ended |= direct_maybe & ~direct_sure
             for action in self.last:
                 self.done[action] |= self.last[action] & direct_maybe
                 self.last[action] &= ~direct_sure

@@ -29,6 +29,7 @@ from mailaudit.models.pf.values import (
     strtoul,
 )
 from mailaudit.models.services import Services
+from mailaudit.parsers.nearest import swapped
 from mailaudit.parsers.tree import Problem, Token
 
 MODIFIERS = frozenset(["network", "broadcast", "peer", "0"])
@@ -60,10 +61,12 @@ def not_known(message: str, token: Token, known: Iterable[str]) -> Refused:
     """What to say of a word that is not known: with the known one that it is most like, if there is one."""
     words = sorted(known)
     lower = token.value.lower()
-    near = [lower] if lower in words else get_close_matches(lower, words, n=1, cutoff=0.7)
-    if not near:
+    near = (
+        lower if lower in words else swapped(lower, words) or next(iter(get_close_matches(lower, words, n=1, cutoff=0.7)), None)
+    )
+    if near is None:
         return Refused(message, token)
-    return Refused(f'{message}; did you mean "{near[0]}"?', token, written_like(token, near[0]), near[0])
+    return Refused(f'{message}; did you mean "{near}"?', token, written_like(token, near), near)
 
 
 @dataclass(frozen=True, slots=True)

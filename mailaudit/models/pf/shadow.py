@@ -166,7 +166,7 @@ def _decides(rule: Rule, outcome: Outcome) -> bool:
     for passage in reversed(outcome.passages):
         if passage.rule is rule and passage.maybe & (outcome.all if rule.quick else undecided):
             return True
-        undecided &= ~passage.sure
+        undecided &= ~passage.sure | outcome.ended
     return False
 
 
