@@ -75,8 +75,14 @@ def test_what_no_rule_asks_about_is_told_as_irrelevant() -> None:
 def test_problems_are_told_without_annotation() -> None:
     shown = parsed.write([file()], Screen(80))
     assert "etc/mail/smtpd.conf:2:1: the daemon refuses this: " in shown
-    many = parsed.write([file("frobnicate\n" * 100)], Screen(80))
+    many = parsed.write([file("".join(f"frobnicate{number}\n" for number in range(100)))], Screen(80))
     assert "80 more; --annotate shows them" in many
+
+
+def test_what_is_wrong_with_many_lines_is_told_once() -> None:
+    shown = parsed.write([file("frobnicate\n" * 100)], Screen(80))
+    assert shown.count("the daemon refuses this") == 1
+    assert "the same in lines 2, 3, 4, 5, 6 and 94 more" in shown
 
 
 def test_a_key_is_masked_where_no_model_knows_it_for_one() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from mailaudit.models.sources import Model, Sources
+from mailaudit.parsers.nearest import swapped
 from mailaudit.parsers.tree import Statement, Tree
 
 PATH = "/etc/services"
@@ -86,8 +87,9 @@ class Services(Model):
         said = NOT_NAMES.get(name.lower(), name.lower())
         if self.port(said) is not None:
             return said
-        near = get_close_matches(said, sorted({known for known, _ in self.ports}), n=1, cutoff=0.8)
-        return near[0] if near else None
+        known = sorted({each for each, _ in self.ports})
+        near = get_close_matches(said, known, n=1, cutoff=0.8)
+        return near[0] if near else swapped(said, known)
 
 
 def read_services(sources: Sources) -> Services:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailaudit.parsers import (
     accounts,
     acme,
@@ -24,6 +26,7 @@ from mailaudit.parsers import (
     ucl,
     zone,
 )
+from mailaudit.parsers.marks import telling
 from mailaudit.parsers.tree import Language
 
 _ALL: tuple[Language, ...] = (
@@ -56,4 +59,4 @@ _ALL: tuple[Language, ...] = (
     zone.LANGUAGE,
 )
 
-LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}
+LANGUAGES: dict[str, Language] = {each.name: replace(each, parse=telling(each.parse)) for each in _ALL}

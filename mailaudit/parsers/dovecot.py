@@ -264,5 +264,8 @@ def _mended_header(line: Line, tokens: tuple[Token, ...]) -> tuple[tuple[Token, 
 
 
 LANGUAGE = Language(
-    "dovecot", parse, TRIVIA, ("/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*.conf", "/etc/dovecot/conf.d/auth-*.conf.ext")
+    "dovecot",
+    parse,
+    TRIVIA,
+    ("/etc/dovecot/dovecot.conf", "/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*.conf", "/etc/dovecot/conf.d/auth-*.conf.ext"),
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from mailaudit.models.dovecot.catalogue import Definition
+from mailaudit.parsers.nearest import nearest
 
 _TRUE = frozenset(("on", "true", "t", "enable", "enabled", "yes", "y", "1"))
 _FALSE = frozenset(("off", "false", "f", "n", "0", "disable", "disabled", "none", "no"))

@@ -12,6 +12,7 @@ from mailaudit.reports.terminal.coverage import status
 from mailaudit.reports.terminal.paper import Paper, Screen
 
 MANY = 20  # problems of one file that are shown without --annotate
+LINES = 5  # lines that are named of those that have the same problem
 _STYLES = {"read": "green", "irrelevant": "dim", "refused": "red", "unread": "bold yellow"}
 
 
@@ -33,11 +34,23 @@ def write(files: Sequence[ParsedFile], screen: Screen, *, annotate: bool = False
         if annotate:
             _annotate(paper, file)
             continue
-        for _, problem in file.problems[:MANY]:
-            _problem(paper, problem, "  ")
-        if len(file.problems) > MANY:
-            paper.wrapped(f"{len(file.problems) - MANY} more; --annotate shows them", "  ")
+        _problems(paper, [problem for _, problem in file.problems])
     return paper.text()
+
+
+def _problems(paper: Paper, problems: Sequence[Problem]) -> None:
+    """Each thing that is wrong, with the first line that shows it; a file with Windows line ends has one, and not one a line."""
+    alike: dict[tuple[str, bool], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.message, problem.refused), []).append(problem)
+    for first, *more in list(alike.values())[:MANY]:
+        _problem(paper, first, "  ")
+        if more:
+            lines = list(dict.fromkeys(each.span.line for each in more))
+            named = ", ".join(map(str, lines[:LINES])) + (f" and {len(lines) - LINES} more" if len(lines) > LINES else "")
+            paper.wrapped(f"the same in line{'s' * (len(lines) != 1)} {named}", "    ")
+    if len(alike) > MANY:
+        paper.wrapped(f"{len(alike) - MANY} more; --annotate shows them", "  ")
 
 
 def _problem(paper: Paper, problem: Problem, indent: str) -> None:
