@@ -10,7 +10,8 @@ from mailaudit.models.smtpd.expand import Recipient, expand, keeps_tag, mail_pat
 from mailaudit.models.smtpd.match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
 from mailaudit.models.smtpd.parts import Cause
 from mailaudit.models.smtpd.reach import Reach, reach
-from mailaudit.models.smtpd.route import Route, open_relays, route
+from mailaudit.models.smtpd.relay import open_relays
+from mailaudit.models.smtpd.route import Route, route
 from mailaudit.models.sources import Known, Missing, NotHere, Sources
 from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, Reason, RunCommand
 from mailaudit.snapshot import Snapshot
@@ -103,6 +104,52 @@ def test_observed_answers(rules: str, guide: str, answers: tuple[str, ...], is_o
 )
 def test_open_relay(rules: str, is_open: bool) -> None:
     assert bool(list(open_relays(model(BASE + rules), ("example.com",)))) is is_open
+
+
+@pytest.mark.parametrize(
+    ("filters", "is_open"),
+    [
+        ('phase rcpt-to match !auth reject "550 no"', False),
+        ('phase connect match !src { 10.0.0.0/8, 192.0.2.1 } disconnect "550 no"', False),
+        ('phase connect match !src { 0.0.0.0/0 } disconnect "550 no"', True),
+        ('phase rcpt-to match !rcpt-to { "@example.com" } reject "550 no"', False),
+        ('phase rcpt-to match !rcpt-to { "victim" } reject "550 no"', True),
+        ('phase mail-from match !mail-from { "@example.com" } reject "550 no"', True),
+        ('phase connect match !fcrdns disconnect "550 no"', True),
+        ("phase rcpt-to match !auth junk", True),
+    ],
+)
+def test_filters_of_smtpd_s_own_that_keep_strangers_out(filters: str, is_open: bool) -> None:
+    chars = f"filter f {filters}\n" + BASE.replace("tag INET", "tag INET filter f") + "match from any for any action outbound\n"
+    assert bool(list(open_relays(model(chars), ("example.com",)))) is is_open
+
+
+@pytest.mark.parametrize(
+    ("rules", "certain"),
+    [
+        ('match from any mail-from "@a.org" for any reject\nmatch from any mail-from "@a.org" for any action outbound\n', False),
+        ('match from any mail-from "@a.org" for any reject\nmatch from any mail-from "@b.org" for any action outbound\n', True),
+        ('match from any !mail-from "@a.org" for any reject\nmatch from any mail-from "x@a.org" for any action outbound\n', True),
+        ('match from any !mail-from "@" for any action outbound\n', False),
+        ('match from any helo "x.*" for any reject\nmatch from any helo "*.org" for any action outbound\n', True),
+        ('match from any mail-from regex "@a\\.org$" for any action outbound\n', True),
+        ('match from any for rcpt-to "@*.ru" action outbound\n', True),
+        ('match from any for domain "*.gov" action outbound\n', True),
+    ],
+)
+def test_a_relay_is_certain_if_one_message_goes_through(rules: str, certain: bool) -> None:
+    smtpd = model(BASE + rules)
+    (witness,) = open_relays(smtpd, ("example.com",))
+    assert witness.certain is certain
+    if certain:
+        way = route(smtpd, witness.session, witness.envelope)
+        assert (way.answer, way.rule) == ("accept", witness.rule)
+
+
+@pytest.mark.parametrize("pattern", ["*.friend.org", "mx*.friend.org", "friend.org"])
+def test_a_friend_s_domain_is_no_open_relay(pattern: str) -> None:
+    smtpd = model(f'{BASE}match from any for domain "{pattern}" action outbound\n')
+    assert not list(open_relays(smtpd, ("example.com",)))
 
 
 def test_a_table_that_is_not_known_is_in_doubt() -> None:

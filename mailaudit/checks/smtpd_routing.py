@@ -16,7 +16,8 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Envelope, Session, Truth
 from mailaudit.models.smtpd.parts import Action, Rule
 from mailaudit.models.smtpd.reach import Reach, reach
-from mailaudit.models.smtpd.route import Relay, Route, Router, exchanger_sessions, local_session, open_relays, route
+from mailaudit.models.smtpd.relay import Relay, open_relays
+from mailaudit.models.smtpd.route import Route, Router, exchanger_sessions, local_session, route
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
@@ -170,7 +171,7 @@ def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     for witness in open_relays(smtpd, site.domains):
         doubtful = witness.doubtful
         if doubtful is not None:
-            message = "Whether strangers may relay depends on this rule, whose table is not known."
+            message = "Whether strangers may relay hangs on this rule, and what it applies to is not certain."
             yield Doubt(Reason.IN_DOUBT, message, (Place.at(doubtful.span),))
         elif reach(witness.listener) is Reach.UNKNOWN:
             message = f"This rule relays for all who reach {witness.listener.where}; whether strangers do is not known."
@@ -183,7 +184,9 @@ def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
 def _open(witness: Relay) -> Finding:
     rule_, listener = witness.rule, witness.listener
     who = f"Anybody in {witness.sources}" if witness.sources else "Anybody"
-    message = f"{who} may send mail to other domains through this host: {witness.envelope.recipient}, for one."
+    envelope = witness.envelope
+    sender = f", from {envelope.sender}" if rule_.mail_from is not None and envelope.sender is not None else ""
+    message = f"{who} may send mail to other domains through this host: to {envelope.recipient}{sender}, for one."
     places = (Place.at(rule_.span, "this rule lets it through"), Place.at(listener.span, "it comes in here"))
     return Finding(message, places, _close(rule_), "open relay", f"port {listener.port}")
 

@@ -15,6 +15,7 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Criterion, Listener, Rule, Table
 
 LOCAL = "local"
+_STRANGERS = ("45.67.89.10", "101.12.133.4", "203.0.113.250", "2a02:1234:5678::5")  # some of those that a pattern may fit
 _POSIX = re.compile(r"\[\[[:.=]")
 
 
@@ -140,7 +141,8 @@ def _network(smtpd: SmtpdConfig, criterion: Criterion, session: Session) -> Trut
     if keys is None:
         return Truth.DOUBT
     if criterion.regex:
-        return Truth.CHOICE if session.address is None else _any_regex(keys, session.address)
+        found = {_any_regex(keys, address) for address in ([session.address] if session.address else _STRANGERS)}
+        return found.pop() if len(found) == 1 else Truth.CHOICE
     if session.address == LOCAL:
         return _truth(LOCAL in keys)
     networks = [network for key in keys if (network := network_of(key)) is not None]
