@@ -128,7 +128,9 @@ def test_a_reader_by_his_group_is_told_by_name() -> None:
     modes = {"/etc/mail/credentials": stat("0440", "_smtpd", "_dovecot"), **VMAIL}
     found = [each for each in results(held, {"stat": modes}, ("CROSS061", "CRED002")) if each.verdict is FAIL]
     assert [each.rule for each in found] == ["CROSS061"]
-    assert "can be read by web;" in found[0].message
+    assert found[0].message == (
+        "web can read /etc/mail/credentials; the file of password hashes is for root, _dovecot and _smtpd alone."
+    )
     assert found[0].fix is not None
     assert found[0].fix.commands == ("chown _smtpd:_dovecot /etc/mail/credentials", "chmod 0440 /etc/mail/credentials")
 

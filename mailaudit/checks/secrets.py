@@ -96,12 +96,13 @@ def _readers(row: SecretFile, accounts: Accounts | None, files: Files) -> Iterat
     if names:
         more = f" and {len(names) - MOST_NAMES} more accounts" if len(names) > MOST_NAMES else ""
         who = f"{', '.join(names[:MOST_NAMES])}{more}"
-        message = f"{row.path} can be read by {who}; {row.what} is nobody's but {_rightful(row)}."
+        message = f"{who} can read {row.path}; {row.what} is for {_rightful(row)} alone."
         yield Finding(message, (evidence(row.path, stat), _place(row)), _closed(row), f"readers of {row.path}", " ".join(names))
 
 
 def _rightful(row: SecretFile) -> str:
-    return " and ".join([*sorted(row.readers), "root's"]) if row.readers else "root's"
+    *others, last = ["root", *sorted(row.readers)]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _others(accounts: Accounts, readers: frozenset[str]) -> list[str]:
