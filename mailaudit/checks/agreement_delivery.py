@@ -40,6 +40,8 @@ def spellings(address: str) -> tuple[str, ...]:
 def delivery_meets_each_user(smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Users, site: Site) -> Iterator[Outcome]:
     """Mail for a user reaches the mailbox that the user logs in to, however the address is spelt."""
     yield from unread(credentials)
+    if isinstance(credentials, Lacking):
+        yield Doubt(credentials.reason, credentials.detail)
     known = [entry.address for entry in credentials.entries] if isinstance(credentials, Credentials) else []
     actions = [action for action in users_actions(smtpd, site) if action.kind in ("maildir", LMTP)]
     for action in actions:
@@ -123,7 +125,7 @@ def _unknown(dovecot: DovecotConfig, action: Action, found: MailUser, address: s
     message = f"smtpd hands mail for {found.address} to Dovecot, which looks for {asked} and knows no such user: it bounces."
     fix = Fix("Let both name the user alike", Safety.MANUAL)
     about = "user" if found.address == address else "spelling"
-    return Finding(message, tuple(places), fix, f"action {action.name.value}", about)
+    return Finding(message, tuple(places), fix, f"action {action.name.value}", about, absence=True)
 
 
 @rule("CROSS051")

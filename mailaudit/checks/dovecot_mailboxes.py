@@ -173,7 +173,8 @@ def _unsubscribed(dovecot: DovecotConfig, mailbox: Section) -> Finding:
     elif mailbox.opened is not None:
         edits, place = insert_below(dovecot, mailbox.opened, "auto = subscribe"), Place.at(mailbox.opened.span)
     fix = Fix(f"Make {mailbox.name} and subscribe to it", Safety.SAFE, edits) if edits else None
-    return Finding(f"The folder {mailbox.name} {said}: auto is {value}.", (place,), fix, f"auto of {mailbox.name}", value)
+    message = f"The folder {mailbox.name} {said}: auto is {value}."
+    return Finding(message, (place,), fix, f"auto of {mailbox.name}", value, absence=auto is None)
 
 
 @rule("DOVECOT052")

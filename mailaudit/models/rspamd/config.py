@@ -130,6 +130,9 @@ def _unread(files: HostFiles) -> Iterator[Problem]:
     """The files that could not be read: what includes them may be a packaged file, which nobody can be pointed to."""
     for path, why in files.unread.items():
         yield Problem(f"the file could not be read ({why})", Span(Text(path, b""), 0, 0), refused=False)
+    for path, listing in files.listings.items():
+        if isinstance(listing, Failed) and path.startswith(files.folder):
+            yield Problem(f"which files are there is not known ({listing.detail})", Span(Text(path, b""), 0, 0), refused=False)
 
 
 def _is_local(path: str, folder: str) -> bool:
