@@ -194,6 +194,8 @@ def no_hashes_lie_open(
         }
     if isinstance(accounts, Accounts) and accounts.has_master:
         named[MASTER] = Place.whole(MASTER)
+    for path in [path for path in named if "%" in path]:
+        yield Doubt(Reason.NOT_RECORDED, f"Which files {path} stands for is not known.", (named.pop(path),))
     named.pop(credentials.path if isinstance(credentials, Credentials | Missing) else "", None)
     if not named:
         yield Exempt("there are no hashes but those in the credentials, of which CRED002 and CRED015 tell")
