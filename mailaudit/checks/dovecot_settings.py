@@ -16,7 +16,6 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.reading import LOCAL, Setting
 from mailaudit.models.dovecot.settings import NEW, OLD
 from mailaudit.models.dovecot.values import is_true
-from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.system import Uname
 from mailaudit.parsers.tree import Statement, Tree
@@ -189,9 +188,7 @@ def logins_are_in_lower_case(dovecot: DovecotConfig) -> Iterator[Outcome]:
 
 
 @rule("DOVECOT042")
-def indexes_are_not_mapped(
-    dovecot: DovecotConfig, uname: Uname | Missing | NotHere | Lacking, pf: Ruleset | Missing | NotHere | Lacking
-) -> Iterator[Outcome]:
+def indexes_are_not_mapped(dovecot: DovecotConfig, uname: Uname | Missing | NotHere | Lacking) -> Iterator[Outcome]:
     """On OpenBSD Dovecot does not map the files of its indexes."""
     if isinstance(uname, Uname) and uname.system != "OpenBSD":
         yield Exempt(f"the host runs {uname.system}, where mapped files and written ones agree")
@@ -199,7 +196,7 @@ def indexes_are_not_mapped(
     setting = dovecot.setting("mmap_disable")
     if dovecot.is_packages_own(PACKAGED_MAIL) and setting.is_default:
         return
-    if not isinstance(uname, Uname) and isinstance(pf, NotHere) and not is_true(setting.value):
+    if not isinstance(uname, Uname) and setting.is_default:
         message = "Whether the host is an OpenBSD, which needs mmap_disable, is not known."
         yield Doubt(Reason.NOT_RECORDED, message, (_place(dovecot, setting),))
     else:
