@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailaudit import output, rulebook
 from mailaudit.audit import MAX_WAVES, Auditor, Options, auditor_for
@@ -52,23 +50,24 @@ def trace(common: Common, wish: Wish) -> int:
     told = Told(wish.way, wish.address)
     try:
         told = _traced(options(common), wish)
+        text = _text(common, told)
     except BaseException as error:  # noqa: BLE001  JSON must be valid on every way out (contract, section 4)
         code, message = explained(error, debug=common.debug)
         if common.form is Format.TERMINAL:
             return code
-        told = replace(told, errors=(message,), exit_code=code, exit_reason=code.short)
-    text = as_json.write(told) if common.form is Format.JSON else ""
-    try:
-        text = text or terminal.write(told, output.screen(common.color), quiet=common.quiet)
-    except Exception as error:
-        if common.debug:
-            sys.stderr.writelines(traceback.format_exception(error))
-        raise
+        told = Told(wish.way, wish.address, errors=(message,), exit_code=code, exit_reason=code.short)
+        text = as_json.write(told)
     failure = output.write(text)
     if failure:
         output.complain(failure)
         return worst((told.exit_code, ExitCode.INCOMPLETE))
     return told.exit_code
+
+
+def _text(common: Common, told: Told) -> str:
+    if common.form is Format.JSON:
+        return as_json.write(told)
+    return terminal.write(told, output.screen(common.color), quiet=common.quiet)
 
 
 def _traced(chosen: Options, wish: Wish) -> Told:

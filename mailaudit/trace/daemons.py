@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailaudit.checks.modes import evidence
 from mailaudit.findings import Evidence, Place
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.clock import Clock
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot.config import DovecotConfig
-from mailaudit.models.files import Files, Gone
+from mailaudit.models.files import Access, Denied, Files, Gone
 from mailaudit.models.pem import PemFiles
 from mailaudit.models.rc import PATH as RC
+from mailaudit.models.secret_files import SMTPD_USER, auth_user
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig
 from mailaudit.models.sources import Known, Missing, Model
 from mailaudit.questions import Absent, Failed, Reason
@@ -46,7 +48,18 @@ def smtpd_starts(host: Host, smtpd: SmtpdConfig) -> Hop:
         first = credentials.refusals[0]
         message = f"One line that is not well-formed keeps smtpd from running: {first.message}."
         raise broken(Kind.DAEMON, "smtpd", message, Place.at(first.span))
+    for table in smtpd.credential_tables:
+        if table.backend == "passwd" and table.path is not None:
+            _readable(host, "smtpd", SMTPD_USER, table.path, "smtpd does not stay up")
     return _runs(host, "smtpd", smtpd, smtpd.path)
+
+
+def _readable(host: Host, name: str, user: str, path: str, so: str) -> None:
+    """Break where an account that has to read a file may not."""
+    files = host.known(Files)
+    verdict = files.may(user, path, Access.READ) if files is not None else None
+    if isinstance(verdict, Denied):
+        raise broken(Kind.DAEMON, name, f"{user} may not read {path}: {so}.", evidence(verdict.path, verdict.stat))
 
 
 def _is_gone(files: Files | None, path: str) -> bool:
@@ -67,6 +80,11 @@ def dovecot_of(host: Host) -> DovecotConfig:
 def dovecot_starts(host: Host, dovecot: DovecotConfig) -> Hop:
     """Whether Dovecot loads its configuration and starts."""
     _loads("dovecot", dovecot)
+    for path, text in dovecot.passwd_files.items():
+        if isinstance(text, Absent) and host.sources.snapshot.recorded:
+            at = [each.path.span for each in (*dovecot.passdbs, *dovecot.userdbs) if each.path is not None]
+            raise broken(Kind.DAEMON, "dovecot", f"{path} is not there: nobody is known.", *map(Place.at, at))
+        _readable(host, "dovecot", auth_user(dovecot), path, "Dovecot knows nobody")
     path = dovecot.trees[0].text.path if dovecot.trees else DOVECOT
     return _runs(host, "dovecot", dovecot, path)
 

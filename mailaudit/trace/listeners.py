@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
+from mailaudit.checks.smtpd_listeners import covers
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.parts import Listener as DovecotListener
@@ -16,6 +16,7 @@ from mailaudit.questions import Reason
 from mailaudit.trace.daemons import certificate
 from mailaudit.trace.hops import Hop, Kind, broken, ok, unknown
 from mailaudit.trace.host import Host
+from mailaudit.trace.network import is_address
 
 SMTP, SUBMISSION, SUBMISSIONS, IMAP, IMAPS = 25, 587, 465, 143, 993
 
@@ -48,7 +49,9 @@ def submission(smtpd: SmtpdConfig, addresses: Iterable[str], port: int | None) -
 
 def submission_ports(smtpd: SmtpdConfig) -> list[int]:
     """The ports at which users log in from outside, the usual ones first."""
-    offered = [each.port for each in smtpd.listeners if each.auth != "none" and each.port is not None and is_outward(each)]
+    offered = [
+        each.port for each in smtpd.listeners if each.auth != "none" and each.port is not None and reach(each) is not Reach.HOST
+    ]
     return sorted(dict.fromkeys(offered), key=lambda each: (each != SUBMISSION, each != SUBMISSIONS, each))
 
 
@@ -58,32 +61,17 @@ def _reached(smtpd: SmtpdConfig, port: int, addresses: Iterable[str]) -> Listene
     there = [each for each in smtpd.listeners if each.port == port and not each.is_socket]
     if not there:
         raise broken(Kind.LISTENER, subject, f"smtpd does not listen on port {port}.", Place.whole(smtpd.path))
-    outward = [each for each in there if is_outward(each)]
-    if not outward:
-        where = "this host itself" if all(reach(each) is Reach.HOST for each in there) else "a network inside"
-        message = f"smtpd listens on port {port} for {where} only."
+    if all(reach(each) is Reach.HOST for each in there):
+        message = f"smtpd listens on port {port} for this host itself only."
         raise broken(Kind.LISTENER, subject, message, *(Place.at(each.span) for each in there))
-    known = tuple(addresses)
-    bound = [each for each in outward if not known or any(_covers(each, address) for address in known)]
-    if not bound:
+    outward = [each for each in there if is_outward(each)]
+    known = tuple(address for address in addresses if is_address(address))
+    bound = [each for each in outward if not known or any(covers(each, address) for address in known)]
+    inside = [each for each in there if each not in outward and reach(each) is not Reach.HOST]
+    if not bound and not inside:
         message = f"smtpd does not listen on port {port} of {', '.join(known)}."
         raise broken(Kind.LISTENER, subject, message, *(Place.at(each.span) for each in outward))
-    return bound[0]
-
-
-def _covers(listener: Listener, address: str) -> bool:
-    wanted = _address(address)
-    if wanted is None or (listener.family is not None and listener.family != wanted.version):
-        return wanted is None
-    bound = _address(listener.where)
-    return bound is None or bound.is_unspecified or bound == wanted
-
-
-def _address(written: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(written.partition("%")[0])
-    except ValueError:
-        return None
+    return (bound or inside)[0]
 
 
 def smtpd_listens(listener: Listener, words: str) -> Hop:
@@ -97,6 +85,9 @@ def smtpd_listens(listener: Listener, words: str) -> Hop:
     message = f"smtpd takes {words} here, {tls[listener.tls]}."
     if listener.tls == "tls-require" and listener.port == SMTP:
         message += " Servers without TLS are turned away."
+    if not is_outward(listener):
+        message = "smtpd listens on an address inside; whether anybody outside is led to it is not known."
+        return unknown(Kind.LISTENER, f"port {listener.port}", Reason.IN_DOUBT, message, Place.at(listener.span))
     return ok(Kind.LISTENER, f"port {listener.port}", message, Place.at(listener.span))
 
 

@@ -237,22 +237,40 @@ def read_from(host: Host, end: End, stored: Place) -> Iterator[Hop]:
         yield unknown(Kind.MAILBOX, end.address, reason, f"{message} Who reads the mail is not known.")
         return
     dovecot = slot.value
-    smtpd = host.known(SmtpdConfig)
-    owner = _without_tag(end.address, smtpd.options.sub_address_delimiter if smtpd is not None else "+")
-    user = mail_user(dovecot, owner)
+    owners = list(_owners(host, end))
+    users = [mail_user(dovecot, owner) for owner in owners]
+    reading = next((each for each in users if each.exists is not False and _reads(each, end)), None)
+    user = reading or users[0]
     if user.exists is False:
-        message = f"Dovecot knows no {owner}, so nobody reads {end.where}."
-        raise broken(Kind.MAILBOX, owner, message, *_databases(dovecot, "userdb"), stored)
+        message = f"Dovecot knows no {user.address}, so nobody reads {end.where}."
+        raise broken(Kind.MAILBOX, user.address, message, *_databases(dovecot, "userdb"), stored)
     place = _decided(dovecot, user.inbox_path)
     if user.inbox_path.value is None or user.exists is None:
         why = user.why or user.inbox_path.why or user.mail.why
-        message = f"Whether {owner} reads {end.where} could not be told: {why}."
-        yield unknown(Kind.MAILBOX, owner, _reason(why), message, *place)
+        message = f"Whether {user.address} reads {end.where} could not be told: {why}."
+        yield unknown(Kind.MAILBOX, user.address, _reason(why), message, *place)
         return
-    if posixpath.normpath(user.inbox_path.value) != posixpath.normpath(end.where or ""):
-        message = f"smtpd stores the mail in {end.where}, and Dovecot reads {user.inbox_path.value}: {owner} never sees it."
-        raise broken(Kind.MAILBOX, owner, message, stored, *place)
-    yield ok(Kind.MAILBOX, owner, f"Dovecot reads the mail of {owner} there.", *place)
+    if reading is None:
+        message = (
+            f"smtpd stores the mail in {end.where}, and Dovecot reads {user.inbox_path.value}: {user.address} never sees it."
+        )
+        raise broken(Kind.MAILBOX, user.address, message, stored, *place)
+    yield ok(Kind.MAILBOX, user.address, f"Dovecot reads the mail of {user.address} there.", *place)
+
+
+def _reads(user: MailUser, end: End) -> bool:
+    path = user.inbox_path.value
+    return path is not None and posixpath.normpath(path) == posixpath.normpath(end.where or "")
+
+
+def _owners(host: Host, end: End) -> Iterator[str]:
+    """Who may read what smtpd stores, the likelier first: the address, or the account where the path does not depend on that."""
+    smtpd = host.known(SmtpdConfig)
+    address = _without_tag(end.address, smtpd.options.sub_address_delimiter if smtpd is not None else "+")
+    template = end.action.argument.value if end.action.argument is not None else ""
+    by_address = any(word in template for word in ("%{dest", "%{rcpt"))
+    owners = (address, end.user) if by_address else (end.user, address)
+    yield from (owner for owner in owners if owner)
 
 
 def _without_tag(address: str, delimiter: str) -> str:
