@@ -18,7 +18,7 @@ from mailaudit.repair import plan
 from mailaudit.settings import Settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-AREAS = ("ACME001", "HTTPD001", "CRED", "VIRT", "CROSS")
+AREAS = ("ACME001", "HTTPD001", "CRED", "VIRT", "CROSS", "PF045")
 BOOK = rulebook.load()
 RULES = tuple(identity for identity in BOOK.pages if identity.startswith(AREAS))
 
@@ -55,10 +55,10 @@ def test_the_corrected_host_is_clean() -> None:
 
 def test_the_published_host_has_its_known_defects() -> None:
     report = audit(EXAMPLES / "as-published")
-    assert [rule for rule, _ in failing(report)] == ["CRED002", "CRED013", "CROSS020", "CROSS021"]
+    assert [rule for rule, _ in failing(report)] == ["CRED002", "CRED013", "CROSS020", "PF045"]
     assert {r.verdict for r in report.results} == {Verdict.PASS, Verdict.FAIL}
     assert "4190" in one(report, "CROSS020").message
-    word = next(place for place in one(report, "CROSS021").places if isinstance(place, Place))
+    word = next(place for place in one(report, "PF045").places if isinstance(place, Place))
     assert word.span is not None
     assert word.span.chars == "https"
 
@@ -91,7 +91,7 @@ def test_without_a_record_modes_are_unknown_and_ports_are_judged(tmp_path: Path)
     report = audit(tmp_path)
     assert one(report, "CRED002").verdict is Verdict.UNKNOWN
     assert one(report, "CRED002").reason is Reason.NOT_RECORDED
-    assert one(report, "CROSS021").verdict is Verdict.FAIL
+    assert one(report, "PF045").verdict is Verdict.FAIL
 
 
 def test_a_file_that_cannot_be_read_is_no_verdict(tmp_path: Path) -> None:
