@@ -10,7 +10,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.covers import Dead, dead_rules
-from mailaudit.models.smtpd.parts import Cause
+from mailaudit.models.smtpd.parts import Action, Cause
 from mailaudit.questions import Reason
 
 
@@ -54,5 +54,15 @@ def every_action_is_used(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     for name, action in smtpd.actions.items():
         if name not in used:
             message = f'No match rule uses the action "{name}".'
-            fix = Fix("Remove it", Safety.SAFE, remove(action.statement))
-            yield Finding(message, (Place.at(action.at),), fix, f"action {name}", "unused", absence=True)
+            yield Finding(message, (Place.at(action.at),), _unused(smtpd, action, used), f"action {name}", "unused", absence=True)
+
+
+def _unused(smtpd: SmtpdConfig, action: Action, used: set[str]) -> Fix:
+    """An action goes if another one of its sort is used; else it is most likely the rule that lacks."""
+    if any(name in used and _sort(each) == _sort(action) for name, each in smtpd.actions.items()):
+        return Fix("Remove it", Safety.SAFE, remove(action.statement))
+    return Fix("Have a match rule use it, or remove it", Safety.MANUAL)
+
+
+def _sort(action: Action) -> str:
+    return "relay" if action.is_relay else "virtual" if "virtual" in action.tables else "local"

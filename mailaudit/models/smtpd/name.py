@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from mailaudit.models.sources import Known, Lacking, Model, Slot, Sources
-from mailaudit.questions import Absent, Failed
+from mailaudit.questions import Failed
 from mailaudit.text import Span, Text
 
 PATH = "/etc/mail/mailname"
@@ -16,7 +16,7 @@ _QUALIFIED = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 
 @dataclass(frozen=True, eq=False)
 class MailName(Model):
-    """mailname(5). `line` is its first line without the newline; None where there is no such file, and the host's name counts."""
+    """mailname(5). `line` is its first line without the newline; None without such a file, or with an empty one."""
 
     line: Span | None = None
 
@@ -27,11 +27,11 @@ class MailName(Model):
 
 
 def read_mail_name(sources: Sources) -> Slot[MailName]:
-    """The file, or that there is none."""
+    """The file, or that it says nothing."""
     text = sources.file(PATH)
     if isinstance(text, Failed):
         return Lacking(text.reason, text.detail, PATH)
-    return Known(MailName(line=None if isinstance(text, Absent) else first_line(text)))
+    return Known(MailName(line=first_line(text) if isinstance(text, Text) and text.chars else None))
 
 
 def first_line(text: Text) -> Span:
