@@ -48,6 +48,11 @@ def test_what_an_unknown_name_means(said: str, meant: str | None) -> None:
     assert services(None).meant(said) == meant
 
 
+def test_a_service_over_another_protocol_is_never_meant() -> None:
+    """pfctl asks for TCP and UDP alone; a broken line may name anything."""
+    assert services(b"sshx 22/tcs\nssh 22/tcs\n").meant("sshd") is None
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_kept(data: bytes) -> None:
     tree = parse(Text(PATH, data), nothing)

@@ -87,7 +87,7 @@ class Services(Model):
         said = NOT_NAMES.get(name.lower(), name.lower())
         if self.port(said) is not None:
             return said
-        known = sorted({each for each, _ in self.ports})
+        known = sorted({each for each, _ in self.ports if self.port(each) is not None})
         near = get_close_matches(said, known, n=1, cutoff=0.8)
         return near[0] if near else swapped(said, known)
 
