@@ -124,7 +124,7 @@ FAMILIES = [
     Family("HTTPD006", "a list of files", edit(HTTPD, "block return 404", "directory auto index")),
     Family("HTTPD007", "nobody there", edit(HTTPD, "block return 404", 'block return 301 "https://$HTTP_HOST$REQUEST_URI"')),
     Family("CROSS010", "a directory on the way", mode("/var/www", 0o700)),
-    Family("CROSS021", "nobody listens", edit("/etc/pf.conf", "smtp http sub", "smtp http https sub")),
+    Family("CROSS021", "nobody listens", edit("/etc/pf.conf", "smtp http sub", "smtp http imap sub")),
     Family("TLS001", "no certificate", gone(CERTIFICATE), "mail.example.com.pem"),
     Family("TLS005", "another's key", key(KEY, "rsa", 4096), "private/mail.example.com.key"),
     Family("TLS006", "no chain", unchained),
