@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 
 import pytest
 from daemons import Root, need, roots
 from dovecot_running import VERSIONS, running
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
+from mailaudit.models.dovecot.passwd_file import lines_of
 from mailaudit.models.dovecot.user import MailUser, mail_user
 from mailaudit.models.sources import Known, Sources
 from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.text import Text
 
 MAIN = "/etc/dovecot/dovecot.conf"
 CREDENTIALS = "/etc/mail/credentials"
@@ -180,6 +185,53 @@ def test_passwords_of_any_file_are_secrets() -> None:
     text = "passdb {\n driver = passwd-file\n args = /etc/own\n}\n"
     config = model(text, "", _etc_own="a:{PLAIN}hunter2:1:1\nb:{{masked:bcrypt:60:abc}}:1:1\nc:\n")
     assert [value for _, value in config.secrets] == ["{PLAIN}hunter2"]
+
+
+PIECE = st.sampled_from(
+    [
+        "a@one.example",
+        "A",
+        ":",
+        "::",
+        "\n",
+        "\r\n",
+        "#",
+        " ",
+        "2000",
+        "0",
+        "vmail",
+        "/h",
+        "userdb_mail=maildir:~/x",
+        "%",
+        "%{",
+        "é",
+        "\0",
+    ]
+)
+
+
+@given(st.lists(PIECE | st.text(max_size=5), max_size=40).map("".join))
+def test_any_file_of_users_is_read(text: str) -> None:
+    found = lines_of(Text.of(CREDENTIALS, text))
+    for name, line in found.items():
+        assert line.span.chars == name == line.name
+        assert all(one.end < two.start + 1 for one, two in itertools.pairwise(line.fields))
+        assert "".join(span.chars for span in line.fields).replace(":", "") in text.replace(":", "")
+        assert line.is_user(None) in (True, False, None)
+
+
+@pytest.mark.parametrize("family", ["2.3", "2.4"])
+def test_any_name_has_an_answer(family: str) -> None:
+    settings, extra = CASES[family][2]
+    config = model(settings + FILE[family].replace("EXTRA", extra) + INBOX, USERS, family)
+
+    @given(st.lists(PIECE | st.text(max_size=5), max_size=6).map("".join), st.sampled_from(["imap", "lmtp", "sieve"]))
+    def check(address: str, protocol: str) -> None:
+        found = mail_user(config, address, protocol)
+        assert found.exists is not None or found.why
+        assert found.mail.value is None or found.mail.value.startswith("/")
+
+    check()
 
 
 @pytest.mark.daemon

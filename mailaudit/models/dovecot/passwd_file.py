@@ -6,8 +6,9 @@ Source: src/auth/db-passwd-file.c; asked live of 2.3.19 and 2.4.1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.passwords import EMPTY, LOCKED, password_of
@@ -72,7 +73,8 @@ def _is_id(field: Span | None, accounts: Accounts | None, kind: str) -> bool | N
     return (accounts.user(written) if kind == "uid" else accounts.group(written)) is not None
 
 
-def lines_of(text: Text) -> dict[str, Line]:
+@lru_cache(maxsize=32)
+def lines_of(text: Text) -> Mapping[str, Line]:
     """The users by name, as written; of two lines with one name the first counts."""
     found: dict[str, Line] = {}
     at = 0
