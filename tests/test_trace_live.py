@@ -37,16 +37,16 @@ match from any for domain "*.sub.example" action "in"
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
 def test_smtpd_answers_as_the_trace_says(tmp_path: Path) -> None:
     need(HERE, "smtpd")
-    conf = tmp_path / "smtpd.conf"
-    conf.write_text(CONF, "utf-8")
     lines = ["EHLO stranger.example", "MAIL FROM:<somebody@example.net>", *(f"RCPT TO:<{each}>" for each in ADDRESSES), "QUIT"]
-    jobs = [{"root": "", "conf": str(conf), "talks": [{"port": 25, "lines": lines}]}]
+    jobs = [{"root": "", "conf": CONF, "talks": [{"port": 25, "lines": lines}]}]
     session = Path(__file__).parent / "smtpd_session.py"
     command = ["unshare", "-mnpf", "--kill-child", sys.executable, str(session)]
     done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         pytest.skip(f"smtpd could not be run here: {done.stderr.strip()[-200:]}")
-    (talk,) = json.loads(done.stdout)[0]["talks"]
+    job = json.loads(done.stdout)[0]
+    assert job["talks"], job["log"]
+    (talk,) = job["talks"]
     replies = dict(zip(ADDRESSES, talk[3:], strict=False))
     assert len(replies) == len(ADDRESSES)
     passwd = "nobody:*:65534:65534::/nonexistent:/sbin/nologin\nroot:*:0:0::/root:/bin/sh\n"

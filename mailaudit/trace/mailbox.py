@@ -10,6 +10,7 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.lookup import Lookup
 from mailaudit.models.dovecot.parts import evaluate
 from mailaudit.models.dovecot.user import Decided, MailUser, mail_user
+from mailaudit.models.files import Files
 from mailaudit.models.passwords import PLAIN, password_of
 from mailaudit.models.sieve.eval import Situation
 from mailaudit.models.sieve.script import Sieve
@@ -27,7 +28,7 @@ REFUSED = "Dovecot refuses the login"
 _PLAIN_HEADERS = ("x-spam", "x-spam-flag", "x-spam-status", "x-spamd-result")  # what rspamd adds to spam; ordinary mail has none
 
 
-def logged_in(dovecot: DovecotConfig, address: str) -> Steps:
+def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
     """The databases that a login comes to, and the mail that it opens. Gives the directory of new mail."""
     user = mail_user(dovecot, address)
     yield _named(dovecot, user)
@@ -36,6 +37,9 @@ def logged_in(dovecot: DovecotConfig, address: str) -> Steps:
     if user.password is None:
         if user.passdbs and user.may_log_in is None:
             raise lost(Kind.LOGIN, address, _reason(user.why), f"Whether {address} may log in could not be told: {user.why}.")
+        if not dovecot.passdbs and not _is_of_host(host):
+            message = "The files at hand name no passdb; others may be on the host."
+            raise lost(Kind.LOGIN, address, Reason.NOT_RECORDED, message, own_place(dovecot))
         raise broken(Kind.LOGIN, address, f"No passdb lets {address} in: {REFUSED}.", *_databases(dovecot, "passdb"))
     _matchable(user.password, address)
     for number, each in enumerate(user.userdbs, 1):
@@ -46,6 +50,12 @@ def logged_in(dovecot: DovecotConfig, address: str) -> Steps:
     if user.exists is None:
         yield unknown(Kind.LOGIN, address, _reason(user.why), f"Whether a userdb knows {address} could not be told: {user.why}.")
     return (yield from _opened(dovecot, user))
+
+
+def _is_of_host(host: Host) -> bool:
+    """True if a host was looked at, or recorded: what is not there is then not there."""
+    files = host.known(Files)
+    return files is not None and files.of_host
 
 
 def _named(dovecot: DovecotConfig, user: MailUser) -> Hop:

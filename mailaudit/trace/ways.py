@@ -107,7 +107,7 @@ def _imap(host: Host, asked: Asked) -> Steps:
     protocol = listeners.protocol_of(port, tls_first=listener.ssl, imap=True)
     yield from network.greeting(host, addresses, listener.port, protocol)
     yield listeners.imap_certificate(host, dovecot, listener)
-    path = yield from mailbox.logged_in(dovecot, str(asked.address))
+    path = yield from mailbox.logged_in(host, dovecot, str(asked.address))
     return f"{asked.address} logs in with the right password and reads {path or 'mail in a place that could not be told'}."
 
 
