@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mailaudit.checks.registry import rule
 from mailaudit.editing import tables
+from mailaudit.editing.style import Unwritable
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
@@ -121,7 +122,10 @@ def _adding(virtuals: Virtuals, lines: list[tuple[str, str]], beside: Callable[[
     tree = virtuals.trees[0]
     entries = [entry for entry in virtuals.entries if entry.statement is not None and entry.key.text is tree.text]
     alike = [entry for entry in entries if beside(entry)] or entries
-    added = [tables.entry_line(tree, key, [value]) for key, value in lines]
+    try:
+        added = [tables.entry_line(tree, key, [value]) for key, value in lines]
+    except Unwritable:  # a login that no map can name, such as one with a blank
+        return None
     edits = tables.add_lines(tree, added, alike[-1].statement if alike else None) or ()
     commands = tuple(f"smtpctl update table {name}" for name in virtuals.tables)
     names = ", ".join(key for key, _ in lines)
