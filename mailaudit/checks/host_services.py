@@ -150,7 +150,10 @@ def rspamd_starts_before_dovecot(daemons: Daemons) -> Iterator[Outcome]:
     """Rspamd starts at boot before Dovecot, whose users teach it."""
     first, second = daemons.place_in_order(FILTER), daemons.place_in_order("dovecot")
     if first is None or second is None:
-        if daemons.rc is None and daemons.order is None:
+        absent = [daemons.not_here[name] for name in (FILTER, "dovecot") if name in daemons.not_here]
+        if absent:
+            yield Exempt(absent[0])
+        elif daemons.rc is None and daemons.order is None:
             yield Doubt(Reason.NOT_RECORDED, "In which order the daemons of packages start was not recorded.")
         else:
             yield Exempt("rspamd and Dovecot do not both start at boot")
