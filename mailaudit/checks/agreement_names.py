@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
+from mailaudit.checks.smtpd_names import is_public_name
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
@@ -13,6 +14,7 @@ from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Session
+from mailaudit.models.smtpd.name import is_qualified
 from mailaudit.models.smtpd.parts import Listener
 from mailaudit.models.smtpd.route import Route, Router, exchanger_sessions, local_session
 from mailaudit.models.sources import Lacking, Missing, NotHere
@@ -125,8 +127,8 @@ def the_server_says_one_name(smtpd: SmtpdConfig, name: HostName, site: Site) -> 
 
 
 def _is_strange(name: str, known: set[str]) -> bool:
-    """True for a full name that is not the host's; of others SMTPD050 and SMTPD051 tell."""
-    return "." in name and name.lower() not in known
+    """True for a full name that is not the host's; of others SMTPD028, SMTPD050 and SMTPD051 tell."""
+    return is_qualified(name) and is_public_name(name) and name.lower() not in known
 
 
 def _is_address(where: str) -> bool:
