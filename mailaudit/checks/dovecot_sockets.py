@@ -117,7 +117,7 @@ def _lmtp(dovecot: DovecotConfig, socket: Socket, action: Action | None, owner: 
     title = f"Open it to {user} alone"
     if socket.mode & OTHERS and not socket.path.startswith(CLOSED_DIRECTORIES):
         yield Finding(
-            f"Every account on this host may deliver mail past smtpd and its filter: {socket.path} has mode {socket.mode:04o}.",
+            f"Every account on this host may deliver mail past the filter: {socket.path} has mode {socket.mode:04o}.",
             (_place(dovecot, socket, "mode"),),
             Fix(title, Safety.SAFE, closed(dovecot, socket, user), ("rcctl reload dovecot",)),
             "socket lmtp",
