@@ -180,8 +180,23 @@ def _ports_mask(axis: Axis, ranges: Iterable[Range]) -> int:
     return mask
 
 
+_LAST: dict[tuple[object, ...], tuple[Sequence[Lane], _Cut]] = {}  # with the lanes, lest others get their ids
+MOST_REMEMBERED = 4
+
+
 def _cut(lanes: _Lanes, kind: Traffic, side: str, parts: Sequence[Addresses]) -> _Cut:
-    """Addresses in groups that the same rules match."""
+    """Addresses in groups that the same rules match. The last ones are kept: types of ICMP and TCP's flags share their lanes."""
+    key = (*map(id, lanes.lanes), side, *parts)
+    known = _LAST.get(key)
+    if known is None:
+        known = lanes.lanes, _cut_anew(lanes, kind, side, parts)
+        while len(_LAST) >= MOST_REMEMBERED:
+            del _LAST[next(iter(_LAST))]
+        _LAST[key] = known
+    return known[1]
+
+
+def _cut_anew(lanes: _Lanes, kind: Traffic, side: str, parts: Sequence[Addresses]) -> _Cut:
     edges = lanes.edges(side, kind.family)
     groups: list[_Group] = []
     always = tuple(
