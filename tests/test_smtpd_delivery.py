@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -225,11 +227,23 @@ session.ehlo("h")
 session.mail("x@remote.example.org")
 print(json.dumps({each: session.rcpt(each)[0] for each in sys.argv[1:]}))
 """
+SENDING = """
+import json, pathlib, smtplib, sys, time
+session = smtplib.SMTP("127.0.0.1", 2525, timeout=20)
+session.sendmail("x@remote.example.org", [sys.argv[2]], "Subject: x")
+out = pathlib.Path(sys.argv[1] + "/run/out/told")
+for _ in range(100):
+    time.sleep(0.1)
+    if out.is_file() and out.read_text().endswith("end"):
+        break
+print(json.dumps(out.read_text().removesuffix("end")))
+"""
 LIVE = """
 set -e
 ip link set lo up
 mount -t tmpfs none "$1/run"
 mkdir -m 755 -p "$1/run/smtpd"
+mkdir -m 777 "$1/run/out"
 mount -t tmpfs none "$1/var/spool"
 mkdir -m 711 "$1/var/spool/smtpd"
 if test -n "$1"; then  # smtpd 7 does not start without certificates of CAs
@@ -247,17 +261,28 @@ exec "$@"
 """
 
 
-def asked(root: Root, folder: Path, conf: str, recipients: list[str]) -> dict[str, int]:
-    """What a running smtpd answers to RCPT, in a network and mounts of its own."""
+def asked(root: Root, folder: Path, conf: str, script: str, *words: str) -> Any:
+    """What a script learns from a running smtpd, in a network and mounts of its own."""
     (folder / "smtpd.conf").write_text(conf, "utf-8")
     top = "" if root.path is None else str(root.path)
-    ask = [sys.executable, "-c", ASKING, *recipients]
-    shell = ["sh", "-c", LIVE, "sh", top, f"{root.inside(folder)}/smtpd.conf", *ask]
+    shell = ["sh", "-c", LIVE, "sh", top, f"{root.inside(folder)}/smtpd.conf", sys.executable, "-c", script, *words]
     done = subprocess.run(["unshare", "-m", "-n", "-p", "-f", *shell], capture_output=True, text=True, timeout=90, check=False)
     if done.returncode:
         pytest.skip(f"smtpd could not be run here: {done.stderr.strip()[-200:]}")
-    found: dict[str, int] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def live(root: Root, tmp_path: Path) -> Iterator[Path]:
+    """A folder for a configuration that the smtpd of a root can read."""
+    need(root, "smtpd")
+    folder = root.room(tmp_path)
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        if root.path is not None:
+            shutil.rmtree(folder)
 
 
 LOOKED_UP = """\
@@ -270,18 +295,38 @@ user: error:553 D user
 """
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
+
+
 @pytest.mark.daemon
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
+@needs_root
 @pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
 def test_smtpd_looks_up_in_this_order(root: Root, tmp_path: Path) -> None:
-    need(root, "smtpd")
-    folder = root.room(tmp_path)
-    folder.chmod(0o755)
-    try:
+    with live(root, tmp_path) as folder:
         _compared(root, folder)
-    finally:
-        if root.path is not None:
-            shutil.rmtree(folder)
+
+
+FORMAT = (
+    "%{dest.user[0:2]} %{dest.user[1]} %{dest.user[-2:]} %{dest.user[1:-1]} %{dest.user[:1]} %{DEST.user:uppercase} %{rcpt} "
+    "%{dest:lowercase|strip} %{user.username} %{dest.user} %{sender}"
+)
+
+
+@pytest.mark.daemon
+@needs_root
+@pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+def test_smtpd_expands_so(root: Root, tmp_path: Path) -> None:
+    command = f"cat >/dev/null; echo -n '{FORMAT}end' > /run/out/told"
+    conf = f"""listen on 127.0.0.1 port 2525
+action "a" mda "{command}" virtual {{ "first@x.example" = "Oth*er+tag@x.example", "oth*er@x.example" = nobody }}
+match from any for domain "x.example" action "a"
+"""
+    top = "" if root.path is None else str(root.path)
+    with live(root, tmp_path) as folder:
+        said = asked(root, folder, conf, SENDING, top, "first@x.example")
+    ours = maps({"/etc/mail/smtpd.conf": conf, "/etc/passwd": "nobody:*:65534:65534::/nonexistent:/x\n"})
+    (end,) = deliver(ours, Session("127.0.0.1"), "first@x.example", "x@remote.example.org").ends
+    assert end.where == command.replace(FORMAT, said)
 
 
 def _compared(root: Root, folder: Path) -> None:
@@ -304,7 +349,7 @@ def _compared(root: Root, folder: Path) -> None:
     conf += 'action "relay" relay\n'
     conf += "".join(f'match from any for domain "{each}" action "a{at}"\n' for at, each in enumerate(domains))
     conf += 'match from local for any action "relay"\n'
-    said = asked(root, folder, conf, list(dict.fromkeys(recipients)))
+    said = asked(root, folder, conf, ASKING, *dict.fromkeys(recipients))
     ours = maps(
         {"/etc/mail/smtpd.conf": conf, "/etc/passwd": "root:*:0:0::/root:/bin/sh\nnobody:*:65534:65534::/nonexistent:/x\n"}
     )

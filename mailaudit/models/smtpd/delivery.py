@@ -301,7 +301,7 @@ class _Walk:
         action = _action(node)
         address = node.above("address")
         user, _, domain = (address.value if address is not None else self.recipient).rpartition("@")
-        recipient = Recipient(user, domain, account.name, account.home, self.recipient)
+        recipient = Recipient(user, domain, account.name, account.home, self.recipient, self.sender)
         if action.kind in ("maildir", "mbox"):
             where = mail_path(action, recipient, self._delimiter)
         else:

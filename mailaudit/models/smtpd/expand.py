@@ -15,7 +15,8 @@ _ESCAPED = re.compile(r"[!#$%&'*?`{|}~]")  # what a stranger may put into an add
 class Recipient:
     """A recipient after expansion: the address mail is for, and the system user that it is delivered as.
 
-    `rcpt` is the address that the sender wrote, where a map led from it to this one.
+    `rcpt` is the address that the sender wrote, where a map led from it to this one. `sender` is empty for a bounce, None where
+    it is not known.
     """
 
     user: str
@@ -23,6 +24,7 @@ class Recipient:
     system_user: str = "vmail"
     home: str | None = None
     rcpt: str | None = None
+    sender: str | None = "sender@example.org"
 
 
 def expand(template: str, recipient: Recipient, delimiter: str = "+") -> str | None:
@@ -66,7 +68,7 @@ def keeps_tag(action: Action, delimiter: str = "+") -> bool:
 
 def _value(token: str, recipient: Recipient) -> str | None:
     address = f"{recipient.user}@{recipient.domain}"
-    written = recipient.rcpt or address
+    written, sender = recipient.rcpt or address, recipient.sender
     known: dict[str, str | None] = {
         "dest": address,
         "dest.user": recipient.user,
@@ -74,10 +76,10 @@ def _value(token: str, recipient: Recipient) -> str | None:
         "rcpt": written,
         "rcpt.user": written.rpartition("@")[0],
         "rcpt.domain": written.rpartition("@")[2],
-        "sender": "sender@example.org",
-        "sender.user": "sender",
-        "sender.domain": "example.org",
-        "mbox.from": "sender@example.org",
+        "sender": sender,
+        "sender.user": sender.rpartition("@")[0] if sender is not None else None,
+        "sender.domain": sender.rpartition("@")[2] if sender is not None else None,
+        "mbox.from": sender or (None if sender is None else "MAILER-DAEMON"),
         "user.username": recipient.system_user,
         "user.directory": recipient.home,
     }
