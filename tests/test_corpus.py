@@ -7,7 +7,8 @@ import random
 import pytest
 
 from bench import corpus, laws
-from bench.agreement import CORPORA
+from bench.agreement import CORPORA, pf
+from bench.agreement.pf_space import compared
 from mailaudit.parsers import LANGUAGES
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the collection of real files is not beside this checkout")
@@ -34,3 +35,17 @@ def test_less_than_one_in_a_hundred_statements_of_whole_hosts_is_unread() -> Non
         by_name[language].add(path)
     assert sum(each.statements for each in hosts) > 2000
     assert 100 * sum(each.unread for each in hosts) < sum(each.statements for each in hosts)
+
+
+def test_what_is_reachable_by_real_rulesets_is_what_packets_reach() -> None:
+    names = [name for name, accepted in pf.real_rulesets() if accepted and len(pf.interfaces_of(name).known) <= 4]
+    for name in random.Random(22).sample(names, 8):
+        tried, wrong = compared(pf.real(name), name, share=0.02)
+        assert tried, name
+        assert wrong == [], name
+
+
+def test_packets_are_in_doubt_for_a_reason_of_the_list() -> None:
+    row = pf.packets(random.Random(23).sample(pf.real_rulesets(), 12), pf.FOLDER, 40)
+    assert row.agree + row.in_doubt == row.of
+    assert row.wrong == ()
