@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_actions import users_actions
 from mailaudit.editing.words import after, instead
@@ -39,33 +38,49 @@ def spellings(address: str) -> tuple[str, ...]:
 @rule("CROSS050")
 def delivery_meets_each_user(smtpd: SmtpdConfig, dovecot: DovecotConfig, credentials: Users, site: Site) -> Iterator[Outcome]:
     """Mail for a user reaches the mailbox that the user logs in to, however the address is spelt."""
-    yield from unread(credentials)
     if isinstance(credentials, Lacking):
         yield Doubt(credentials.reason, credentials.detail)
     known = [entry.address for entry in credentials.entries] if isinstance(credentials, Credentials) else []
     actions = [action for action in users_actions(smtpd, site) if action.kind in ("maildir", LMTP)]
+    made_up = [f"somebody@{domain}" for domain in site.domains]
     for action in actions:
-        if action.kind == LMTP:
+        if action.kind == LMTP and not isinstance(credentials, Credentials | Lacking) and "rcpt-to" in action.words:
+            message = "Who the users are, whose mail Dovecot is to take, stands in the credentials, which are not at hand."
+            yield Doubt(Reason.NOT_RECORDED, message, (Place.at(action.at),))
+        elif action.kind == LMTP:
             yield from _by_lmtp(smtpd, dovecot, action, known)
         else:
-            yield from _by_maildir(smtpd, dovecot, action, known or [f"somebody@{domain}" for domain in site.domains])
+            yield from _by_maildir(smtpd, dovecot, action, known or made_up)
     if not actions:
         yield Exempt("no action delivers users' mail into maildirs or over LMTP")
 
 
-def _by_maildir(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: list[str]) -> Iterator[Finding]:
+def _by_maildir(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: list[str]) -> Iterator[Outcome]:
     """Spellings that go astray; that a user's own path is another is told by SMTPD017, of a sub-address by SMTPD018."""
+    place = Place.at((action.argument or action.kind_at).span)
+    if not users:
+        yield Doubt(
+            Reason.NOT_RECORDED, "No user is known, and no domain, so that the two paths could not be compared.", (place,)
+        )
     for address in users:
         read = mail_user(dovecot, address).inbox_path
-        if read.value is None or _written(smtpd, action, address) != read.value.rstrip("/"):
-            continue
+        plain = _written(smtpd, action, address)
+        if read.value is None or plain is None:
+            why = read.why if read.value is None else "its template could not be evaluated"
+            who = "Dovecot" if read.value is None else "smtpd"
+            reason = Reason.NOT_RECORDED if dovecot.has_packaged_users else Reason.IN_DOUBT
+            yield Doubt(reason, f"Where {who} has the mail of {address} is not known: {why}.", (place,))
+            return
+        if plain != read.value.rstrip("/"):
+            yield Exempt(f"smtpd and Dovecot have different places for the mail of {address}, and SMTPD017 says so")
+            return
         for spelt in spellings(address):
             written = _written(smtpd, action, spelt)
             if written is not None and written != read.value.rstrip("/") and action.argument is not None:
                 template = _VARIABLE.sub(_lowered, action.argument.span.chars)
                 edits = instead(action.argument, template) if template != action.argument.span.chars else None
                 fix = Fix("Write it in lower case; move what went astray by hand", Safety.UNSAFE, edits) if edits else None
-                places = [Place.at(action.argument.span)]
+                places = [place]
                 places += [Place.at(read.place, "read")] if read.place is not None else []
                 message = f"Mail for {spelt} goes to {written}, and the user's mailbox is {read.value}."
                 yield Finding(message, tuple(places), fix, f"action {action.name.value}", "case")
