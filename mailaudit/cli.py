@@ -244,7 +244,7 @@ def pf_diff(
 @app.command(epilog=epilog())
 def trace(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
-    way: Annotated[Way, typer.Argument(help="What is followed.")],
+    way: Annotated[Way, typer.Argument(metavar="inbound|submission|imap", help="What is followed.")],
     address: Annotated[
         str, typer.Argument(metavar="ADDRESS", help="inbound: the recipient; submission: who logs in and sends; imap: who reads.")
     ],

@@ -302,7 +302,36 @@ def test_mail_of_a_user_to_a_neighbour_arrives(tmp_path: Path) -> None:
 
 def test_a_user_without_a_line_is_not_let_in(tmp_path: Path) -> None:
     hop = broken(traced(lay_out(tmp_path), "imap", "bob@example.com"))
-    assert (hop.kind, spot(hop)) == (Kind.LOGIN, (DOVECOT, "passdb {"))
+    assert (hop.kind, spot(hop)) == (Kind.LOGIN, (CREDENTIALS, ""))
+    locked = {CREDENTIALS: "alice@example.com:*:2000:2000::/home::\n"}
+    hop = broken(traced(lay_out(tmp_path, locked), "imap", ALICE))
+    assert spot(hop) == (CREDENTIALS, ALICE)
+
+
+def test_files_that_a_daemon_may_not_read(tmp_path: Path) -> None:
+    stat = {"type": "file", "mode": "0400", "owner": "root", "group": "wheel"}
+    root = lay_out(tmp_path, None, {"dns": DNS, "stat": {CREDENTIALS: stat}})
+    for way in ("submission", "imap"):
+        hop = broken(traced(root, way, ALICE))
+        assert (hop.kind, "may not read" in hop.message) == (Kind.DAEMON, True)
+
+
+def test_a_listener_inside_may_be_led_to(tmp_path: Path) -> None:
+    trace = traced(lay_out(tmp_path, edited(SMTPD, MX, "listen on 10.0.0.5 tls pki mail")), "inbound", ALICE)
+    hop = next(hop for hop in trace.hops if hop.kind is Kind.LISTENER)
+    assert (hop.verdict, hop.reason, trace.is_whole) == (Verdict.UNKNOWN, Reason.IN_DOUBT, True)
+    bound = lay_out(tmp_path, edited(SMTPD, MX, "listen on 203.0.113.77 tls pki mail"))
+    assert broken(traced(bound, "inbound", ALICE)).kind is Kind.LISTENER
+
+
+def test_a_maildir_of_an_account_is_read_by_the_account(tmp_path: Path) -> None:
+    changes = edited(SMTPD, 'action "local" mbox', 'action "local" maildir "~/Maildir"')
+    changes[SMTPD] = str(changes[SMTPD]).replace("match from local for local", "match from any for domain host7.example.com")
+    changes[DOVECOT] = FILES[DOVECOT].replace("maildir:/var/vmail/%d/%n", "maildir:~/Maildir")
+    changes[CREDENTIALS] = f"carl:{HASH}:1001:1001::/home/carl::\n"
+    trace = traced(lay_out(tmp_path, changes), "inbound", "postmaster@host7.example.com")
+    assert trace.end == "Mail for postmaster@host7.example.com arrives in /home/carl/Maildir."
+    assert trace.hops[-1].message == "Dovecot reads the mail of carl there."
 
 
 @pytest.mark.parametrize(
@@ -373,6 +402,8 @@ def test_a_script_that_throws_all_mail_away_breaks(tmp_path: Path) -> None:
     assert spot(hop) == ("/etc/dovecot/all.sieve", "discard")
     changes["/etc/dovecot/all.sieve"] = 'require "fileinto"; if header :is "X-Spam" "yes" { fileinto "Junk"; }\n'
     assert not traced(lay_out(tmp_path, changes), "inbound", ALICE).breaks
+    changes["/etc/dovecot/all.sieve"] = 'require "fileinto"; fileinto "Later";\n'
+    assert "every message into Later" in traced(lay_out(tmp_path, changes), "inbound", ALICE).hops[-1].message
 
 
 # The network, as recorded

@@ -1,4 +1,4 @@
-"""The hops at Dovecot: who logs in, whose mail it is, where it lies, and what Sieve makes of new mail."""
+"""The hops at Dovecot: who logs in, whose mail it is, and where it lies."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ from collections.abc import Generator, Iterator
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.lookup import Lookup
-from mailaudit.models.dovecot.parts import evaluate
 from mailaudit.models.dovecot.user import Decided, MailUser, mail_user
 from mailaudit.models.files import Files
 from mailaudit.models.passwords import PLAIN, password_of
-from mailaudit.models.sieve.eval import Situation
-from mailaudit.models.sieve.script import Sieve
-from mailaudit.models.sieve.uses import Use
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import End
 from mailaudit.models.sources import Known
-from mailaudit.questions import Absent, Reason
-from mailaudit.trace.hops import Hop, Kind, at, broken, lost, ok, unknown
+from mailaudit.questions import Reason
+from mailaudit.trace.hops import ChainEndError, Hop, Kind, at, broken, lost, ok, unknown
 from mailaudit.trace.host import Host, why_not
 from mailaudit.trace.listeners import own_place, setting_place
+from mailaudit.trace.sieve import sieved
 
 Steps = Generator[Hop, None, str | None]
 REFUSED = "Dovecot refuses the login"
-_PLAIN_HEADERS = ("x-spam", "x-spam-flag", "x-spam-status", "x-spamd-result")  # what rspamd adds to spam; ordinary mail has none
 
 
 def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
@@ -33,6 +29,8 @@ def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
     user = mail_user(dovecot, address)
     yield _named(dovecot, user)
     for number, each in enumerate(user.passdbs, 1):
+        if each is user.passdbs[-1] and user.password is None and each.found is False and user.may_log_in is False:
+            raise _refused(each, number, address)
         yield _asked(each, number, user)
     if user.password is None:
         if user.passdbs and user.may_log_in is None:
@@ -50,6 +48,19 @@ def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
     if user.exists is None:
         yield unknown(Kind.LOGIN, address, _reason(user.why), f"Whether a userdb knows {address} could not be told: {user.why}.")
     return (yield from _opened(dovecot, user))
+
+
+def _refused(each: Lookup, number: int, address: str) -> ChainEndError:
+    """The last passdb does not let a user in."""
+    database = each.database
+    place = Place.at(database.path.span if database.path is not None else database.statement.span)
+    file = (Place.whole(database.path.value),) if database.path is not None else ()
+    what = f"{database.driver}{f' {database.path.value}' if database.path is not None else ''}"
+    if each.line is not None:
+        message = f"The line of {each.key} in {what} lets nobody in: it has no password that could match, or ids of nobody"
+        return broken(Kind.LOGIN, f"passdb {number}", f"{message}. {REFUSED}.", Place.at(each.line.span), place)
+    message = f"{what} has no {each.key}, and no other passdb lets {address} in: {REFUSED}."
+    return broken(Kind.LOGIN, f"passdb {number}", message, *file, place)
 
 
 def _is_of_host(host: Host) -> bool:
@@ -182,61 +193,8 @@ def delivered(host: Host, dovecot: DovecotConfig, name: str, protocol: str) -> S
     line = known.line.span if known is not None and known.line is not None else None
     yield ok(Kind.MAILBOX, name, f"Dovecot knows {user.user}.", *(at([line]) or _databases(dovecot, "userdb")))
     path = yield from _opened(dovecot, user)
-    yield from _sieved(host, dovecot, user, protocol)
+    yield from sieved(host, dovecot, user, protocol)
     return path
-
-
-def _sieved(host: Host, dovecot: DovecotConfig, user: MailUser, protocol: str) -> Iterator[Hop]:
-    """What the scripts do that run at delivery, with a message that nothing marks as spam."""
-    words = dovecot.words("mail_plugins", protocol)
-    if "sieve" not in words:
-        setting = dovecot.setting("mail_plugins", protocol)
-        yield ok(Kind.SIEVE, user.user, "No Sieve runs at delivery: the mail is in INBOX.", setting_place(dovecot, setting))
-        return
-    sieve = host.known(Sieve)
-    ordinary = Situation(headers=dict.fromkeys(_PLAIN_HEADERS, ()))
-    for use in sieve.at("before", "default", "after") if sieve is not None else ():
-        yield from _script(dovecot, sieve, use, ordinary)
-    for use in sieve.at("personal")[:1] if sieve is not None else ():
-        yield _own_script(host, dovecot, user, use)
-
-
-def _own_script(host: Host, dovecot: DovecotConfig, user: MailUser, use: Use) -> Hop:
-    """Whether the user has a script. It is never read: what it says is the user's own."""
-    place = setting_place(dovecot, use.setting)
-    where = use.location or use.setting.value
-    path = evaluate(where, dovecot.family, user.user, user.home.value)
-    if path is not None and isinstance(host.sources.stat(path), Absent):
-        return ok(Kind.SIEVE, user.user, f"The user has no script of their own ({path}): the mail is in INBOX.", place)
-    message = f"The user's own script, {where}, decides the rest; it was not looked at."
-    return unknown(Kind.SIEVE, user.user, Reason.NOT_RECORDED, message, place)
-
-
-def _script(dovecot: DovecotConfig, sieve: Sieve | None, use: Use, ordinary: Situation) -> Iterator[Hop]:
-    assert sieve is not None
-    place = setting_place(dovecot, use.setting)
-    for path in use.paths or (use.location or use.setting.value,):
-        script = sieve.scripts.get(path)
-        if script is None:
-            gone = path in sieve.missing
-            message = f"The script {path} is not there; mail goes on." if gone else f"The script {path} was not looked at."
-            yield ok(Kind.SIEVE, path, message, place) if gone else unknown(Kind.SIEVE, path, Reason.NOT_RECORDED, message, place)
-            continue
-        outcome = script.outcome(ordinary)
-        thrown = next((each for each in outcome.actions if each.kind in ("discard", "reject", "ereject") and each.certain), None)
-        if thrown is not None:
-            raise broken(
-                Kind.SIEVE, path, f"The script does `{thrown.kind}` with every message.", Place.at(thrown.token.span), place
-            )
-        filed = next((each for each in outcome.actions if each.kind == "fileinto" and each.certain and not each.is_copy), None)
-        if filed is not None:
-            message = f"The script files every message into {filed.values[0] if filed.values else 'a folder'}."
-            yield ok(Kind.SIEVE, path, message, Place.at(filed.token.span), place)
-        elif outcome.keeps:
-            yield ok(Kind.SIEVE, path, "The script leaves ordinary mail in INBOX.", place)
-        else:
-            message = "What the script does depends on the message."
-            yield ok(Kind.SIEVE, path, message, place)
 
 
 def read_from(host: Host, end: End, stored: Place) -> Iterator[Hop]:
