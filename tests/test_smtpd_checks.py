@@ -22,7 +22,19 @@ from mailaudit.models.site import Declared, Site
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
 from mailaudit.models.sources import Known, NotHere, Slot, Sources
 from mailaudit.models.virtuals import Aliases, Virtuals
-from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.questions import (
+    Absent,
+    Answer,
+    Command,
+    CommandOutput,
+    Found,
+    Question,
+    ReadFile,
+    Reason,
+    RunCommand,
+    Stat,
+    StatFile,
+)
 from mailaudit.snapshot import Snapshot
 
 RULES = sorted(each for each in CHECKS if each.startswith("SMTPD"))
@@ -352,3 +364,45 @@ def test_an_inner_interface_need_not_take_the_domain_s_mail() -> None:
     chars = "listen on trunk0\naction out relay\nmatch from any for any action out\n"
     assert judged("SMTPD040", chars).verdict is Verdict.UNKNOWN
     assert judged("SMTPD040", chars.replace("trunk0", "egress")).verdict is Verdict.FAIL
+
+
+IFCONFIG = """\
+lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 32768
+\tgroups: lo
+\tinet 127.0.0.1 netmask 0xff000000
+vio0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500
+\tgroups: egress
+\tinet 203.0.113.9 netmask 0xffffff00 broadcast 203.0.113.255
+"""
+
+
+@pytest.mark.parametrize(
+    ("listening", "expected"),
+    [
+        ("tcp 0 0 *.22 *.* LISTEN\n", Verdict.NOT_APPLICABLE),  # it does not run, which HOST031 is about
+        ("tcp 0 0 127.0.0.1.25 *.* LISTEN\n", Verdict.UNKNOWN),  # it may run with an older file
+        ("tcp 0 0 127.0.0.1.25 *.* LISTEN\ntcp 0 0 203.0.113.77.25 *.* LISTEN\n", Verdict.FAIL),
+        ("tcp 0 0 203.0.113.9.25 *.* LISTEN\n", Verdict.PASS),
+    ],
+)
+def test_addresses_that_came_later(listening: str, expected: Verdict) -> None:
+    answers: dict[Question, Answer] = {
+        RunCommand(Command.IFCONFIG): Found(CommandOutput(0, IFCONFIG)),
+        RunCommand(Command.NETSTAT): Found(CommandOutput(0, listening)),
+    }
+    chars = "listen on all\naction l mbox\nmatch from any for any action l\n"
+    assert judged("SMTPD027", chars, answers).verdict is expected
+    assert judged("SMTPD027", chars).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("chars", "count"),
+    [
+        ("table senders { a = b }\nlisten on all\naction l mbox\nmatch from mail-from <senders> for any action l\n", 1),
+        ("table { a, b }\n", 0),
+        ("table user { a }\ntable domain { b }\n", 2),
+        ("listen on all senders <\n", 0),
+    ],
+)
+def test_names_that_are_words_are_told_once_for_each(chars: str, count: int) -> None:
+    assert len(judged("SMTPD004", chars).findings) == count

@@ -146,6 +146,15 @@ def test_a_relay_is_certain_if_one_message_goes_through(rules: str, certain: boo
         assert (way.answer, way.rule) == ("accept", witness.rule)
 
 
+def test_a_pattern_of_senders_can_be_read_by_strangers_too() -> None:
+    rule = 'match from mail-from regex "^[a-z]+@example" for any action outbound\n'
+    (witness,) = open_relays(model(BASE + rule), ("example.com",))
+    assert (witness.certain, witness.envelope.sender) == (True, None)
+    rejected = 'match from any mail-from regex "example" for any reject\n'
+    (witness,) = open_relays(model(BASE + rejected + rule), ("example.com",))
+    assert not witness.certain
+
+
 @pytest.mark.parametrize("pattern", ["*.friend.org", "mx*.friend.org", "friend.org"])
 def test_a_friend_s_domain_is_no_open_relay(pattern: str) -> None:
     smtpd = model(f'{BASE}match from any for domain "{pattern}" action outbound\n')

@@ -67,6 +67,7 @@ def _witnesses(smtpd: SmtpdConfig, router: Router, session: Session, domain: str
     listener = session.listener
     assert listener is not None
     doubtful: Rule | None = None
+    avoided = False  # a rule that the stranger has to keep out of, or into which he got
     for rule in router.rules(domain):
         envelope = _to_named_user(smtpd, rule, domain)
         stranger, sources = session, ""
@@ -84,11 +85,14 @@ def _witnesses(smtpd: SmtpdConfig, router: Router, session: Session, domain: str
             tried = _tried(smtpd, rule, stranger, envelope) if doubt is None else None
             if tried is not None:
                 yield Relay(listener, rule, tried[1], sources=sources, session=tried[0])
+            elif doubt is None and not avoided and _is_any_text(rule):
+                yield Relay(listener, rule, envelope, sources=sources, session=stranger)
             else:
                 yield Relay(listener, rule, envelope, certain=False, doubtful=doubt or rule, sources=sources, session=stranger)
         if truth is Truth.YES and not sources:
             return
         doubtful = doubtful or (rule if truth is Truth.DOUBT else None)
+        avoided = avoided or truth is Truth.CHOICE
 
 
 def _tried(smtpd: SmtpdConfig, wanted: Rule, stranger: Session, envelope: Envelope) -> tuple[Session, Envelope] | None:
@@ -100,6 +104,12 @@ def _tried(smtpd: SmtpdConfig, wanted: Rule, stranger: Session, envelope: Envelo
         if _relays(Router(smtpd, session).route(envelope.recipient, sender), wanted):
             return session, replace(envelope, sender=sender)
     return None
+
+
+def _is_any_text(rule: Rule) -> bool:
+    """True if all that a rule wants of the stranger are texts that fit patterns: whoever reads the patterns can write one."""
+    open_ = [each for each in (rule.mail_from, rule.helo) if each is not None and not (each.regex and not each.negated)]
+    return not open_
 
 
 def _relays(way: Route, wanted: Rule) -> bool:
