@@ -14,7 +14,7 @@ from mailaudit.models.dovecot.passwd_file import lines_of
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.user import Inbox, MailUser, inbox_of, mail_user
 from mailaudit.models.dovecot.values import is_true
-from mailaudit.questions import Absent, Failed, Reason
+from mailaudit.questions import Failed, Reason
 from mailaudit.text import Text
 
 PACKAGED_MAIL = "/etc/dovecot/conf.d/10-mail.conf"  # as the package has it, its namespace has the inbox
@@ -28,14 +28,11 @@ SUBSCRIBED = 2
 @rule("DOVECOT041")
 def home_is_not_the_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
     """A user's home is another directory than the mail, so that what Dovecot keeps at home is no folder."""
-    files = [each.path.value for each in dovecot.userdbs if each.driver == "passwd-file" and each.path is not None]
-    texts = [dovecot.passwd_files.get(path) for path in files]
-    failed = next((each for each in texts if isinstance(each, Failed)), None)
+    doubt = _who_is_not_known(dovecot)
+    if doubt is not None:
+        yield doubt
+    texts = [dovecot.passwd_files.get(each.path.value) for each in dovecot.userdbs if each.path is not None]
     users = [name for each in texts if isinstance(each, Text) for name in lines_of(each)]
-    if failed is not None:
-        yield Doubt(failed.reason, failed.detail or "the file of users could not be read")
-    elif not users and any(isinstance(each, Absent) for each in texts) and dovecot.setting("mail_home").is_default:
-        yield Doubt(Reason.NOT_RECORDED, "The homes stand in the file of users, which is not at hand.")
     told: set[object] = set()
     for name in users or (SOMEBODY,):
         user = mail_user(dovecot, name)
@@ -44,6 +41,21 @@ def home_is_not_the_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
         if _is_shown(user, user.home.value, user.mail.value):
             told.add(user.home.place)
             yield _home(dovecot, user, is_known=bool(users))
+
+
+def _who_is_not_known(dovecot: DovecotConfig) -> Doubt | None:
+    """The doubt of users whose homes are not in the files at hand."""
+    for each in dovecot.userdbs:
+        text = dovecot.passwd_files.get(each.path.value) if each.path is not None else None
+        if isinstance(text, Failed):
+            return Doubt(text.reason, text.detail or "the file of users could not be read")
+        if each.driver == "passwd-file" and not isinstance(text, Text):
+            return Doubt(Reason.NOT_RECORDED, "The homes stand in the file of users, which is not at hand.")
+        if each.driver not in ("passwd-file", "static", "prefetch"):
+            return Doubt(Reason.NOT_RECORDED, f"The homes are those that {each.driver} knows, and are not in Dovecot's files.")
+    if dovecot.has_packaged_users:
+        return Doubt(Reason.NOT_RECORDED, "Who the users are, and where their homes, stands in the package's own files.")
+    return None
 
 
 def _is_shown(user: MailUser, home: str, mail: str) -> bool:
