@@ -22,7 +22,6 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "CROSS020": {("/etc/dovecot/local.conf", "4190")},
     "DKIM002": {("stat /etc/mail/dkim/example.com.key", "")},
     "DKIM011": {("/etc/rspamd/local.d/dkim_signing.conf", "")},
-    "DKIM013": {("/etc/mail/smtpd.conf", "")},
     "DOVECOT024": {("/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")},
     "DOVECOT041": {("/etc/mail/credentials", "/var/vmail/example.com/example_user")},
     "DOVECOT052": {("/etc/dovecot/conf.d/15-mailboxes.conf", 'mailbox "Sent Messages" {')},

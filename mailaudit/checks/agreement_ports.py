@@ -22,7 +22,7 @@ from mailaudit.questions import Reason
 from mailaudit.text import Span
 
 NAMES = {4: "IPv4", 6: "IPv6"}
-HTTPS = 443  # PF045 speaks of it, in either way
+HTTPS, SIEVE = 443, 4190  # PF045 and PF047 speak of them, in either way
 SSH = 22  # sshd runs on every host that is administered from afar; its configuration is not among the files
 OURS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995, 2000, 4190})  # of mail and web: these daemons', if anybody's
 
@@ -81,7 +81,7 @@ def _fix(port: Port, closed: Mapping[int, Answer3], pf: Ruleset, services: Servi
 @rule("CROSS021")
 def open_ports_have_listeners(listening: Listening, pf: Ruleset, site: Site) -> Iterator[Outcome]:
     """Something listens on each port that pf names to let it in."""
-    served = {port.number for port in listening.ports} | {SSH, HTTPS} | site.open_tcp
+    served = {port.number for port in listening.ports} | {SSH, HTTPS, SIEVE} | site.open_tcp
     named: dict[int, list[tuple[int, Rule]]] = {}
     for port, number, by in named_ports(pf):
         if port not in served:

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from mailaudit.checks.dkim import FILE
 from mailaudit.checks.registry import rule
 from mailaudit.checks.rspamd_edits import add_section, own_file, place_of, set_to
-from mailaudit.checks.smtpd_edits import is_filtered
-from mailaudit.checks.smtpd_edits import rspamd as rspamd_filter
-from mailaudit.checks.smtpd_filtering import has_signer, is_handled, rspamd_beside
-from mailaudit.checks.smtpd_listeners import first_listener
+from mailaudit.checks.smtpd_filtering import has_signer
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
@@ -200,12 +197,9 @@ def published_key_is_compared(rspamd: RspamdConfig, smtpd: Mail) -> Iterator[Out
     if why is not None:
         yield why
         return
-    yield from _flags(
-        rspamd,
-        Safety.SAFE,
-        Wanted("check_pubkey", to=True, message="Rspamd signs without a look at the published key."),
-        Wanted("allow_pubkey_mismatch", to=False, message="Rspamd signs although the published key does not fit."),
-    )
+    looks = Wanted("check_pubkey", to=True, message="Rspamd signs without a look at the published key.")
+    heeds = Wanted("allow_pubkey_mismatch", to=False, message="Rspamd signs although the published key does not fit.")
+    yield from _flags(rspamd, Safety.SAFE, looks if rspamd.dkim.flag(looks.name) is not True else heeds)
 
 
 @rule("DKIM012")
@@ -230,35 +224,3 @@ def no_key_for_strangers(rspamd: RspamdConfig, smtpd: Mail) -> Iterator[Outcome]
     fix = Fix("Sign no mail of other domains", Safety.SAFE, edits) if edits else None
     message = f"Mail of any domain without an entry is signed with {path}, whose public half that domain does not publish."
     yield Finding(message, (place,), fix, "fallback", "one key")
-
-
-@rule("DKIM013")
-def all_ways_out_are_signed(smtpd: SmtpdConfig) -> Iterator[Outcome]:
-    """Whatever way mail comes in by that may leave, rspamd sees it."""
-    if has_signer(smtpd):
-        yield Exempt("another program than rspamd signs the mail")
-        return
-    known = rspamd_filter(smtpd)
-    if known is None:
-        yield Exempt("no filter hands mail to rspamd")
-        return
-    if not any(action.is_relay for action in smtpd.actions.values()):
-        yield Exempt("no mail leaves this host")
-        return
-    if not any(listener.is_socket for listener in smtpd.listeners):
-        edits = first_listener(smtpd, f"listen on socket filter {known.name.span.chars}")
-        fix = Fix("Filter the socket", Safety.SAFE, edits) if edits else None
-        message = "What sendmail, cron and daemons hand in on the local socket leaves unsigned."
-        yield Finding(message, (Place.whole(smtpd.path),), fix, "listener socket", "missing", absence=True)
-    for listener in smtpd.listeners:
-        if is_filtered(smtpd, listener):
-            continue
-        where = "on the local socket" if listener.is_socket else f"on {listener.where}, port {listener.port}"
-        if is_handled(smtpd, listener):
-            message = f"Whether the filter {where} signs the mail is not known."
-            yield Doubt(Reason.IN_DOUBT, message, (Place.at(listener.span),))
-            continue
-        edits = rspamd_beside(smtpd, listener)
-        fix = Fix("Add rspamd's filter", Safety.SAFE, edits) if edits else None
-        message = f"What comes in {where} does not go through rspamd, so what of it leaves is unsigned."
-        yield Finding(message, (Place.at(listener.span),), fix, f"listener {where}", "no filter")
