@@ -183,7 +183,8 @@ def delivered(host: Host, dovecot: DovecotConfig, name: str, protocol: str) -> S
     """What Dovecot makes of a recipient that it gets by `lmtp` or `lda`. Gives the directory of new mail."""
     user = mail_user(dovecot, name, protocol)
     if user.exists is False:
-        message = f"Dovecot knows no {name}: 550 5.1.1 User doesn't exist."
+        so = "550 5.1.1 User doesn't exist" if protocol == "lmtp" else "its program ends with code 67, and the mail goes back"
+        message = f"Dovecot knows no {name}: {so}."
         raise broken(Kind.MAILBOX, name, message, *_databases(dovecot, "userdb"))
     if user.exists is None:
         message = f"Whether Dovecot knows {name} could not be told: {user.why}."
