@@ -211,7 +211,7 @@ def pf_test(
 ) -> int:
     """Show what becomes of a packet, and why: code 0 if it passes, 1 if not, 4 if that cannot be told.
 
-    What is not said is asked of all: without "inet" of both families, without "from" of every source.
+    What is not said is asked of all: without "inet" of both families, without "from" of all the Internet.
     "proto" is tcp unless said, the interface that to the Internet, the target of what comes in the host itself.
     """
     from mailaudit.commands.pf import Way, test_packets

@@ -98,6 +98,20 @@ def test_the_path_of_rules_that_matched_is_told(run: Run) -> None:
     assert part["rule"]["line"] == 29
 
 
+def test_the_internet_is_asked_unless_said(run: Run, tmp_path: Path) -> None:
+    text = "pass in proto tcp to port 25\nblock in quick from { 10/8 127/8 }\nblock in quick from urpf-failed\n"
+    where = host(tmp_path, text)
+    assert run("test", where, "in to port 25")[0] == 0
+    code, out, _ = run("test", where, "in from any to port 25")
+    assert code == 4
+    assert "The routing table decides" in out
+    text += "block in quick from 198.51.100.0/24\n"
+    (tmp_path / "etc/pf.conf").write_text(text)
+    code, out, _ = run("test", where, "in inet to port 25")
+    assert (code, out.split()[0]) == (1, "partly")
+    assert "from the Internet but for 198.51.100.0/24" in out
+
+
 def test_a_doubt_names_its_line_and_reason_and_what_would_settle_it(run: Run) -> None:
     code, out, _ = run("test", CORRECTED, "out port smtp")
     assert code == 4

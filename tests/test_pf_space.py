@@ -197,6 +197,11 @@ def test_all_that_never_decide_are_told_where_nothing_is_in_doubt(lines: list[st
         ('block in\nanchor "a"\npass in no state\n', {1: (3,)}),
         ("block in quick from urpf-failed\npass in\n", {}),
         ("set skip on em0\nblock in on em0\n", {2: ()}),
+        ("set skip on em0\npass in inet proto icmp icmp-type echorep\n", {2: ()}),
+        ("pass in on em1 tag X\nblock out quick ! tagged X\npass out\n", {}),
+        ('pass in on em1 tag X\nanchor "x" tagged X {\npass out\n}\n', {}),
+        ('anchor "x" out received-on em1 {\npass out\n}\n', {}),
+        ('anchor "x" in proto tcp {\npass in flags any\n}\nblock in\n', {2: (4,)}),
         ("pass in proto tcp to port 25 flags A/A\nblock in proto tcp to port 25 flags S/SA\n", {}),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from mailaudit.models.interfaces import Interface
+from mailaudit.models.pf.addresses import public
 from mailaudit.models.pf.answering import Part, Verdict
 from mailaudit.models.pf.difference import Parting
 from mailaudit.models.pf.doubt import Doubt
@@ -15,7 +16,7 @@ from mailaudit.models.pf.reachable import Region
 from mailaudit.models.pf.reader import Skip
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.shadow import Shadowed
-from mailaudit.models.pf.traffic import Addresses
+from mailaudit.models.pf.traffic import Addresses, everyone
 from mailaudit.models.pf.values import ICMP, ICMP6, ICMP_TYPES, MAX_PORT, PROTOCOLS, WIDTH, Range
 from mailaudit.models.services import Services
 from mailaudit.reports.json import dump
@@ -234,6 +235,39 @@ def spans(ranges: Sequence[Range], family: int) -> list[str]:
     if tuple(ranges) == ((0, (1 << WIDTH[family]) - 1),):
         return ["any"]
     return [_span(low, high, family) for low, high in ranges]
+
+
+def in_short(parts: Sequence[Addresses], family: int) -> list[str]:
+    """Addresses as words for people: what is all of the Internet, or all but a few networks, is called so."""
+    words = addresses(parts, family)
+    if any(part.own for part in parts):
+        return words
+    ranges = [span for part in parts for span in part.ranges]
+    for name, every in (("any", everyone(family).ranges), ("the Internet", public(family))):
+        missing = list(_without(every, ranges))
+        inside = not list(_without(ranges, every))
+        if inside and not missing:
+            return [name]
+        if inside and len(missing) < len(words) - 1:
+            return [f"{name} but for {', '.join(spans(missing, family))}" if len(missing) <= MOST_MISSING else f"most of {name}"]
+    return words
+
+
+MOST_MISSING = 6
+
+
+def _without(ranges: Iterable[Range], taken: Sequence[Range]) -> Iterator[Range]:
+    """What of some ranges lies in none of others."""
+    for first, last in ranges:
+        at = first
+        for low, high in sorted(taken):
+            if high < at or low > last:
+                continue
+            if at < low:
+                yield at, low - 1
+            at = high + 1
+        if at <= last:
+            yield at, last
 
 
 def _span(low: int, high: int, family: int) -> str:

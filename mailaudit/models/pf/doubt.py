@@ -6,13 +6,13 @@ docs/pf.md has the same list; a test compares them, and `make corpus` finds a re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Self
 
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.match import Matcher, owner
-from mailaudit.models.pf.rules import Anchor, Entry, Options, Rule, Table
+from mailaudit.models.pf.rules import Options, Rule, Table, standings
 from mailaudit.models.pf.traffic import ONE, Addresses, Masks, Traffic
 from mailaudit.models.pf.values import TCP, UDP, Peer
 
@@ -53,22 +53,13 @@ def table() -> str:
     return "\n".join(("| reason | means |", "|---|---|", *(f"| `{each}` | {each.sentence} |" for each in Doubt))) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Where a rule stands: the tables that it knows, and the conditions of the anchors around it, outermost first."""
-
-    tables: Mapping[str, Table]
-    around: tuple[Rule, ...]
-
-
 class Doubts:
     """Tells for a ruleset's rules why they are in doubt."""
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
-        self._standing = dict(_standings(ruleset.entries, ruleset.tables, ()))
-        rules = [*ruleset.rules, *(anchor.rule for anchor in _anchors(ruleset.entries))]
-        self._translates = any(rule.action == "match" and (rule.options.nat or rule.options.rdr) for rule in rules)
+        self._standing = {id(rule): standing for rule, standing in standings(ruleset.entries, ruleset.tables)}
+        self._translates = any(rule.action == "match" and (rule.options.nat or rule.options.rdr) for rule in ruleset.rules)
 
     def of(self, rule: Rule | None, traffic: Traffic) -> tuple[Doubt, ...]:
         """The reasons for which a rule may match some traffic and may not; empty if there is none.
@@ -133,24 +124,6 @@ def _options(options: Options, traffic: Traffic) -> Iterator[Doubt]:
 
 def _is_open(told: Masks) -> bool:
     return bool(told[1] & ~told[0])
-
-
-def _standings(
-    entries: Iterable[Entry], tables: Mapping[str, Table], around: tuple[Rule, ...]
-) -> Iterator[tuple[int, _Standing]]:
-    for entry in entries:
-        if isinstance(entry, Anchor):
-            yield id(entry.rule), _Standing(tables, around)
-            yield from _standings(entry.body or (), {**tables, **entry.tables}, (*around, entry.rule))
-        else:
-            yield id(entry), _Standing(tables, around)
-
-
-def _anchors(entries: Iterable[Entry]) -> Iterator[Anchor]:
-    for entry in entries:
-        if isinstance(entry, Anchor):
-            yield entry
-            yield from _anchors(entry.body or ())
 
 
 def at_port(traffic: Traffic, classes: int) -> Traffic:

@@ -6,7 +6,7 @@ Source: pf_test_rule() and pf_match_rule() of pf.c 1.1218.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailaudit.models.pf.addresses import AddressBook
@@ -199,7 +199,7 @@ class Outcome:
 class Evaluation:
     """One run of traffic through a lane."""
 
-    def __init__(self, traffic: Traffic, book: AddressBook, *, logs: bool = False) -> None:
+    def __init__(self, traffic: Traffic, book: AddressBook, *, logs: bool = False, tags: Iterable[str] = ()) -> None:
         self.traffic = traffic
         self.matcher = Matcher(traffic, book)
         self.book = book
@@ -207,7 +207,7 @@ class Evaluation:
         self.logs = logs or everything == 1  # for many classes at once the log can be as large as classes times rules
         self.last = {DEFAULT: everything, "pass": 0, "block": 0}
         self.done = {DEFAULT: 0, "pass": 0, "block": 0}
-        self.tags = {"": everything}
+        self.tags = {"": everything, **dict.fromkeys(tags, everything)}  # those that a packet may bring along
         self.moved: dict[str, list[_Translated]] = {}
         self.outcome = Outcome(everything)
 

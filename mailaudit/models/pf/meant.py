@@ -123,7 +123,7 @@ def _addresses(written: str, ruleset: Ruleset, interface: Interface, family: int
     """The addresses of one end: those of others are anybody's, those of this host its own, unless said."""
     everybody = whole(family, strangers=interface in ruleset.egress or "egress" in interface.groups)
     if not written:
-        return everybody if is_other else own_addresses(ruleset, interface, family)
+        return everybody[:1] if is_other else own_addresses(ruleset, interface, family)  # the first part is the Internet
     if written == "any":
         return everybody
     value, slash, bits = written.partition("/")

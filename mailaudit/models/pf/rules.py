@@ -147,6 +147,26 @@ def all_rules(entries: Iterable[Entry]) -> Iterator[Rule]:
             yield entry
 
 
+def standings(
+    entries: Iterable[Entry], tables: Mapping[str, Table], around: tuple[Rule, ...] = ()
+) -> Iterator[tuple[Rule, Standing]]:
+    """All rules and the conditions of anchors, each with where it stands."""
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            yield entry.rule, Standing(tables, around)
+            yield from standings(entry.body or (), {**tables, **entry.tables}, (*around, entry.rule))
+        else:
+            yield entry, Standing(tables, around)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a rule stands: the tables that it knows, and the conditions of the anchors around it, outermost first."""
+
+    tables: Mapping[str, Table]
+    around: tuple[Rule, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table: its entries in the file, and the files that hold more.

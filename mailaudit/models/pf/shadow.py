@@ -14,7 +14,7 @@ from mailaudit.models.pf.eval import Outcome
 from mailaudit.models.pf.match import Matcher, concerns, on_interface
 from mailaudit.models.pf.reachable import Kind, interfaces_of, kinds
 from mailaudit.models.pf.reader import Skip
-from mailaudit.models.pf.rules import ACK, FLAGS, SYN, Options, Rule
+from mailaudit.models.pf.rules import ACK, FLAGS, SYN, Options, Rule, Standing, standings
 from mailaudit.models.pf.space import WITH_PORTS, cells
 from mailaudit.models.pf.traffic import Addresses, Masks, everyone
 from mailaudit.models.pf.values import TCP, Peer, Range, merged
@@ -43,33 +43,38 @@ class Shadowed:
 
 def shadowed(ruleset: Ruleset, rules: Iterable[Rule] | None = None) -> Iterator[Shadowed]:
     """Those of all pass and block rules, or of some, that surely never decide."""
+    places = {id(rule): standing for rule, standing in standings(ruleset.entries, ruleset.tables)}
     for rule in ruleset.rules if rules is None else rules:
         if rule.action in ("pass", "block") and rule.statement.kind != "antispoof":  # what pfctl makes of that is its own affair
-            found = _shadow(ruleset, rule)
+            found = _shadow(ruleset, rule, places[id(rule)])
             if found is not None:
                 yield found
 
 
-def _shadow(ruleset: Ruleset, rule: Rule) -> Shadowed | None:
-    options = rule.options
-    if options.fragment or options.received_on is not None or options.once or options.prio is not None or options.tagged:
-        return None  # about packets that are none of those that are looked at here; others set tags too, as iked(8)
+def _is_odd(options: Options) -> bool:
+    """True of rules about packets that are none of those that are looked at here; others set tags too, as iked(8)."""
+    return bool(options.fragment or options.received_on or options.once or options.prio is not None or options.tagged)
+
+
+def _shadow(ruleset: Ruleset, rule: Rule, standing: Standing) -> Shadowed | None:
+    if any(_is_odd(each.options) for each in (*standing.around, rule)):
+        return None
     killers: dict[Rule, None] = {}
-    skipped: Skip | None = None
+    skips: list[Skip] = []
     about = [each for each in _interfaces(ruleset) if on_interface(rule.interfaces, each)]
     if not about:
         return None  # the interface may come
     for interface in about:
         skip = ruleset.skipped(interface)
         if skip is not None:
-            skipped = skip
+            skips.append(skip)
             continue
         for direction in (rule.direction,) if rule.direction else ("in", "out"):
             for family in (rule.family,) if rule.family else (4, 6):
                 for kind in _kinds(ruleset, rule, direction, interface, family):
-                    if not _dies(ruleset, rule, kind, killers):
+                    if not _dies(ruleset, rule, standing, kind, killers):
                         return None
-    return Shadowed(rule, tuple(killers)[:MOST_KILLERS], None if killers else skipped)
+    return Shadowed(rule, tuple(killers)[:MOST_KILLERS], skips[0] if len(skips) == len(about) else None)
 
 
 def _interfaces(ruleset: Ruleset) -> Iterator[Interface]:
@@ -127,7 +132,7 @@ def _flags(ruleset: Ruleset, rule: Rule) -> Iterable[int]:
     return {tuple(flags & mask == set_ for set_, mask in tests): flags for flags in mine}.values()
 
 
-def _dies(ruleset: Ruleset, rule: Rule, kind: Kind, killers: dict[Rule, None]) -> bool:
+def _dies(ruleset: Ruleset, rule: Rule, standing: Standing, kind: Kind, killers: dict[Rule, None]) -> bool:
     """True if a rule surely decides over no packet of a kind; the rules that do so in its place are added to the killers."""
     traffic = kind.traffic
     family = traffic.family
@@ -142,17 +147,24 @@ def _dies(ruleset: Ruleset, rule: Rule, kind: Kind, killers: dict[Rule, None]) -
         if not ports:
             return True
         traffic = replace(traffic, target_ports=ports)
-    for number, cell in enumerate(cells([ruleset.filter], traffic, ends[0], ends[1])):
+    for number, cell in enumerate(cells([ruleset.filter], traffic, ends[0], ends[1], _tags(ruleset))):
         if number >= MOST_CELLS:
             return False
         outcome = cell.outcomes[0]
         if _decides(rule, outcome):
             return False
-        mine = Matcher(cell.traffic, ruleset.book).match(rule, ruleset.tables, _perhaps(outcome.all))[1]
+        mine = outcome.all
+        for each in (*standing.around, rule):
+            mine &= Matcher(cell.traffic, ruleset.book).match(each, standing.tables, _perhaps(outcome.all))[1]
         for other, classes in outcome.decisions():
             if classes & mine and other is not None:
                 killers.setdefault(other)
     return True
+
+
+def _tags(ruleset: Ruleset) -> frozenset[str]:
+    """The tags that are looked at: a packet that is forwarded brings along those that it got as it came in."""
+    return frozenset(rule.options.tagged for rule, _ in standings(ruleset.entries, {}) if rule.options.tagged)
 
 
 def _perhaps(classes: int) -> Callable[[Options], Masks]:

@@ -118,10 +118,16 @@ def whole(family: int, *, strangers: bool) -> tuple[Addresses, ...]:
     return Addresses(public(family), stranger=True), Addresses(tuple(rest))
 
 
-def cells(filters: Sequence[Filter], kind: Traffic, sources: Sequence[Addresses], targets: Sequence[Addresses]) -> Iterator[Cell]:
+def cells(
+    filters: Sequence[Filter],
+    kind: Traffic,
+    sources: Sequence[Addresses],
+    targets: Sequence[Addresses],
+    tags: Iterable[str] = (),
+) -> Iterator[Cell]:
     """The cells of packets of one kind (direction, interface, family, protocol, ICMP type, flags) between two sets of ends.
 
-    Ends that are one notion, as the interface's own addresses, stay in one piece.
+    Ends that are one notion, as the interface's own addresses, stay in one piece. `tags` are those that packets may bring along.
     """
     lanes = _Lanes.of(filters, kind)
     has_ports = kind.protocol in WITH_PORTS
@@ -139,7 +145,7 @@ def cells(filters: Sequence[Filter], kind: Traffic, sources: Sequence[Addresses]
                 if has_ports:
                     traffic = replace(traffic, axis="target_ports", classes=axis)
                 outcomes = [
-                    Evaluation(traffic, each.book, logs=True).run(path, each.tables)
+                    Evaluation(traffic, each.book, logs=True, tags=tags).run(path, each.tables)
                     for each, path in zip(filters, kept, strict=True)
                 ]
                 yield Cell(traffic, source.all, target.all, own if has_ports else (), tuple(outcomes))

@@ -116,7 +116,7 @@ def _rows(regions: Sequence[Region | Parting], services: Services, ends: Callabl
                 kind,
                 tuple(_named(each.ports, protocol, services)),
                 tuple(pf.ports(each.source_ports)),
-                tuple(pf.addresses(each.others, each.family)),
+                tuple(pf.in_short(each.others, each.family)),
                 tuple(mine),
                 fate,  # type: ignore[arg-type]  # what `ends` gives are the last three fields
                 doubts,  # type: ignore[arg-type]
@@ -229,7 +229,7 @@ def _packet(paper: Paper, tried: Tried, *, brief: bool) -> None:
 
 def _ends(part: Part, asked: Asked) -> tuple[str, str]:
     """The two ends in words: `self` where the host's own were asked about, all of them."""
-    words = [_few(pf.addresses(parts, part.family), MOST_ADDRESSES) for parts in (part.sources, part.targets)]
+    words = [_few(pf.in_short(parts, part.family), MOST_ADDRESSES) for parts in (part.sources, part.targets)]
     near = 1 if asked.direction == "in" else 0
     said = (asked.source, asked.target)[near]
     if said in ("", "self") or part.interface.called(said):
