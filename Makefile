@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check lint types corpus bench newer lab-test clean help
+.PHONY: demo test check lint types corpus metamorphic bench newer lab-test clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: lint types test ## lint, types and tests: what CI runs
 
 corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
 	@$(BIN)/python -m bench.corpus
+
+metamorphic: $(STAMP) ## the corrected example written otherwise, spoilt and robbed of evidence: what the rules say then
+	@$(BIN)/python -m bench.metamorphic
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m bench.bench

@@ -1,1 +1,1 @@
-"""The corrected example rewritten with its meaning kept, spoilt in one place, and robbed of its evidence: what the rules must say then."""
+"""The corrected example written otherwise, spoilt in one place, robbed of its evidence: what the rules must say then."""

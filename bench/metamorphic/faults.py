@@ -231,7 +231,10 @@ def new_lines(host: Host, changed: Host, path: str) -> frozenset[int]:
     return frozenset(
         number
         for number, line in enumerate(changed.text(path).split("\n"), 1)
-        if line.strip() and not line.lstrip().startswith("#") and line not in before and not any(words(line) <= old for old in known)
+        if line.strip()
+        and not line.lstrip().startswith("#")
+        and line not in before
+        and not any(words(line) <= old for old in known)
     )
 
 

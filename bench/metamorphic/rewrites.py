@@ -113,7 +113,9 @@ def commented(path: str, mark: str = "#") -> Write:
 
     def write(host: Host, rng: random.Random) -> Host:
         lines = host.text(path).split("\n")
-        places = [n for n, line in enumerate(lines) if not (n and lines[n - 1].endswith("\\")) and not line.startswith((" ", "\t"))]
+        places = [
+            n for n, line in enumerate(lines) if not (n and lines[n - 1].endswith("\\")) and not line.startswith((" ", "\t"))
+        ]
         for number in sorted(rng.sample(places, min(3, len(places))), reverse=True):
             lines.insert(number, rng.choice((f"{mark} a note", "", f"{mark}pass auth ssl = no")))
         return host.write(path, "\n".join(lines))
@@ -125,7 +127,10 @@ def trailing(path: str) -> Write:
     """With blanks at the ends of lines, and blanks doubled where there is one already."""
 
     def write(host: Host, rng: random.Random) -> Host:
-        lines = [f"{line}{rng.choice(('', ' ', chr(9)))}" if line and not line.endswith("\\") else line for line in host.text(path).split("\n")]
+        lines = [
+            f"{line}{rng.choice(('', ' ', chr(9)))}" if line and not line.endswith("\\") else line
+            for line in host.text(path).split("\n")
+        ]
         return host.write(path, "\n".join(lines))
 
     return write
@@ -139,7 +144,9 @@ def continued(path: str, *starts: str) -> Write:
         numbers = [n for n, line in enumerate(lines) if line.lstrip().startswith(starts) and not line.endswith("\\")]
         number = rng.choice(numbers)
         line = lines[number]
-        outside = [m.start() for m in re.finditer(" ", line) if line[: m.start()].count('"') % 2 == 0 and line[: m.start()].strip()]
+        outside = [
+            m.start() for m in re.finditer(" ", line) if line[: m.start()].count('"') % 2 == 0 and line[: m.start()].strip()
+        ]
         at = rng.choice(outside)
         lines[number] = f"{line[:at]} \\\n\t{line[at + 1 :]}"
         return host.write(path, "\n".join(lines))
@@ -193,5 +200,5 @@ def spoilt(base: HostReport, report: HostReport) -> list[str]:
     return [
         f"{result.rule} {result.verdict}: {result.message}"
         for result in report.results
-        if result.verdict is Verdict.FAIL or result.verdict is not before[result.rule]
+        if result.verdict is Verdict.FAIL or (before[result.rule] is Verdict.PASS and result.verdict is not Verdict.PASS)
     ]

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import pairwise
 
+from mailaudit.models.included import WithIncludes
 from mailaudit.models.interfaces import Address
-from mailaudit.models.sources import Known, Model, NotHere, Slot, Sources, refused_statements
+from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources, refused_statements
 from mailaudit.parsers import hostname_if
 from mailaudit.parsers.tree import Node, Problem, Statement, Token, Tree
+from mailaudit.questions import Failed, Reason
+from mailaudit.text import Span, Text
 
 FILES = "/etc/hostname.*"
 PREFIX = "/etc/hostname."
@@ -66,7 +69,7 @@ class Configured:
 
 
 @dataclass(frozen=True, eq=False)
-class HostnameIf(Model):
+class HostnameIf(WithIncludes):
     """The interfaces by file, in the order of their names; gateways; `name` is the first word of /etc/myname."""
 
     interfaces: tuple[Configured, ...] = ()
@@ -95,7 +98,9 @@ def read_hostname_if(sources: Sources) -> Slot[HostnameIf]:
     found = {path: sources.tree(path, "hostname") for path in paths if is_interface(path.removeprefix(PREFIX))}
     gate, name = sources.tree(MYGATE, "mygate"), sources.tree(MYNAME, "myname")
     trees = {path: tree for path, tree in found.items() if isinstance(tree, Tree)}
-    if not trees and not isinstance(name, Tree) and not isinstance(gate, Tree):
+    if isinstance(listed, Failed) and (sources.snapshot.recorded or listed.reason is not Reason.NOT_RECORDED):
+        return Lacking(listed.reason, listed.detail, FILES)
+    if not found and not isinstance(name, Tree) and not isinstance(gate, Tree):
         return NotHere(f"no {FILES} is in the target")
     plain = [tree for tree in (gate, name) if isinstance(tree, Tree)]
     return Known(
@@ -107,8 +112,13 @@ def read_hostname_if(sources: Sources) -> Slot[HostnameIf]:
             gateways=tuple(word for word in _first_words(gate) if not word.value.startswith("!")),
             name=next(iter(_first_words(name)), None),
             ignored=tuple(problem for tree in (*trees.values(), *plain) for problem in _ignored(tree)),
+            unknown=tuple(_unread(path, tree) for path, tree in found.items() if isinstance(tree, Failed)),
         )
     )
+
+
+def _unread(path: str, why: Failed) -> Problem:
+    return Problem(f"the file could not be read ({why.detail})", Span(Text(path, b""), 0, 0), refused=False)
 
 
 def is_interface(name: str) -> bool:

@@ -1,0 +1,116 @@
+"""Every rule is seen with each verdict that it may have: pass and fail on its page, the others on hosts that lack something."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bench.metamorphic.evidence import losses
+from bench.metamorphic.host import BOOK, Bench
+from mailaudit.audit import Options, audit
+from mailaudit.findings import HostReport, Verdict
+from mailaudit.questions import Reason
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PARTS_OF_A_HOST = ("etc/pf.conf", "etc/mail", "etc/dovecot", "etc/acme-client.conf", "etc/httpd.conf", "etc/rspamd")
+SAYS_NOT_APPLICABLE = re.compile(r"not apply|not[- ]applicable")
+NEVER_UNKNOWN = {
+    "CROSS065": "rc.conf.local and rcctl order are two witnesses",
+    "HOST034": "rc.conf.local, rcctl and ps are three witnesses: one lost leaves two",
+    "HOST076": "there is no sshd_config here",
+    "SMTPD050": "there is no mailname here",
+}
+"""Rules that no single loss of evidence leaves unknown, and why."""
+FILES = (
+    "/etc/pf.conf",
+    "/etc/mail/smtpd.conf",
+    "/etc/dovecot/dovecot.conf",
+    "/etc/dovecot/local.conf",
+    "/etc/dovecot/conf.d/10-auth.conf",
+    "/etc/dovecot/conf.d/10-mail.conf",
+    "/etc/dovecot/conf.d/15-mailboxes.conf",
+    "/etc/acme-client.conf",
+    "/etc/httpd.conf",
+    "/etc/mail/credentials",
+    "/etc/doas.conf",
+    "/etc/redis/redis.conf",
+    "/etc/rc.conf.local",
+    "/etc/rspamd/local.d/dkim_signing.conf",
+    "/etc/rspamd/local.d/worker-controller.inc",
+    "/usr/local/lib/dovecot/sieve/report-ham.sieve",
+    "/usr/local/lib/dovecot/sieve/report-spam.sieve",
+    "/usr/local/lib/dovecot/sieve/spam-to-junk.sieve",
+)
+"""Files of languages in which a line of nonsense is a fault; in the others it is a name like any other."""
+
+
+@cache
+def bench() -> tuple[Bench, HostReport]:
+    made = Bench()
+    return made, made.judge(made.base)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[Verdict]]:
+    """The verdicts of each rule on the examples, on repositories of one daemon, and where one thing cannot be read."""
+    found: dict[str, set[Verdict]] = {rule: set() for rule in BOOK.pages}
+    known, base = bench()
+    reports = [base, *(known.judge(loss.host) for loss in losses(known) if loss.way == "unreadable")]
+    for number, part in enumerate(PARTS_OF_A_HOST):
+        root = tmp_path_factory.mktemp(f"repository{number}")
+        source, target = EXAMPLES / "corrected" / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+        reports += audit([str(root)], Options(profile="strict")).hosts
+    reports += audit([str(EXAMPLES / "as-published")], Options(profile="strict")).hosts
+    for report in reports:
+        for result in report.results:
+            found[result.rule].add(result.verdict)
+    return found
+
+
+def test_each_rule_passes_and_fails_on_its_page() -> None:
+    """`test_rule_pages` shows that these cases do what they say."""
+    for page in BOOK.pages.values():
+        assert {case.wrong for case in page.cases} == {True, False}, page.id
+
+
+def test_each_rule_passes_here_or_does_not_apply(seen: Mapping[str, set[Verdict]]) -> None:
+    judged = {rule: verdicts for rule, verdicts in seen.items() if verdicts}
+    assert not [rule for rule, verdicts in judged.items() if not verdicts & {Verdict.PASS, Verdict.NOT_APPLICABLE}]
+
+
+def test_each_rule_is_unknown_where_it_cannot_look(seen: Mapping[str, set[Verdict]]) -> None:
+    judged = {rule: verdicts for rule, verdicts in seen.items() if verdicts}
+    never = {rule for rule, verdicts in judged.items() if Verdict.UNKNOWN not in verdicts}
+    assert never <= set(NEVER_UNKNOWN)
+
+
+def test_each_rule_that_may_not_apply_does_not_somewhere(seen: Mapping[str, set[Verdict]]) -> None:
+    for page in BOOK.pages.values():
+        prose = page.body.partition("\n## Wrong")[0]
+        if SAYS_NOT_APPLICABLE.search(prose) and seen[page.id]:
+            assert Verdict.NOT_APPLICABLE in seen[page.id], page.id
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_broken_line_is_never_passed_over(path: str) -> None:
+    """Some rule finds it or cannot tell any more; where the others go on, they say that the file does not load as it stands."""
+    known, base = bench()
+    before = {result.rule: result.verdict for result in base.results}
+    lines = known.base.text(path).split("\n")
+    told = [number for number, line in enumerate(lines) if line.strip() and not line.strip().startswith("#")]
+    for number in told[:: max(1, len(told) // 4)]:
+        host = known.base.write(path, "\n".join([*lines[:number], f'%%% " {lines[number]}', *lines[number + 1 :]]))
+        results = known.judge(host).results
+        assert not [result.rule for result in results if result.reason is Reason.CRASHED]
+        changed = [r for r in results if r.verdict is Verdict.FAIL or r.verdict is not before[r.rule] or r.note]
+        assert changed, lines[number]
