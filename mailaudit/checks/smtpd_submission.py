@@ -42,7 +42,7 @@ def users_send_as_themselves(
     virtuals: Virtuals | Missing | NotHere | Lacking,
 ) -> Iterator[Outcome]:
     """Who logs in may send as himself only: each listener has a map, and the map knows all users and no strange domain."""
-    yield from unread(credentials)
+    yield from unread(credentials, virtuals)
     entries = credentials.entries if isinstance(credentials, Credentials) else ()
     users = tuple(dict.fromkeys(entry.address for entry in entries))
     own = {user: _own(user, virtuals) for user in users}
