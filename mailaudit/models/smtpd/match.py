@@ -6,17 +6,16 @@ Source: ruleset.c and util.c of OpenSMTPD.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from mailaudit.models.ere import UnreadError, compiled
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Criterion, Listener, Rule, Table
 
 LOCAL = "local"
 _STRANGERS = ("45.67.89.10", "101.12.133.4", "203.0.113.250", "2a02:1234:5678::5")  # some of those that a pattern may fit
-_POSIX = re.compile(r"\[\[[:.=]")
 
 
 class Truth(Enum):
@@ -222,15 +221,13 @@ def _truth(value: object) -> Truth:
 
 
 def _any_regex(patterns: tuple[str, ...], value: str) -> Truth:
-    """Whether an extended regular expression is found in the value, in any case; what Python reads otherwise is in doubt."""
+    """Whether an extended regular expression is found in the value, in any case; one that could not be read is in doubt."""
     doubt = False
     for pattern in patterns:
         try:
-            if _POSIX.search(pattern):
-                doubt = True
-            elif re.search(pattern, value, re.IGNORECASE):
+            if compiled(pattern).found_in(value):
                 return Truth.YES
-        except re.error:
+        except UnreadError:
             doubt = True
     return Truth.DOUBT if doubt else Truth.NO
 
