@@ -16,6 +16,7 @@ from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons
 from mailaudit.models.dkim_record import dkim_txt
+from mailaudit.models.dns.site_records import Dns, Subjects, read_dns
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.files import Files, read_files
@@ -99,6 +100,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     rspamd = sources.make(read_rspamd)
     credentials = sources.make(read_credentials, smtpd)
     sockets = sources.make(read_sockets, services)
+    interfaces = sources.make(read_interfaces)
+    static = sources.make(read_hostname_if)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
     slots: dict[type, Slot[object]] = {
         Clock: Known(clock),
@@ -129,9 +132,9 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Maildirs: sources.make(read_maildirs, credentials, dovecot, accounts),
         LoginConf: sources.make(read_login),
         RcConf: sources.make(read_rc),
-        HostnameIf: sources.make(read_hostname_if),
+        HostnameIf: static,
         Sockets: sockets,
-        Interfaces: Known(sources.make(read_interfaces)),
+        Interfaces: Known(interfaces),
         Listening: Known(read_listening(smtpd, dovecot, httpd, sockets)),
         Shells: sources.make(read_shells),
         Copies: Known(sources.make(read_copies)),
@@ -140,6 +143,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }
     slots.update(read_system(sources))
+    slots[Dns] = read_dns(sources, site, Subjects(smtpd, acme, rspamd, static, interfaces))
     slots[Processes] = read_processes(sources, slots)
     slots[Daemons] = read_daemons(sources, slots)
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))

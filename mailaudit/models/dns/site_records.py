@@ -1,0 +1,227 @@
+"""What DNS says of a site's domains, names and addresses, read in waves: each answer names what is asked for next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailaudit.models.acme import AcmeConfig
+from mailaudit.models.dns.asking import Asking
+from mailaudit.models.dns.host import HostAddresses, read_host
+from mailaudit.models.dns.names import above, askable, bare, is_below, reverse
+from mailaudit.models.dns.reply import Reply
+from mailaudit.models.hostname_if import HostnameIf
+from mailaudit.models.interfaces import Interfaces
+from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.site import Site
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
+from mailaudit.questions import Failed, Found, LookUp, Reason, ZoneSecurity
+
+MOST_DOMAINS = 20
+MOST_NAMES = 20  # exchangers, name servers or names of an address that are followed
+OF_DOMAIN = ("SOA", "NS", "DS", "A", "AAAA", "MX", "CAA", "TXT")
+OF_HOST = ("A", "AAAA", "CNAME", "TXT")
+SERVICES = ("_submissions._tcp", "_imaps._tcp", "_sieve._tcp")
+BELOW = (("_dmarc", "TXT"), ("_mta-sts", "TXT"), ("mta-sts", "A"), ("_smtp._tls", "TXT"), *((each, "SRV") for each in SERVICES))
+RANDOM = ("A", "CNAME", "MX", "TXT")
+_QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanger:
+    """One MX record: preference, and the exchanger's name without its final dot; empty for the null MX (RFC 7505)."""
+
+    preference: int
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dns(Model):
+    """All replies by question, and what they are about.
+
+    `domains` are the site's; `helo_names` what the host calls itself in HELO; `selectors` pairs of domain and selector that mail
+    is signed with; `certificate_names` what certificates are got for.
+    """
+
+    domains: tuple[str, ...] = ()
+    host: HostAddresses = field(default_factory=HostAddresses)
+    helo_names: tuple[str, ...] = ()
+    selectors: tuple[tuple[str, str], ...] = ()
+    certificate_names: tuple[str, ...] = ()
+    replies: Mapping[LookUp, Reply] = field(default_factory=dict, repr=False)
+    states: Mapping[str, str | Failed] = field(default_factory=dict)
+
+    def look(self, name: str, type_: str) -> Reply:
+        """The reply to a question; not recorded for one that the model did not ask."""
+        owner = askable(name)
+        if owner is None:
+            return Reply(name, type_, "NXDOMAIN")
+        question = LookUp(owner, type_)
+        known = self.replies.get(question)
+        return known or Reply(owner, type_, failed=Failed(Reason.NOT_RECORDED, f"{question} was not asked"))
+
+    def random(self, domain: str, type_: str) -> Reply:
+        """What a name in the domain gets that nobody wrote down: the answer of a wildcard, if there is one."""
+        return self.look(f"*.{domain}", type_)
+
+    def is_from_wildcard(self, reply: Reply) -> bool:
+        """True if a random label gets the same answer: nobody wrote this one down."""
+        domain = next((each for each in self.domains if is_below(reply.owner, each) and bare(reply.owner) != each), None)
+        return domain is not None and reply.same_as(self.random(domain, reply.type))
+
+    def exchangers(self, domain: str) -> tuple[Exchanger, ...]:
+        """The domain's MX records by preference."""
+        return exchangers(self.look(domain, "MX"))
+
+    def addresses(self, name: str, version: int) -> Reply:
+        """The addresses of a name: 4 or 6."""
+        return self.look(name, "A" if version == 4 else "AAAA")
+
+    def pointer(self, address: str) -> Reply:
+        """The names of an address."""
+        return self.look(reverse(address), "PTR")
+
+    def climb(self, name: str) -> Reply:
+        """The CAA records that hold for a name: of the closest name above it that has any (RFC 8659, section 3)."""
+        return climb(self.look, name)
+
+    def security(self, zone: str) -> str | Failed:
+        """`secure`, `insecure` or `bogus`, or why that could not be told."""
+        return self.states.get(bare(zone), Failed(Reason.NOT_RECORDED, f"{zone} was not asked"))
+
+
+def climb(look: Callable[[str, str], Reply], name: str) -> Reply:
+    """RFC 8659, section 3: the closest name with CAA records decides, a name whose answer is not known may be the one."""
+    reply = Reply(name, "CAA", "NXDOMAIN")
+    for each in above(name):
+        reply = look(each, "CAA")
+        if not reply.is_absent:
+            return reply
+    return reply
+
+
+def exchangers(reply: Reply) -> tuple[Exchanger, ...]:
+    """The exchangers that an MX answer names, by preference."""
+    pairs = (data.split(None, 1) for data in reply.data)
+    found = (Exchanger(int(preference), bare(name)) for preference, name in pairs)
+    return tuple(sorted(found, key=lambda each: (each.preference, each.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """The other models that say what to ask for."""
+
+    smtpd: Slot[SmtpdConfig]
+    acme: Slot[AcmeConfig]
+    rspamd: Slot[RspamdConfig]
+    static: Slot[HostnameIf]
+    interfaces: Interfaces
+
+
+def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
+    """What DNS says. Without a domain there is nothing to ask; where nothing at all was answered, that is the reason."""
+    domains = tuple(bare(each) for each in site.domains if askable(each))[:MOST_DOMAINS]
+    if not domains:
+        return NotHere("no domain of the site is known")
+    asking = Asking(sources)
+    host = read_host(site, subjects.static, subjects.interfaces)
+    dns = Dns(
+        domains=domains,
+        host=host,
+        helo_names=_unique(_helo_names(site, subjects.smtpd)),
+        selectors=_selectors(site, domains, subjects.rspamd),
+        certificate_names=_unique(_certificate_names(site, subjects.acme)),
+        replies=asking.replies,
+        states={domain: _security(sources, domain) for domain in domains},
+    )
+    for domain in domains:
+        _domain(asking, domain)
+    for name in _unique((*dns.helo_names, *(each for each in (site.mail_host, site.host_name) if each))):
+        _host(asking, name)
+    for name in dns.certificate_names:
+        climb(asking.look, name)
+    for domain, selector in dns.selectors:
+        for type_ in ("TXT", "CNAME"):
+            asking.look(f"{selector}._domainkey.{domain}", type_)
+    seen = [data for name in _unique(each for each in (site.mail_host, *domains) if each) for data in _found(asking, name)]
+    for address in _unique((*host.known, *(seen if not host.known else ()))):
+        _pointer(asking, address)
+    if all(reply.failed is not None and reply.failed.reason in _QUIET for reply in asking.replies.values()):
+        failed = next(reply.failed for reply in asking.replies.values() if reply.failed is not None)
+        return Lacking(failed.reason, failed.detail)
+    return Known(dns)
+
+
+def _domain(asking: Asking, domain: str) -> None:
+    for type_ in OF_DOMAIN:
+        asking.look(domain, type_)
+    for prefix, type_ in BELOW:
+        asking.look(f"{prefix}.{domain}", type_)
+    for type_ in RANDOM:
+        asking.look(f"*.{domain}", type_)
+    for server in asking.look(domain, "NS").data[:MOST_NAMES]:
+        asking.look(server, "A")
+    for exchanger in exchangers(asking.look(domain, "MX"))[:MOST_NAMES]:
+        if exchanger.name:
+            _host(asking, exchanger.name, ("A", "AAAA", "CNAME"))
+            asking.look(f"_25._tcp.{exchanger.name}", "TLSA")
+
+
+def _host(asking: Asking, name: str, types: Iterable[str] = OF_HOST) -> None:
+    for type_ in types:
+        asking.look(name, type_)
+
+
+def _pointer(asking: Asking, address: str) -> None:
+    for name in asking.look(reverse(address), "PTR").data[:MOST_NAMES]:
+        _host(asking, name, ("A", "AAAA", "CNAME"))
+
+
+def _found(asking: Asking, name: str) -> tuple[str, ...]:
+    return (*asking.look(name, "A").data, *asking.look(name, "AAAA").data)
+
+
+def _security(sources: Sources, domain: str) -> str | Failed:
+    answer = sources.ask(ZoneSecurity(f"{domain}."))
+    if isinstance(answer, Found) and isinstance(answer.value, str):
+        return answer.value
+    return answer if isinstance(answer, Failed) else Failed(Reason.PROTOCOL, f"the state of {domain} is none")
+
+
+def _helo_names(site: Site, smtpd: Slot[SmtpdConfig]) -> Iterable[str]:
+    """What smtpd says in HELO: its own name, which is the host's unless mailname has another, or the action's."""
+    own = smtpd.value.server_name if isinstance(smtpd, Known) else None
+    name = own or site.host_name
+    relays = [each for each in smtpd.value.actions.values() if each.is_relay] if isinstance(smtpd, Known) else []
+    said = [each.values.get("helo") for each in relays if "helo-src" not in each.tables]
+    if name and (not relays or any(each is None for each in said)):
+        yield name
+    yield from (each.value for each in said if each is not None)
+
+
+def _selectors(site: Site, domains: tuple[str, ...], rspamd: Slot[RspamdConfig]) -> tuple[tuple[str, str], ...]:
+    pairs: list[tuple[str, str]] = []
+    for domain in domains:
+        if isinstance(rspamd, Known) and domain in rspamd.value.dkim.domains:
+            pairs += [(domain, key.selector.lower()) for key in rspamd.value.dkim.keys(domain) if key.selector]
+        elif domain in site.selectors:
+            pairs.append((domain, site.selectors[domain].lower()))
+    return tuple(dict.fromkeys(pair for pair in pairs if askable(f"{pair[1]}._domainkey.{pair[0]}")))[:MOST_NAMES]
+
+
+def _certificate_names(site: Site, acme: Slot[AcmeConfig]) -> Iterable[str]:
+    if isinstance(acme, Known):
+        for domain in acme.value.domains:
+            yield from (name for name in domain.names if is_ours(name, site))
+    elif site.mail_host:
+        yield site.mail_host
+
+
+def is_ours(name: str, site: Site) -> bool:
+    """True for a name in one of the site's domains, or one of its hosts' own."""
+    return any(is_below(name, each) for each in (*site.domains, *(n for n in (site.mail_host, site.host_name) if n)))
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(bare(name) for name in names))[:MOST_NAMES]
