@@ -9,6 +9,8 @@ import pytest
 from bench import corpus, laws
 from bench.agreement import CORPORA, pf
 from bench.agreement.pf_space import compared
+from mailaudit.models.pf.packet import read_packet
+from mailaudit.models.pf.shadow import shadowed
 from mailaudit.parsers import LANGUAGES
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the collection of real files is not beside this checkout")
@@ -49,3 +51,16 @@ def test_packets_are_in_doubt_for_a_reason_of_the_list() -> None:
     row = pf.packets(random.Random(23).sample(pf.real_rulesets(), 12), pf.FOLDER, 40)
     assert row.agree + row.in_doubt == row.of
     assert row.wrong == ()
+
+
+def test_rules_that_never_decide_decide_over_no_recorded_packet() -> None:
+    for name, accepted in random.Random(24).sample(pf.real_rulesets(), 30):
+        packets = pf.FOLDER / "packets" / f"{name}.pkts"
+        if not accepted or not packets.exists():
+            continue
+        ruleset = pf.real(name)
+        told = {id(each.rule) for each in shadowed(ruleset)}
+        by_name = {interface.name: interface for interface in ruleset.interfaces.known}
+        for line in packets.read_text("utf-8").splitlines() if told else ():
+            decision = ruleset.verdict(read_packet(line, by_name))
+            assert not told & {id(rule) for rule in (decision.rule, *decision.doubts)}, (name, line)

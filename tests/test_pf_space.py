@@ -211,6 +211,19 @@ def test_who_decides_instead(source: str, lines: dict[int, tuple[int, ...]]) -> 
     assert told == {line: set(killers) for line, killers in lines.items()}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "pass in quick on egress proto tcp to port 22\npass in quick on em1 proto tcp to port 22\n",
+        "block in\npass in proto tcp to em1 port 22\npass in quick on egress proto tcp to (egress) port 22\n",
+        "block in quick to (egress)\npass in proto tcp to (self) port 22\n",
+        "pass quick on rdomain 0 proto gre\npass quick on em1 proto gre\n",
+    ],
+)
+def test_nothing_is_said_where_interfaces_are_not_recorded_and_matter(source: str) -> None:
+    assert [each.rule.statement.span.chars for each in shadowed(read(source))] == []
+
+
 def test_what_a_quick_rule_ended_no_later_rule_decides() -> None:
     """Of many ports at once, those that a quick rule passed are not given to the last rule."""
     pf = read("pass in quick proto tcp to port 25\nblock in\npass in proto tcp\n", TRIED_ON)

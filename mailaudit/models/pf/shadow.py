@@ -74,6 +74,8 @@ def _shadow(ruleset: Ruleset, rule: Rule, standing: Standing) -> Shadowed | None
                 for kind in _kinds(ruleset, rule, direction, interface, family):
                     if not _dies(ruleset, rule, standing, kind, killers):
                         return None
+    if any(item.rdomain is not None for killer in killers for item in killer.interfaces):
+        return None  # packets of other routing domains are not looked at
     return Shadowed(rule, tuple(killers)[:MOST_KILLERS], skips[0] if len(skips) == len(about) else None)
 
 
@@ -85,7 +87,8 @@ def _interfaces(ruleset: Ruleset) -> Iterator[Interface]:
     else:
         known = interfaces_of(ruleset)
         names = {item.name for each in ruleset.rules for item in each.interfaces if item.name} - {"any"}
-        known = (*known, *(_named(name) for name in sorted(names - {each.name for each in known})), Interface("other0"))
+        bare = (Interface(each.name) for each in known if each.name and each.groups)  # its groups are but assumed
+        known = (*known, *bare, *(_named(name) for name in sorted(names - {each.name for each in known})), Interface("other0"))
     yield from known
     if names:  # a named interface may be in any group
         yield from (
@@ -136,7 +139,7 @@ def _dies(ruleset: Ruleset, rule: Rule, standing: Standing, kind: Kind, killers:
     """True if a rule surely decides over no packet of a kind; the rules that do so in its place are added to the killers."""
     traffic = kind.traffic
     family = traffic.family
-    ends = _end(ruleset, rule, rule.sources, family), _end(ruleset, rule, rule.targets, family)
+    ends = _end(ruleset, traffic.interface, rule.sources, family), _end(ruleset, traffic.interface, rule.targets, family)
     if ends[0] is None or ends[1] is None:
         return False
     has_ports = traffic.protocol in WITH_PORTS
@@ -182,7 +185,7 @@ def _decides(rule: Rule, outcome: Outcome) -> bool:
     return False
 
 
-def _end(ruleset: Ruleset, rule: Rule, peers: tuple[Peer, ...], family: int) -> tuple[Addresses, ...] | None:
+def _end(ruleset: Ruleset, interface: Interface, peers: tuple[Peer, ...], family: int) -> tuple[Addresses, ...] | None:
     """The addresses that a rule may match at one end; None where they are not known, as those that a table is to hold."""
     known = bool(ruleset.interfaces.known)
     if not peers or any(peer.negated or peer.kind == "any" for peer in peers):
@@ -199,14 +202,9 @@ def _end(ruleset: Ruleset, rule: Rule, peers: tuple[Peer, ...], family: int) -> 
             if not spans and peer.dynamic:
                 return None  # it may be given an address
             found += spans
-        elif peer.kind == "interface" and not peer.modifiers and peer.bits is None and _own_name(rule, peer.name):
+        elif peer.kind == "interface" and not peer.modifiers and peer.bits is None and interface.called(peer.name):
             notion = True
         else:
             return None
     parts = [Addresses(merged(found))] if found else []
     return (*parts, Addresses(own=True)) if notion else tuple(parts)
-
-
-def _own_name(rule: Rule, name: str) -> bool:
-    """True if a name stands for the addresses of the interface itself that the rule is about."""
-    return name == "self" or not rule.interfaces or any(item.name == name and not item.negated for item in rule.interfaces)
