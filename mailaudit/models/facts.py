@@ -19,6 +19,7 @@ from mailaudit.models.dkim_record import dkim_txt
 from mailaudit.models.dns.site_records import Dns, Subjects, read_dns
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
+from mailaudit.models.endpoints import Endpoints, read_endpoints
 from mailaudit.models.files import Files, read_files
 from mailaudit.models.hostname_if import HostnameIf, read_hostname_if
 from mailaudit.models.httpd import HttpdConfig, read_httpd
@@ -148,6 +149,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     slots[Daemons] = read_daemons(sources, slots)
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))
     slots[PemFiles] = Known(read_pem(sources, slots))
+    slots[Endpoints] = read_endpoints(sources, site, (smtpd, dovecot, httpd))
     slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
     return Facts(slots, site, _coverage(sources, slots), trees, frozenset(sources.wanted))
