@@ -13,7 +13,7 @@ from mailaudit.questions import Absent, Found, ReadFile
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text, encode
 
-CALLS = 3  # a new listener's port is opened in pf, and connections to it are throttled there
+CALLS = 6  # a new port is opened in pf and throttled there; learning from what users move has six parts
 MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
 
 

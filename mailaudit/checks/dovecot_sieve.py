@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mailaudit.checks.dovecot_edits import add_plugin, place_of, plugin_setting, set_to
 from mailaudit.checks.registry import rule
-from mailaudit.checks.sieve_edits import not_asked
+from mailaudit.checks.sieve_edits import told_elsewhere
 from mailaudit.editing.dovecot import remove
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Evidence, Exempt, Finding, Outcome, Place
@@ -26,9 +26,9 @@ def plugins(dovecot: DovecotConfig, protocol: str) -> frozenset[str]:
 
 
 @rule("DOVECOT065")
-def imap_has_imapsieve(dovecot: DovecotConfig) -> Iterator[Outcome]:
+def imap_has_imapsieve(dovecot: DovecotConfig, sieve: Sieve) -> Iterator[Outcome]:
     """The plugin imap_sieve is loaded for IMAP."""
-    why = not_asked(dovecot)
+    why = told_elsewhere(sieve, dovecot)
     if why is not None:
         yield why
     elif "imap_sieve" not in plugins(dovecot, "imap"):

@@ -20,6 +20,7 @@ from mailaudit.checks.sieve_edits import (
     rule_lines,
     running,
     set_plugin,
+    told_elsewhere,
 )
 from mailaudit.editing import dovecot as editing
 from mailaudit.edits import Edit, Fix, Safety
@@ -62,7 +63,7 @@ def spam_is_learned(sieve: Sieve, dovecot: DovecotConfig, files: Files, referenc
 @rule("SIEVE002")
 def ham_is_learned(sieve: Sieve, dovecot: DovecotConfig, files: Files, reference: Reference) -> Iterator[Outcome]:
     """A script runs when a user moves a message out of the folder of spam, wherever to."""
-    why = not_asked(dovecot)
+    why = told_elsewhere(sieve, dovecot)
     if why is not None:
         yield why
         return
@@ -97,7 +98,7 @@ def _for_all_causes(use: Use) -> Use:
 @rule("SIEVE005")
 def scripts_have_their_extensions(sieve: Sieve, dovecot: DovecotConfig) -> Iterator[Outcome]:
     """The plugins are loaded, and global scripts may use what the learning scripts require."""
-    why = not_asked(dovecot)
+    why = told_elsewhere(sieve, dovecot)
     if why is not None:
         yield why
         return

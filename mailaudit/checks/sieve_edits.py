@@ -60,6 +60,18 @@ def not_asked(dovecot: DovecotConfig) -> Exempt | None:
     return None
 
 
+def told_elsewhere(sieve: Sieve, dovecot: DovecotConfig) -> Exempt | None:
+    """Why a part of the way from a user's move to rspamd is not asked for: of a way without any part SIEVE001 speaks alone."""
+    if why := not_asked(dovecot):
+        return why
+    plugins = {name for word in dovecot.words("mail_plugins", "imap") for name in re.split("[ ,]", word)}
+    settings = any(name.startswith("imapsieve_") for name in plugin_settings(dovecot))
+    parts = sieve.at("imap before", "imap after") or {"sieve_imapsieve", "sieve_extprograms"} & set(sieve.plugins)
+    if parts or settings or "imap_sieve" in plugins or sieve.directories:
+        return None
+    return Exempt("no part of learning from what users move is set up, which SIEVE001 tells")
+
+
 def running(sieve: Sieve, dovecot: DovecotConfig) -> list[Use]:
     """The rules of imapsieve that Dovecot gets to: 2.3 reads them by number, and stops at the first that has no name."""
     found = sieve.at("imap before", "imap after")

@@ -16,9 +16,9 @@ from mailaudit.checks.sieve_edits import (
     junk,
     learns_ham,
     learns_spam,
-    not_asked,
     place,
     set_plugin,
+    told_elsewhere,
     trash,
 )
 from mailaudit.editing import sieve as editing
@@ -125,7 +125,7 @@ def _time(written: str) -> datetime:
 def programs_are_there(sieve: Sieve, dovecot: DovecotConfig, files: Files, reference: Reference) -> Iterator[Outcome]:
     """The programs that scripts pipe to are there, can be run, and are root's."""
     piped = [program for program in sieve.programs if program.call.name.value == "pipe"]
-    why = not_asked(dovecot)
+    why = told_elsewhere(sieve, dovecot)
     setting = sieve.directories.get("sieve_pipe_bin_dir")
     if why is not None and not piped:
         yield why
