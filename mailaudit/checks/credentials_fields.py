@@ -14,6 +14,7 @@ from mailaudit.models.accounts import Accounts
 from mailaudit.models.credentials import Credentials, Entry
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.user import mail_user
 from mailaudit.models.mail_owner import VMAIL, VMAIL_ID, MailOwner
 from mailaudit.models.passwords import BCRYPT, is_masked
 from mailaudit.models.sources import Lacking, Missing, NotHere
@@ -173,7 +174,7 @@ def homes_are_the_users_own(credentials: Credentials, owner: MailOwner, dovecot:
     for entry in credentials.entries:
         user, _, domain = entry.address.partition("@")
         home = entry.home.value
-        if not domain or (not home and config is not None and config.home(entry.address) is not None):
+        if not domain or (not home and config is not None and mail_user(config, entry.address).home.value is not None):
             continue
         wanted = f"{owner.home}/{domain}/{user.split('+')[0]}"
         if _is_below(home.lower(), wanted) or (config is not None and _goes_with(config, entry)):
