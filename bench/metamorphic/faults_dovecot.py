@@ -128,6 +128,7 @@ FAMILIES = [
         "RSPAMD006",
         "no worker",
         add("/etc/rspamd/local.d/worker-normal.inc", "enabled = false;", 'bind_socket = "127.0.0.1:<port>";'),
+        "filter-rspamd",
     ),
     Family("RSPAMD007", "for nobody", edit("/etc/rspamd/local.d/settings.conf", "authenticated = true", "authenticated = false")),
     Family("RSPAMD007", "no settings", gone("/etc/rspamd/local.d/settings.conf")),

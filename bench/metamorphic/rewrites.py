@@ -200,5 +200,5 @@ def spoilt(base: HostReport, report: HostReport) -> list[str]:
     return [
         f"{result.rule} {result.verdict}: {result.message}"
         for result in report.results
-        if result.verdict is Verdict.FAIL or (before[result.rule] is Verdict.PASS and result.verdict is not Verdict.PASS)
+        if result.verdict is Verdict.FAIL or (before[result.rule] is Verdict.PASS and result.verdict is Verdict.UNKNOWN)
     ]

@@ -27,14 +27,6 @@ WAYS = [
     Way(
         "macros introduced",
         CONF,
-        replaced(
-            CONF,
-            (PKI, 'fullchain = "/etc/ssl/mail.example.com.pem"\n' + PKI.replace('"/etc/ssl/mail.example.com.pem"', "$fullchain")),
-        ),
-    ),
-    Way(
-        "macros introduced",
-        CONF,
         replaced(CONF, (PKI, "site = example.com\n" + PKI), ('for domain "example.com"', "for domain $site")),
     ),
     Way("numbers for ports", CONF, replaced(CONF, ("port submission", "port 587"))),

@@ -37,6 +37,8 @@ def domains_are_the_same_everywhere(
 ) -> Iterator[Outcome]:
     """A domain that has users, addresses or a signing key is one that mail is accepted for."""
     yield from unread(credentials, virtuals, rspamd)
+    if isinstance(virtuals, Lacking):  # where it is not recorded either, nobody knows its domains
+        yield Doubt(virtuals.reason, virtuals.detail)
     if smtpd.only_sends:
         yield Exempt("this host takes no mail from others")
         return

@@ -82,6 +82,8 @@ def accounts_are_found(accounts: Accounts | Missing, owner: MailOwner) -> Iterat
     if isinstance(accounts, Missing):
         yield Exempt(f"{accounts.path} is not there")
         return
+    if not accounts.groups:
+        yield Doubt(Reason.NOT_RECORDED, f"{GROUPS} could not be looked at.")
     for problem in accounts.refusals:
         if accounts.user(owner.name) is None and problem.span.path != GROUPS and is_of(problem.span, owner.name):
             continue
@@ -97,4 +99,6 @@ def accounts_are_found(accounts: Accounts | Missing, owner: MailOwner) -> Iterat
 @rule("HOST080")
 def login_conf_loads(login: LoginConf | Missing, reference: Reference) -> Iterator[Outcome]:
     """Every login class is found, with all its values."""
+    if isinstance(login, LoginConf):
+        yield from (Doubt(why.reason, why.detail) for why in login.unread.values())
     yield from _loads(login, "login_getclass(3)", reference)

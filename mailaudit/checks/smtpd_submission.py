@@ -43,6 +43,8 @@ def users_send_as_themselves(
 ) -> Iterator[Outcome]:
     """Who logs in may send as himself only: each listener has a map, and the map knows all users and no strange domain."""
     yield from unread(credentials, virtuals)
+    if isinstance(credentials, Lacking):  # where they are not recorded either, nobody knows whose addresses are missing
+        yield Doubt(credentials.reason, credentials.detail)
     entries = credentials.entries if isinstance(credentials, Credentials) else ()
     users = tuple(dict.fromkeys(entry.address for entry in entries))
     own = {user: _own(user, virtuals) for user in users}

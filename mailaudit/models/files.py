@@ -215,6 +215,8 @@ def _taken_as_shipped(found: Mapping[str, Stat | Absent | Failed]) -> tuple[str,
 
 
 def _was_not_asked(stat: Stat | Absent | Failed) -> bool:
+    if isinstance(stat, Stat):
+        return stat.mode is None
     return isinstance(stat, Failed) and stat.reason is not Reason.UNREADABLE
 
 
