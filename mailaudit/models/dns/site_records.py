@@ -10,12 +10,14 @@ from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import HostAddresses, read_host
 from mailaudit.models.dns.names import above, askable, bare, is_below, reverse
 from mailaudit.models.dns.reply import Reply
+from mailaudit.models.dns.sending import Sender, Sending, SpfAsking, read_sending
 from mailaudit.models.hostname_if import HostnameIf
 from mailaudit.models.interfaces import Interfaces
 from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
+from mailaudit.models.spf.check import SpfResult
 from mailaudit.questions import Failed, Found, LookUp, Reason, ZoneSecurity
 
 MOST_DOMAINS = 20
@@ -41,7 +43,8 @@ class Dns(Model):
     """All replies by question, and what they are about.
 
     `domains` are the site's; `helo_names` what the host calls itself in HELO; `selectors` pairs of domain and selector that mail
-    is signed with; `certificate_names` what certificates are got for.
+    is signed with; `certificate_names` what certificates are got for. `spf` has what each domain's mail gets from each address,
+    `helo_spf` what each name in HELO gets, `spf_costs` what a stranger gets and what that takes.
     """
 
     domains: tuple[str, ...] = ()
@@ -51,6 +54,10 @@ class Dns(Model):
     certificate_names: tuple[str, ...] = ()
     replies: Mapping[LookUp, Reply] = field(default_factory=dict, repr=False)
     states: Mapping[str, str | Failed] = field(default_factory=dict)
+    sending: Sending = field(default_factory=Sending)
+    spf: Mapping[tuple[str, Sender], SpfResult] = field(default_factory=dict, repr=False)
+    helo_spf: Mapping[Sender, SpfResult] = field(default_factory=dict, repr=False)
+    spf_costs: Mapping[str, SpfResult] = field(default_factory=dict, repr=False)
 
     def look(self, name: str, type_: str) -> Reply:
         """The reply to a question; not recorded for one that the model did not ask."""
@@ -126,17 +133,34 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
         return NotHere("no domain of the site is known")
     asking = Asking(sources)
     host = read_host(site, subjects.static, subjects.interfaces)
+    own_name = _own_name(site, subjects.smtpd)
+    sending = read_sending(subjects.smtpd, host, own_name)
+    helo_names = _unique(each.helo for each in sending.senders if each.helo) or _unique([own_name] if own_name else [])
+    for domain in domains:
+        _domain(asking, domain)
+    spf = SpfAsking(asking)
     dns = Dns(
         domains=domains,
         host=host,
-        helo_names=_unique(_helo_names(site, subjects.smtpd)),
+        helo_names=helo_names,
         selectors=_selectors(site, domains, subjects.rspamd),
         certificate_names=_unique(_certificate_names(site, subjects.acme)),
         replies=asking.replies,
         states={domain: _security(sources, domain) for domain in domains},
+        sending=sending,
+        spf={(domain, each): spf.of_domain(domain, each) for domain in domains for each in sending.senders},
+        helo_spf={each: found for each in sending.senders if (found := spf.of_helo(each)) is not None},
+        spf_costs={domain: spf.counted(domain) for domain in domains},
     )
-    for domain in domains:
-        _domain(asking, domain)
+    _names(asking, site, dns)
+    if all(reply.failed is not None and reply.failed.reason in _QUIET for reply in asking.replies.values()):
+        failed = next(reply.failed for reply in asking.replies.values() if reply.failed is not None)
+        return Lacking(failed.reason, failed.detail)
+    return Known(dns)
+
+
+def _names(asking: Asking, site: Site, dns: Dns) -> None:
+    """Ask for what is said of the host's names, its addresses and its keys."""
     for name in _unique((*dns.helo_names, *(each for each in (site.mail_host, site.host_name) if each))):
         _host(asking, name)
     for name in dns.certificate_names:
@@ -144,13 +168,8 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
     for domain, selector in dns.selectors:
         for type_ in ("TXT", "CNAME"):
             asking.look(f"{selector}._domainkey.{domain}", type_)
-    seen = [data for name in _unique(each for each in (site.mail_host, *domains) if each) for data in _found(asking, name)]
-    for address in _unique((*host.known, *(seen if not host.known else ()))):
+    for address in dict.fromkeys((*dns.host.known, *dns.sending.addresses)):
         _pointer(asking, address)
-    if all(reply.failed is not None and reply.failed.reason in _QUIET for reply in asking.replies.values()):
-        failed = next(reply.failed for reply in asking.replies.values() if reply.failed is not None)
-        return Lacking(failed.reason, failed.detail)
-    return Known(dns)
 
 
 def _domain(asking: Asking, domain: str) -> None:
@@ -178,10 +197,6 @@ def _pointer(asking: Asking, address: str) -> None:
         _host(asking, name, ("A", "AAAA", "CNAME"))
 
 
-def _found(asking: Asking, name: str) -> tuple[str, ...]:
-    return (*asking.look(name, "A").data, *asking.look(name, "AAAA").data)
-
-
 def _security(sources: Sources, domain: str) -> str | Failed:
     answer = sources.ask(ZoneSecurity(f"{domain}."))
     if isinstance(answer, Found) and isinstance(answer.value, str):
@@ -189,15 +204,10 @@ def _security(sources: Sources, domain: str) -> str | Failed:
     return answer if isinstance(answer, Failed) else Failed(Reason.PROTOCOL, f"the state of {domain} is none")
 
 
-def _helo_names(site: Site, smtpd: Slot[SmtpdConfig]) -> Iterable[str]:
-    """What smtpd says in HELO: its own name, which is the host's unless mailname has another, or the action's."""
-    own = smtpd.value.server_name if isinstance(smtpd, Known) else None
-    name = own or site.host_name
-    relays = [each for each in smtpd.value.actions.values() if each.is_relay] if isinstance(smtpd, Known) else []
-    said = [each.values.get("helo") for each in relays if "helo-src" not in each.tables]
-    if name and (not relays or any(each is None for each in said)):
-        yield name
-    yield from (each.value for each in said if each is not None)
+def _own_name(site: Site, smtpd: Slot[SmtpdConfig]) -> str | None:
+    """What smtpd calls itself: what mailname says, else the host's name."""
+    name = (smtpd.value.server_name if isinstance(smtpd, Known) else None) or site.host_name
+    return bare(name) if name else None
 
 
 def _selectors(site: Site, domains: tuple[str, ...], rspamd: Slot[RspamdConfig]) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,130 @@
+"""From which addresses mail leaves, what is said in HELO there, and what receivers make of it by SPF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mailaudit.models.dns.asking import Asking
+from mailaudit.models.dns.host import MOST, HostAddresses, canonical
+from mailaudit.models.dns.names import bare
+from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import Action
+from mailaudit.models.sources import Known, Slot
+from mailaudit.models.spf.check import Limits, Looked, SpfResult, check_host
+
+COUNTED = Limits(60, 60)
+"""So that a record that is too long is counted to its end."""
+NOBODY = "0.0.0.0"  # noqa: S104  no client has it, so that a record is read to its last term
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An address that mail leaves from, and the name in HELO there; None where a table says it."""
+
+    address: str
+    helo: str | None
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self.address else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How mail leaves: by which addresses, and whether there are others that are not known.
+
+    `open_families` are those whose addresses are not known and not pinned. `smarthost` is true if all mail goes through another
+    server, whose addresses it leaves from then.
+    """
+
+    senders: tuple[Sender, ...] = ()
+    open_families: frozenset[int] = frozenset()
+    smarthost: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses, each once."""
+        return tuple(dict.fromkeys(each.address for each in self.senders))
+
+
+def read_sending(smtpd: Slot[SmtpdConfig], host: HostAddresses, own_name: str | None) -> Sending:
+    """How mail leaves by smtpd.conf; without one as if a plain relay stood there."""
+    if not isinstance(smtpd, Known):
+        return _direct(((None, (4, 6), own_name),), host)
+    used = [rule.action for rule in smtpd.value.rules if rule.action is not None and rule.action.is_relay]
+    direct = [action for action in dict.fromkeys(used) if "host" not in action.tables]
+    if used and not direct:
+        return Sending(smarthost=True)
+    families = _families(smtpd.value)
+    return _direct(((_pinned(smtpd.value, each), families, _helo(each, own_name)) for each in direct), host)
+
+
+def _families(smtpd: SmtpdConfig) -> tuple[int, ...]:
+    """`mta limit inet4` has smtpd use IPv4 alone."""
+    settings = {word: token.value for word, token in smtpd.options.settings.items()}
+    for version, word in ((4, "inet4"), (6, "inet6")):
+        if f"mta limit {word}" in settings or settings.get("mta limit") == word:
+            return (version,)
+    return (4, 6)
+
+
+def _pinned(smtpd: SmtpdConfig, action: Action) -> tuple[str, ...] | None:
+    table = action.tables.get("src")
+    keys = smtpd.keys(table) if table is not None else None
+    if keys is None:
+        return None
+    return tuple(text for text in (canonical(key.strip("[]").removeprefix("ipv6:")) for key in keys) if text is not None)
+
+
+def _helo(action: Action, own_name: str | None) -> str | None:
+    if "helo-src" in action.tables:
+        return None
+    said = action.values.get("helo")
+    return bare(said.value) if said is not None else own_name
+
+
+def _direct(relays: Iterable[tuple[tuple[str, ...] | None, tuple[int, ...], str | None]], host: HostAddresses) -> Sending:
+    senders: dict[Sender, None] = {}
+    unknown: set[int] = set()
+    for pinned, families, helo in relays:
+        for version in families:
+            of_pinned = [each for each in pinned or () if (":" in each) == (version == 6)]
+            if not of_pinned and (host.family(version) is None or version in host.moving):
+                unknown.add(version)
+            for address in of_pinned or host.family(version) or ():
+                senders.setdefault(Sender(address, helo))
+    return Sending(tuple(senders)[:MOST], frozenset(unknown))
+
+
+@dataclass
+class SpfAsking:
+    """SPF's questions, asked through the model's."""
+
+    asking: Asking
+
+    def __call__(self, name: str, type_: str) -> Looked:
+        """What SPF sees of a reply."""
+        reply = self.asking.look(name, type_)
+        values: Iterator[str] | tuple[str, ...] = reply.data
+        if type_ == "TXT":
+            values = reply.texts
+        elif type_ == "MX":
+            pairs = sorted((int(data.split(None, 1)[0]), data.split(None, 1)[1]) for data in reply.data)
+            values = (bare(name) for _, name in pairs if name != ".")
+        elif type_ == "PTR":
+            values = (bare(data) for data in reply.data)
+        return Looked(tuple(values), reply.failed)
+
+    def counted(self, domain: str) -> SpfResult:
+        """What a stranger gets, and the record's costs."""
+        return check_host(NOBODY, f"postmaster@{domain}", domain, self, COUNTED)
+
+    def of_domain(self, domain: str, sender: Sender) -> SpfResult:
+        """What mail of a domain gets."""
+        return check_host(sender.address, f"postmaster@{domain}", sender.helo or domain, self)
+
+    def of_helo(self, sender: Sender) -> SpfResult | None:
+        """What the name in HELO gets."""
+        return check_host(sender.address, "", sender.helo, self) if sender.helo else None
