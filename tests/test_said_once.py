@@ -48,3 +48,22 @@ def test_learning_that_is_not_set_up_is_one_finding_and_one_fix(tmp_path: Path, 
     assert failing(host.examine(*host.learn())) == ["SIEVE001"]
     mended = plan(host, frozenset({Safety.SAFE}))
     assert mended.left == ()
+
+
+BY_ACCOUNT = """\
+pki mail.example.com cert "/etc/ssl/mail.example.com.crt"
+pki mail.example.com key "/etc/ssl/private/mail.example.com.key"
+table aliases file:/etc/mail/aliases
+listen on all tls pki mail.example.com
+listen on all port submission tls-require pki mail.example.com auth
+action "in" maildir junk alias <aliases>
+action "out" relay
+match from any for domain "example.com" action "in"
+match from local for local action "in"
+match from any auth for any action "out"
+"""
+
+
+def test_users_with_accounts_of_the_host_are_told_of_once_in_each_place(tmp_path: Path) -> None:
+    rules = found(tmp_path, {"/etc/mail/smtpd.conf": BY_ACCOUNT}, "SMTPD013", "SMTPD014", "SMTPD016")
+    assert rules == ["SMTPD016"]

@@ -17,6 +17,7 @@ from mailaudit.models.clock import Clock
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.facts import read
+from mailaudit.models.files import Files
 from mailaudit.models.services import read_services
 from mailaudit.models.site import Declared, Site
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
@@ -247,6 +248,9 @@ def test_a_host_that_only_sends_is_not_made_a_mail_exchanger() -> None:
     for number in ("10", "13", "14", "16", "22", "23", "24", "28", "30", "32", "33", "34", "35", "40", "42"):
         assert judged(f"SMTPD0{number}", SENDS).verdict is Verdict.NOT_APPLICABLE, number
     assert judged("SMTPD022", SENDS.replace("listen on lo0", "listen on all")).verdict is Verdict.FAIL
+    inside = SENDS.replace("listen on lo0", "listen on em1").replace("match from local for any", "match from any for any")
+    for number in ("13", "14", "15", "16", "22", "23", "24", "25"):
+        assert judged(f"SMTPD0{number}", inside).verdict is Verdict.NOT_APPLICABLE, number
     taking = SENDS + 'match from any for domain "example.com" action "local"\n'
     assert judged("SMTPD022", taking).verdict is Verdict.FAIL
 
@@ -258,14 +262,16 @@ def test_the_aliases_that_openbsd_ships_are_assumed_unless_a_record_says_otherwi
     assert "/etc/mail/aliases as OpenBSD ships it" in result.assumed
     answers: dict[Question, Answer] = {ReadFile(PATH): Found(WHOLE.encode()), **known}
     sources = Sources(Snapshot("host", "target", answers, recorded=True))
-    recorded = {**slots(WHOLE), SmtpdConfig: read_smtpd(sources, read_services(sources))}
+    recorded = {**slots(WHOLE), SmtpdConfig: read_smtpd(sources, read_services(sources)), Files: Known(Files())}
     assert judge(CHECKS["SMTPD012"], recorded).verdict is Verdict.FAIL
 
 
 def test_a_table_that_no_other_rule_looks_after_must_be_there_too() -> None:
     chars = WHOLE.replace("table aliases", "table domains file:/etc/mail/domains\ntable aliases")
     assert judged("SMTPD001", chars).verdict is Verdict.PASS
-    (finding,) = judged("SMTPD001", chars, {StatFile("/etc/mail/domains"): Absent()}).findings
+    gone: dict[Question, Answer] = {StatFile("/etc/mail/domains"): Absent()}
+    assert judged("SMTPD001", chars, gone).verdict is Verdict.PASS  # a repository may leave it out
+    (finding,) = judge(CHECKS["SMTPD001"], {**slots(chars, gone), Files: Known(Files())}).findings
     assert "/etc/mail/domains" in finding.message
     assert finding.fix is None
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_edits import add_line, below, instead, rspamd
-from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_done_otherwise
+from mailaudit.checks.smtpd_filtering import LOOKED_AFTER, checks_at_delivery, has_signer, is_done_otherwise, is_looked_after
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
-from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.files import Files
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
@@ -23,6 +23,7 @@ from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.parsers.tree import Statement, Token
 from mailaudit.questions import Absent, Failed, Reason
 
+VIRTUALS = "/etc/mail/virtuals"
 MOST_ACCESS = 0o740  # ssl.c, ssl_load_key: rwxr----- at most
 _STANDARD_PORTS = {25: "SMTPD022", 587: "SMTPD023", 465: "SMTPD024"}
 _TABLE_RULES = {"alias": "SMTPD012", "virtual": "SMTPD014", "listen auth": "SMTPD013"}
@@ -47,7 +48,7 @@ def owner(refusal: Refusal) -> str:
 
 
 @rule("SMTPD001")
-def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outcome]:
+def parses(smtpd: SmtpdConfig | Missing, reference: Reference, files: Files) -> Iterator[Outcome]:
     """The file is there, and smtpd refuses nothing of it that another rule does not report."""
     if isinstance(smtpd, SmtpdConfig):
         others = {id(each.problem) for each in smtpd.meanings if owner(each) != "SMTPD001"}
@@ -59,16 +60,16 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference) -> Iterator[Outco
         else:
             yield outcome
     if isinstance(smtpd, SmtpdConfig) and not smtpd.old_grammar:
-        yield from _other_tables(smtpd, reference)
+        yield from _other_tables(smtpd, reference, files)
 
 
-def _other_tables(smtpd: SmtpdConfig, reference: Reference) -> Iterator[Outcome]:
+def _other_tables(smtpd: SmtpdConfig, reference: Reference, files: Files) -> Iterator[Outcome]:
     """The files of the tables that no other rule looks after: smtpd reads each when it starts, used or not."""
     cared_for = {table.name for table in (*smtpd.alias_tables, *smtpd.virtual_tables, *smtpd.credential_tables)}
     for table in smtpd.tables.values():
-        usual = table.name in ("aliases", "virtuals") or table.path in (ALIASES, "/etc/mail/virtuals")
+        usual = table.name in ("aliases", "virtuals") or table.path in (ALIASES, VIRTUALS)
         if table.path is not None and table.backend in ("file", "db") and table.name not in cared_for and not usual:
-            for outcome in _table_file(smtpd, table, reference.text(table.path)):
+            for outcome in _table_file(smtpd, table, reference.text(table.path), files):
                 if isinstance(outcome, Finding):  # what is not known of a table's file is no doubt of smtpd.conf
                     yield outcome
 
@@ -140,19 +141,28 @@ def key_file_is_acceptable(smtpd: SmtpdConfig) -> Iterator[Outcome]:
 
 @smtpd_rule("SMTPD012")
 def aliases_are_there(
-    smtpd: SmtpdConfig, reference: Reference, aliases: Aliases | Missing | NotHere | Lacking
+    smtpd: SmtpdConfig, reference: Reference, files: Files, aliases: Aliases | Missing | NotHere | Lacking
 ) -> Iterator[Outcome]:
     """The table of the host's own names is defined, and its file is there and loads."""
-    yield from _mapping(smtpd, reference, "alias", "aliases", smtpd.alias_tables)
+    tables = smtpd.alias_tables or _usual(smtpd, "aliases")
+    if not tables:
+        line = f"table aliases file:{ALIASES}"
+        fix = Fix("Define the table aliases", Safety.SAFE, add_line(smtpd, "table", line))
+        message = "No table of aliases is defined, and no action looks one up."
+        yield Finding(message, (Place.whole(smtpd.path),), fix, "table alias", "missing", absence=True)
+    yield from _mapping(smtpd, files, "alias", ALIASES, reference.text(ALIASES), tables)
     yield from _loads(aliases)
 
 
 @smtpd_rule("SMTPD014", needs_mail=True)
 def virtuals_are_there(
-    smtpd: SmtpdConfig, reference: Reference, virtuals: Virtuals | Missing | NotHere | Lacking
+    smtpd: SmtpdConfig, reference: Reference, files: Files, virtuals: Virtuals | Missing | NotHere | Lacking
 ) -> Iterator[Outcome]:
     """The table of virtual addresses is defined, and its file is there and loads."""
-    yield from _mapping(smtpd, reference, "virtual", "virtuals", smtpd.virtual_tables)
+    tables = smtpd.virtual_tables or _usual(smtpd, "virtuals")
+    if not tables:
+        yield Exempt("no action looks virtual addresses up, which SMTPD016 tells")
+    yield from _mapping(smtpd, files, "virtual", VIRTUALS, reference.text(VIRTUALS), tables)
     yield from _loads(virtuals)
 
 
@@ -166,20 +176,18 @@ def _loads(table: Aliases | Virtuals | Missing | NotHere | Lacking) -> Iterator[
             yield Finding(message, (Place.at(problem.span),), None, "table line", problem.span.chars[:40])
 
 
-def _mapping(smtpd: SmtpdConfig, reference: Reference, word: str, usual: str, tables: tuple[Table, ...]) -> Iterator[Outcome]:
-    usual_path = f"/etc/mail/{usual}"
-    if not tables:
-        tables = tuple(table for table in smtpd.tables.values() if table.name == usual or table.path == usual_path)
-    if not tables:
-        line = f"table {usual} file:{usual_path}"
-        fix = Fix(f"Define the table {usual}", Safety.SAFE, add_line(smtpd, "table", line))
-        message = f"No table of {usual} is defined, and no action looks one up."
-        yield Finding(message, (Place.whole(smtpd.path),), fix, f"table {word}", "missing", absence=True)
+def _usual(smtpd: SmtpdConfig, usual: str) -> tuple[Table, ...]:
+    return tuple(table for table in smtpd.tables.values() if table.name == usual or table.path == f"/etc/mail/{usual}")
+
+
+def _mapping(  # noqa: PLR0913, PLR0917  one table's part in the file, and what its file would be
+    smtpd: SmtpdConfig, files: Files, word: str, path: str, text: str | None, tables: tuple[Table, ...]
+) -> Iterator[Outcome]:
     for table in tables:
         if not table.is_defined:
-            yield _undefined_table(smtpd, table, word, f"file:{usual_path}", Safety.SAFE)
+            yield _undefined_table(smtpd, table, word, f"file:{path}", Safety.SAFE)
         elif table.path is not None and table.backend in ("file", "db"):
-            yield from _table_file(smtpd, table, reference.text(usual_path))
+            yield from _table_file(smtpd, table, text, files)
 
 
 def _undefined_table(smtpd: SmtpdConfig, table: Table, word: str, source: str, safety: Safety) -> Finding:
@@ -193,12 +201,15 @@ def _undefined_table(smtpd: SmtpdConfig, table: Table, word: str, source: str, s
     return Finding(message, (Place.at(table.at.span),), fix, f"table {word}", table.name, absence=True)
 
 
-def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None) -> Iterator[Outcome]:
+def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None, files: Files) -> Iterator[Outcome]:
     path = table.path
     assert path is not None
     stat = smtpd.stat(path)
     place = Place.at(table.statement.span if table.statement is not None else table.at.span)
-    if isinstance(stat, Absent):
+    if isinstance(stat, Absent) and not files.of_host:
+        message = f"Whether {path} is on the host is not known: a repository may leave out what names its users."
+        yield Doubt(Reason.NOT_RECORDED, message, (place,))
+    elif isinstance(stat, Absent):
         fix = Fix(f"Write {path} from the reference", Safety.SAFE, (create(path, text),)) if text is not None else None
         message = f"The file {path} of the table <{table.name}> is not there, so smtpd does not start."
         yield Finding(message, (place, Evidence(f"stat {path}", "absent")), fix, f"table {table.name}", "absent")
@@ -210,7 +221,9 @@ def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None) -> Iterator[
 def credentials_are_there(smtpd: SmtpdConfig, files: Files) -> Iterator[Outcome]:
     """The logins are a table of table-passwd, whose program and file are there."""
     tables = smtpd.credential_tables or tuple(t for t in smtpd.tables.values() if t.backend == "passwd")
-    if not tables:
+    if not tables and any(listener.auth != "none" and listener.auth_table is None for listener in smtpd.listeners):
+        yield Exempt("users log in with the passwords of system accounts, which the rules about each listener tell")
+    elif not tables:
         line = "table credentials passwd:/etc/mail/credentials"
         fix = Fix("Define the table credentials", Safety.UNSAFE, add_line(smtpd, "table", line))
         message = "No table of logins is defined, so users can not log in to send mail."
@@ -260,7 +273,9 @@ def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     undefined = {refusal.name: refusal for refusal in smtpd.meanings if refusal.cause is Cause.FILTER}
     for name, refusal in undefined.items():
         yield _undefined_filter(smtpd, name, refusal)
-    if rspamd(smtpd) is None and not undefined:
+    if rspamd(smtpd) is None and not undefined and is_looked_after(smtpd):
+        yield Exempt(LOOKED_AFTER)
+    elif rspamd(smtpd) is None and not undefined:
         line = 'filter "rspamd" proc-exec "filter-rspamd"'
         is_done = has_signer(smtpd) or checks_at_delivery(smtpd)  # by two at once it would be checked or signed twice
         fix = None if is_done else Fix("Define the filter rspamd", Safety.UNSAFE, add_line(smtpd, "filter", line))

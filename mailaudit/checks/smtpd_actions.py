@@ -24,6 +24,7 @@ from mailaudit.questions import Reason
 _USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
 _HOST = re.compile(r"(?:(?P<scheme>[a-z+]+)://)?(?:(?P<label>[^@/]*)@)?\[?(?P<host>[^\]/]*?)\]?(?::\d+)?", re.IGNORECASE)
 _MADE_UP = "somebody@made-up.example.org"
+VIRTUALS = "/etc/mail/virtuals"
 _MAILBOXES = "/var/mail"  # where mail.local(8) puts it
 _SECURE = ("smtps", "smtp+tls")
 
@@ -58,10 +59,13 @@ def users_mail_is_expanded(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     for action in actions:
         if "virtual" in action.tables:
             continue
-        plain = table is not None and "alias" not in action.tables
-        words = append(action.statement, f"virtual <{table.name}>") if plain and table is not None else ()
+        words: tuple[Edit, ...] = ()
+        if "alias" not in action.tables:
+            name = table.name if table is not None else "virtuals"
+            above = add_line(smtpd, "table", f"table {name} file:{VIRTUALS}", above=action.statement) if table is None else ()
+            words = (*above, *append(action.statement, f"virtual <{name}>"))
         fix = Fix("Expand virtual addresses", Safety.UNSAFE, words) if words else None
-        message = f'The action "{action.name.value}" takes the users\' mail and does not look their addresses up.'
+        message = f'The action "{action.name.value}" takes the users\' mail and looks no virtual addresses up.'
         yield Finding(message, (Place.at(action.at),), fix, f"action {action.name.value}", "no virtual")
 
 

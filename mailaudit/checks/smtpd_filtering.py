@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from mailaudit.checks.smtpd_edits import add_rspamd
+from mailaudit.checks.smtpd_scope import has_no_users, leaves_by_smarthost
 from mailaudit.edits import Edit
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Filter, Listener
 
+LOOKED_AFTER = "this host only sends, and another program or its smarthost signs what it sends"
 _LOOPBACK = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?(?:127\.[\d.]+|localhost|\[?::1\]?)(?::\d+)?", re.IGNORECASE)
 
 
@@ -36,6 +38,11 @@ def checks_at_delivery(smtpd: SmtpdConfig) -> bool:
     """True if rspamc looks at mail before it is delivered, as an mda or a wrapper around one."""
     words = (token.value for each in smtpd.statements() if each.kind in ("mda", "action") for token in each.seen)
     return any("rspamc" in word for word in words)
+
+
+def is_looked_after(smtpd: SmtpdConfig) -> bool:
+    """True if the host only sends, and another program or the smarthost that all its mail leaves by signs what it sends."""
+    return has_no_users(smtpd) or (smtpd.only_sends and (leaves_by_smarthost(smtpd) or has_signer(smtpd)))
 
 
 def is_handled(smtpd: SmtpdConfig, listener: Listener) -> bool:

@@ -15,12 +15,19 @@ from mailaudit.checks.smtpd_edits import (
     rspamd,
     without,
 )
-from mailaudit.checks.smtpd_filtering import checks_at_delivery, has_signer, is_handled, rspamd_beside
+from mailaudit.checks.smtpd_filtering import (
+    LOOKED_AFTER,
+    checks_at_delivery,
+    has_signer,
+    is_handled,
+    is_looked_after,
+    rspamd_beside,
+)
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.checks.smtpd_siblings import like_siblings
 from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
-from mailaudit.findings import Doubt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Listener
@@ -266,6 +273,9 @@ def _wants_login(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
 @smtpd_rule("SMTPD025")
 def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What sendmail(8) hands in is filtered, and so signed."""
+    if rspamd(smtpd) is None and is_looked_after(smtpd):
+        yield Exempt(LOOKED_AFTER)
+        return
     sockets = [listener for listener in smtpd.listeners if listener.is_socket]
     known = rspamd(smtpd)
     short = "Mail from cron, daemons and sendmail does not go through rspamd"

@@ -8,9 +8,26 @@ from functools import wraps
 from mailaudit.checks.registry import Check, rule
 from mailaudit.findings import Exempt, Outcome
 from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.reach import Reach, reach
 
 _OLD = "smtpd.conf is written in the grammar before OpenSMTPD 6.4, which is not judged"
 _NO_MAIL = "this host takes no mail from others"
+_NO_USERS = "this host has no mail users: it hands all mail but its own to a smarthost"
+
+
+def leaves_by_smarthost(smtpd: SmtpdConfig) -> bool:
+    """True if all mail that leaves goes to another site's server that it logs in to, which signs it and looks after it."""
+    relays = [action for action in smtpd.actions.values() if action.is_relay]
+    return bool(relays) and all({"host", "auth"} <= action.tables.keys() for action in relays)
+
+
+def has_no_users(smtpd: SmtpdConfig) -> bool:
+    """True if what is not for the host itself goes to a smarthost, whoever sends it: as a router's smtpd does."""
+    has_domains = any("virtual" in action.tables for action in smtpd.actions.values()) or any(
+        rule.destination.kind == "domain" or rule.rcpt_to is not None for rule in smtpd.rules
+    )
+    is_open = any(listener.auth != "none" or reach(listener) is Reach.PUBLIC for listener in smtpd.listeners)
+    return leaves_by_smarthost(smtpd) and not has_domains and not is_open
 
 
 def smtpd_rule(identity: str, *, needs_mail: bool = False) -> Callable[[Check], Check]:
@@ -23,6 +40,8 @@ def smtpd_rule(identity: str, *, needs_mail: bool = False) -> Callable[[Check], 
                 yield Exempt(_OLD)
             elif needs_mail and smtpd.only_sends:
                 yield Exempt(_NO_MAIL)
+            elif needs_mail and has_no_users(smtpd):
+                yield Exempt(_NO_USERS)
             else:
                 yield from function(smtpd=smtpd, **others)
 
