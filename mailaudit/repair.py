@@ -74,26 +74,21 @@ def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
 
 
 def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
-    """One round: apply what fits together; if that does harm, one fix at a time. True if anything changed."""
-    todo = [(r, r.fix) for r in _failing(state.report) if _wanted(r, allowed, state)]
-    fixes = [fix for _, fix in todo if fix is not None]
-    taken, _ = compatible(fixes)
-    if taken:
-        together = _carried_out(auditor, state, taken, allowed)
-        if not isinstance(together, str):
-            state.accept(together)
+    """One round: apply what fits together; if that does harm, the first half of it, down to one. True if anything changed."""
+    todo = [(r.fingerprint, r.fix) for r in _failing(state.report) if r.fix is not None and _wanted(r, allowed, state)]
+    some = todo
+    while some:
+        taken, _ = compatible([fix for _, fix in some])
+        done = _carried_out(auditor, state, taken, allowed) if taken else "its edits overlap"
+        if not isinstance(done, str):
+            state.accept(done)
             return True
-    for result, fix in todo:
-        if fix is None:
+        if len(some) > 1:
+            some = some[: len(some) // 2]
             continue
-        if not compatible([fix])[0]:
-            state.refused[result.fingerprint] = "its edits overlap"
-            continue
-        alone = _carried_out(auditor, state, [fix], allowed)
-        if not isinstance(alone, str):
-            state.accept(alone)
-            return True
-        state.refused[result.fingerprint] = alone
+        state.refused[some[0][0]] = done
+        todo = todo[1:]
+        some = todo
     return False
 
 
