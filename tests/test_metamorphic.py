@@ -18,8 +18,9 @@ from bench.metamorphic.rewrites import Way, rewrites, spoilt
 from mailaudit.findings import HostReport, Verdict
 from mailaudit.questions import Question, StatFile
 
-PARTS = 4
-FEW = 16  # of each part
+LIVE = {"D", "P", "T"}  # evidence of the network: what is wrong there is no fault of a file
+PARTS = 3
+FEW = 10  # of each part
 
 
 @cache
@@ -62,7 +63,8 @@ def test_each_rule_has_a_fault_or_a_reason() -> None:
     about = {family.rule for family in FAMILIES}
     assert about <= set(BOOK.pages)
     assert set(NOT_COVERED) <= set(BOOK.pages) - about
-    assert not [rule for rule in BOOK.pages if rule not in about and rule not in NOT_COVERED]
+    told = {page.id for page in BOOK.pages.values() if not set(page.evidence) & LIVE}
+    assert not told - about - set(NOT_COVERED)
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from bench.metamorphic.evidence import losses
+from bench.metamorphic.evidence import losses, recorded_lists
 from bench.metamorphic.host import BOOK, Bench
-from mailaudit.audit import Options, audit
-from mailaudit.findings import HostReport, Verdict
-from mailaudit.questions import Reason
+from mailaudit.audit import Options, audit, conclude
+from mailaudit.checks import CHECKS
+from mailaudit.checks.registry import Check, Declared
+from mailaudit.exitcodes import ExitCode
+from mailaudit.findings import HostReport, Outcome, Verdict
+from mailaudit.questions import ListFiles, PublicKey, ReadFile, Reason, RunCommand, StatFile
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PARTS_OF_A_HOST = ("etc/pf.conf", "etc/mail", "etc/dovecot", "etc/acme-client.conf", "etc/httpd.conf", "etc/rspamd")
@@ -60,7 +64,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[Verdict]]
     """The verdicts of each rule on the examples, on repositories of one daemon, and where one thing cannot be read."""
     found: dict[str, set[Verdict]] = {rule: set() for rule in BOOK.pages}
     known, base = bench()
-    reports = [base, *(known.judge(loss.host) for loss in losses(known) if loss.way == "unreadable")]
+    lost = [loss for loss in losses(known) if loss.way == "unreadable"]
+    hosts = [loss.host for loss in lost if isinstance(loss.question, ReadFile)]
+    for kind in (StatFile, RunCommand, PublicKey, ListFiles):
+        host = recorded_lists(known)
+        for loss in lost:
+            if isinstance(loss.question, kind):
+                host = host.unreadable(loss.question)
+        hosts.append(host)
+    reports = [base, *map(known.judge, hosts)]
     for number, part in enumerate(PARTS_OF_A_HOST):
         root = tmp_path_factory.mktemp(f"repository{number}")
         source, target = EXAMPLES / "corrected" / part, root / part
@@ -114,3 +126,31 @@ def test_a_broken_line_is_never_passed_over(path: str) -> None:
         assert not [result.rule for result in results if result.reason is Reason.CRASHED]
         changed = [r for r in results if r.verdict is Verdict.FAIL or r.verdict is not before[r.rule] or r.note]
         assert changed, lines[number]
+
+
+def test_rules_that_crash_harm_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second rule crashes: each is unknown for that reason, all others say what they said."""
+    known, base = bench()
+    doomed = list(CHECKS)[::2]
+    for rule in doomed:
+        monkeypatch.setitem(CHECKS, rule, Declared(rule, _crashing(CHECKS[rule])))
+    report = known.judge(known.base)
+    verdicts = {result.rule: (result.verdict, result.reason) for result in report.results}
+    before = {result.rule: (result.verdict, result.reason) for result in base.results}
+    crashed = {rule for rule, (_, reason) in verdicts.items() if reason is Reason.CRASHED}
+    assert crashed == set(doomed) & set(verdicts)
+    assert all(verdicts[rule][0] is Verdict.UNKNOWN for rule in crashed)
+    assert {rule: said for rule, said in verdicts.items() if rule not in crashed} == {
+        rule: said for rule, said in before.items() if rule not in crashed
+    }
+    code, why = conclude((report,), Options(), selected=True)
+    assert code == ExitCode.INCOMPLETE
+    assert all(rule in why for rule in crashed)
+
+
+def _crashing(declared: Declared) -> Check:
+    def crash(**_: object) -> Iterator[Outcome]:
+        raise ArithmeticError(declared.rule)
+
+    crash.__annotations__ = {**get_type_hints(declared.function)}
+    return crash

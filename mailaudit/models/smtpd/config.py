@@ -164,6 +164,8 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
     if ALIASES in stats and isinstance(stats[ALIASES], Absent) and not sources.snapshot.recorded:
         stats[ALIASES] = Stat("file")  # a repository leaves out what the system brings along
         assumed += (f"{ALIASES} as OpenBSD ships it",)
+    if any(each.port_at is not None and each.port_at.kind != "number" for each in draft.listeners):
+        assumed += services.assumed
     return Known(
         SmtpdConfig(
             trees=trees,
