@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import MOST, HostAddresses, canonical
@@ -15,6 +15,7 @@ from mailaudit.models.spf.check import Limits, Looked, SpfResult, check_host
 
 COUNTED = Limits(60, 60)
 """So that a record that is too long is counted to its end."""
+_BOTH = frozenset({4, 6})
 NOBODY = "0.0.0.0"  # noqa: S104  no client has it, so that a record is read to its last term
 
 
@@ -58,7 +59,9 @@ def read_sending(smtpd: Slot[SmtpdConfig], host: HostAddresses, own_name: str | 
     if used and not direct:
         return Sending(smarthost=True)
     families = _families(smtpd.value)
-    return _direct(((_pinned(smtpd.value, each), families, _helo(each, own_name)) for each in direct), host)
+    found = _direct(((_pinned(smtpd.value, each), families, _helo(each, own_name)) for each in direct), host)
+    sources = [each.tables["src"] for each in direct if "src" in each.tables]
+    return found if all(smtpd.value.keys(each) is not None for each in sources) else replace(found, open_families=_BOTH)
 
 
 def _families(smtpd: SmtpdConfig) -> tuple[int, ...]:
@@ -71,10 +74,11 @@ def _families(smtpd: SmtpdConfig) -> tuple[int, ...]:
 
 
 def _pinned(smtpd: SmtpdConfig, action: Action) -> tuple[str, ...] | None:
+    """The addresses of `relay src`; None without it. A table that is not at hand has none."""
     table = action.tables.get("src")
-    keys = smtpd.keys(table) if table is not None else None
-    if keys is None:
+    if table is None:
         return None
+    keys = smtpd.keys(table) or ()
     return tuple(text for text in (canonical(key.strip("[]").removeprefix("ipv6:")) for key in keys) if text is not None)
 
 
@@ -90,11 +94,12 @@ def _direct(relays: Iterable[tuple[tuple[str, ...] | None, tuple[int, ...], str 
     unknown: set[int] = set()
     for pinned, families, helo in relays:
         for version in families:
-            of_pinned = [each for each in pinned or () if (":" in each) == (version == 6)]
-            if not of_pinned and (host.family(version) is None or version in host.moving):
+            if pinned is not None:  # smtpd goes to no server of a family that it has no source for
+                senders.update((Sender(each, helo), None) for each in pinned if (":" in each) == (version == 6))
+                continue
+            if host.family(version) is None or version in host.moving:
                 unknown.add(version)
-            for address in of_pinned or host.family(version) or ():
-                senders.setdefault(Sender(address, helo))
+            senders.update((Sender(each, helo), None) for each in host.family(version) or ())
     return Sending(tuple(senders)[:MOST], frozenset(unknown))
 
 

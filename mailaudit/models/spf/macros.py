@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from urllib.parse import quote
 
 LONGEST = 253  # characters of a name
 _MACRO = re.compile(r"%(?:\{([A-Za-z])([0-9]*)([rR]?)([.+,/_=-]*)\}|([%_-]))")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN = {"%": "%", "_": " ", "-": "%20"}
 
 
@@ -65,9 +65,15 @@ def expand(text: str, transaction: Transaction, domain: str, validated: Callable
         if digits:
             parts = parts[-int(digits[:4]) :]
         joined = ".".join(parts)
-        return quote(joined, safe="-._~") if letter.isupper() else joined
+        return _escaped(joined) if letter.isupper() else joined
 
     return _MACRO.sub(one, text)
+
+
+def _escaped(text: str) -> str:
+    """A text as a part of an URL (RFC 3986, section 2.3: what is unreserved stays)."""
+    octets = text.encode("utf-8", "replace")
+    return "".join(chr(each) if chr(each) in _UNRESERVED else f"%{each:02X}" for each in octets)
 
 
 def cut(name: str) -> str:
