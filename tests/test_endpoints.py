@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailaudit.models.certificates import NotReadError
+from mailaudit.models.dns.host import HostAddresses
 from mailaudit.models.endpoints import MAX_LINE, MAX_LINES, SPOKEN, Endpoints, Seen, read_endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources
@@ -21,11 +22,12 @@ from mailaudit.snapshot import Snapshot
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected" / "answers.json"
 SITE = Site(ipv4=("203.0.113.9",), ipv6=("2001:db8::9",))
+NOWHERE = HostAddresses()
 HERE: tuple[Slot[object], ...] = (Known(object()),)
 
 
 def model(answers: Mapping[Any, Answer], site: Site = SITE, *, online: bool = False) -> Slot[Endpoints]:
-    return read_endpoints(Sources(Snapshot("h", "t", dict(answers), recorded=True, online=online)), site, HERE)
+    return read_endpoints(Sources(Snapshot("h", "t", dict(answers), recorded=True, online=online)), site, NOWHERE, HERE)
 
 
 def one(fields: dict[str, object], port: int = 25, protocol: str = "smtp") -> Seen:
@@ -37,7 +39,7 @@ def one(fields: dict[str, object], port: int = 25, protocol: str = "smtp") -> Se
 
 def test_the_example_is_read() -> None:
     answers = parse_answers(EXAMPLE.read_bytes()).answers
-    slot = read_endpoints(Sources(Snapshot("h", "t", answers, recorded=True)), SITE, HERE)
+    slot = read_endpoints(Sources(Snapshot("h", "t", answers, recorded=True)), SITE, NOWHERE, HERE)
     assert isinstance(slot, Known)
     smtp, other = slot.value.seen(25)
     assert (smtp.at.address, other.at.address) == ("203.0.113.9", "2001:db8::9")
@@ -67,8 +69,22 @@ def test_what_another_protocol_answered_serves_as_well() -> None:
 
 def test_own_addresses_and_known_ports_are_asked_and_no_others() -> None:
     sources = Sources(Snapshot("h", "t", {}, recorded=True))
-    read_endpoints(sources, Site(ipv4=("203.0.113.9", "203.0.113.9", "mail.example.com")), HERE)
+    read_endpoints(sources, Site(ipv4=("203.0.113.9", "203.0.113.9", "mail.example.com")), NOWHERE, HERE)
     assert sources.wanted == {Handshake("203.0.113.9", port, words[0]) for port, words in SPOKEN.items()}
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        (HostAddresses(ipv4=("203.0.113.9", "203.0.113.10"), ipv6=()), {"203.0.113.9"}),
+        (HostAddresses(ipv4=("198.51.100.7",), ipv6=None), {"198.51.100.7"}),
+        (NOWHERE, {"203.0.113.9", "2001:db8::9"}),
+    ],
+)
+def test_what_is_another_hosts_is_not_asked(host: HostAddresses, asked: set[str]) -> None:
+    sources = Sources(Snapshot("h", "t", {}, recorded=True))
+    read_endpoints(sources, Site(ipv4=("203.0.113.9",), ipv6=("2001:DB8:0::9",)), host, HERE)
+    assert {question.address for question in sources.wanted if isinstance(question, Handshake)} == asked
 
 
 @pytest.mark.parametrize("reason", [Reason.OFFLINE, Reason.NOT_RECORDED])
@@ -90,7 +106,7 @@ def test_without_addresses_nothing_is_asked() -> None:
 
 def test_without_a_daemon_nothing_is_asked() -> None:
     sources = Sources(Snapshot("h", "t", {}))
-    assert isinstance(read_endpoints(sources, SITE, (NotHere("no"),)), NotHere)
+    assert isinstance(read_endpoints(sources, SITE, NOWHERE, (NotHere("no"),)), NotHere)
     assert not sources.wanted
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from mailaudit.models.certificates import MAX_CERTIFICATES, Certificate, NotReadError, read_certificate
+from mailaudit.models.dns.host import HostAddresses, canonical
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, Reason
@@ -93,11 +93,11 @@ class Endpoints(Model):
         return tuple(q for q, seen in self.on(port) if isinstance(seen, Failed) and seen.reason is Reason.REFUSED)
 
 
-def read_endpoints(sources: Sources, site: Site, daemons: Iterable[Slot[object]]) -> Slot[Endpoints]:
-    """What the site's own addresses show. Nothing is asked where the target holds no daemon that would answer."""
+def read_endpoints(sources: Sources, site: Site, host: HostAddresses, daemons: Iterable[Slot[object]]) -> Slot[Endpoints]:
+    """What the host's own addresses show. Nothing is asked where the target holds no daemon that would answer."""
     if not any(isinstance(slot, Known | Lacking) for slot in daemons) and not sources.snapshot.recorded:
         return NotHere("nothing of a daemon that listens for others is in the target")
-    addresses = _addresses(site)
+    addresses = _addresses(site, host)
     if not addresses:
         reason = Reason.NOT_RECORDED if sources.snapshot.online else Reason.OFFLINE
         return Lacking(reason, "the addresses of this host are not known, so its ports were not asked")
@@ -109,16 +109,11 @@ def read_endpoints(sources: Sources, site: Site, daemons: Iterable[Slot[object]]
     return Known(Endpoints(found=found))
 
 
-def _addresses(site: Site) -> list[str]:
-    return [address for address in dict.fromkeys((*site.ipv4, *site.ipv6)) if _is_address(address)][:MAX_ADDRESSES]
-
-
-def _is_address(written: str) -> bool:
-    try:
-        ip_address(written)
-    except ValueError:
-        return False
-    return True
+def _addresses(site: Site, host: HostAddresses) -> list[str]:
+    """Those of the host that its names have in DNS, else all of them; where they are not known, those of its names."""
+    named = [text for text in map(canonical, (*site.ipv4, *site.ipv6)) if text is not None]
+    known = [address for version in (4, 6) for address in host.family(version) or ()]
+    return list(dict.fromkeys([address for address in named if address in known] or known or named))[:MAX_ADDRESSES]
 
 
 def _answer(sources: Sources, address: str, port: int, reader: _Reader) -> tuple[Handshake, Seen | Failed]:

@@ -16,6 +16,7 @@ from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons
 from mailaudit.models.dkim_record import dkim_txt
+from mailaudit.models.dns.host import read_host
 from mailaudit.models.dns.site_records import Dns, Subjects, read_dns
 from mailaudit.models.doas import DoasConfig, read_doas
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
@@ -149,7 +150,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     slots[Daemons] = read_daemons(sources, slots)
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))
     slots[PemFiles] = Known(read_pem(sources, slots))
-    slots[Endpoints] = read_endpoints(sources, site, (smtpd, dovecot, httpd))
+    slots[Endpoints] = read_endpoints(sources, site, read_host(site, static, interfaces), (smtpd, dovecot, httpd))
     slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
     return Facts(slots, site, _coverage(sources, slots), trees, frozenset(sources.wanted))
