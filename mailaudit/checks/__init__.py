@@ -39,8 +39,6 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     dovecot_users,
     endpoints,
     endpoints_shown,
-    endpoints,
-    endpoints_shown,
     host_access,
     host_limits,
     host_loading,
