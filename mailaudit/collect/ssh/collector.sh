@@ -1,0 +1,183 @@
+# mailaudit's collector: runs as the user who logged in, writes nothing, reads what it is asked for at its end.
+# For OpenBSD's sh, stat(1), awk(1), uuencode(1) and openssl(1); elsewhere for what POSIX has and stat -c.
+# BECOME, KEY and MAX are set above. Answers go to descriptor 4: "@ number kind status how", then encoded lines.
+collect_begin() {
+	LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin
+	export LC_ALL PATH
+	set -f
+	NL='
+'
+	if command -v uuencode >/dev/null 2>&1; then
+		encode() { uuencode -m x; }
+	else
+		encode() { od -An -v -tx1; }
+	fi
+	if /usr/bin/stat -f %p / >/dev/null 2>&1 && [ "$(uname -s)" != Linux ]; then
+		STAT="/usr/bin/stat -f %p:%Su:%Sg:%z:%m:%Y" FLAVOUR=bsd
+	else
+		STAT="/usr/bin/stat -c %f:%U:%G:%s:%Y:" FLAVOUR=gnu
+	fi
+	B=
+	if [ "$(id -u)" -ne 0 ]; then
+		case $BECOME in
+		doas) B="doas -n" ;;
+		sudo) B="sudo -n" ;;
+		auto) if command -v doas >/dev/null 2>&1; then B="doas -n"
+			elif command -v sudo >/dev/null 2>&1; then B="sudo -n"
+			fi ;;
+		esac
+	fi
+	echo "@ 0 begin 0 ${B:--}" >&4
+	printf '%s\n' "$(id -un)" "$(uname -s)" | encode >&4
+}
+put() { printf '%s' "$1" | encode >&4; }
+denied() { case $1 in *[Pp]"ermission denied"*) return 0 ;; esac; return 1; }
+
+# A hash never leaves the host: its scheme, its length and a keyed digest do. FIELD=1: all behind a line's first colon,
+# up to the next where it is an entry of many fields, is a password. A last line without its newline stays without.
+MASK='
+function scheme(v) {
+	if (match(v, /^\{[A-Za-z0-9_.-]+\}/))
+		return toupper(substr(v, 2, RLENGTH - 2)) "+" scheme(substr(v, RLENGTH + 1))
+	if (v == "") return "empty"
+	if (v ~ /^\$2[abxy]?\$/) {
+		if (v !~ /^\$2[abxy]?\$[0-9][0-9]\$[.\/A-Za-z0-9]+$/ || length(v) != (v ~ /^\$2\$/ ? 59 : 60)) return "broken bcrypt"
+		return v ~ /^\$2[ab]/ ? "bcrypt" : "bcrypt as other systems mark it"
+	}
+	if (v ~ /^\$1\$/) return "md5-crypt"
+	if (v ~ /^\$5\$/) return "sha256-crypt"
+	if (v ~ /^\$6\$/) return "sha512-crypt"
+	if (v ~ /^\$y\$/) return "yescrypt"
+	if (v ~ /^\$argon2[a-z]*\$/) return "argon2"
+	if (v ~ /^\$/) return "unknown crypt scheme"
+	if (v ~ /^[*!]+$/) return "locked"
+	if (v ~ /^[.\/A-Za-z0-9]+$/ && length(v) == 13) return "des-crypt"
+	return "plain"
+}
+function masked(v) {
+	printf "{{masked:%s:%d:", scheme(v), length(v)
+	fflush()
+	printf "%s:%s:%s", ENVIRON["MAILAUDIT_KEY"], v, ENVIRON["MAILAUDIT_KEY"] | DIGEST
+	close(DIGEST)
+	printf "}}"
+}
+function hashes(s,    v, before) {
+	while (match(s, HASH)) {
+		before = substr(s, 1, RSTART - 1); v = substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH)
+		printf "%s", before
+		if (length(v) >= 24) masked(v); else printf "%s", v
+	}
+	printf "%s", s
+}
+function line(s, last,    at, v, rest, n, parts) {
+	if (last) s = substr(s, 1, length(s) - 1)
+	at = index(s, ":")
+	if (FIELD && at && s !~ /^[ \t]*#/) {
+		rest = substr(s, at + 1); v = rest
+		n = split(rest, parts, ":")
+		if (n > 3) v = parts[1]
+		rest = substr(rest, length(v) + 1)
+		cr = ""
+		if (v ~ /\r$/) { cr = "\r"; v = substr(v, 1, length(v) - 1) }
+		printf "%s", substr(s, 1, at)
+		if (length(v) < 2 || v ~ /^[*!]+$/ || v ~ /^\{\{(masked|generate):/) printf "%s", v; else masked(v)
+		printf "%s", cr
+		hashes(rest)
+	} else hashes(s)
+	if (!last) printf "\n"
+}
+BEGIN {
+	HASH = "([{][A-Za-z0-9_.-]+[}])?[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$][./A-Za-z0-9$,=+-]+"
+	DIGEST = "openssl dgst -sha256 | sed -n \"s/.*= *\\([0-9a-f]\\{16\\}\\).*/\\1/p\" | tr -d \"\\n\""
+}
+NR > 1 { line(previous, 0) }
+{ previous = $0 }
+END { if (NR) line(previous, 1) }'
+mask() { { cat; printf .; } | MAILAUDIT_KEY=$KEY awk -v FIELD="$FIELD" "$MASK"; }
+
+# meta FLAG PATH: m, s, how are the metadata or the complaint, the status, and whether it took another user's rights.
+meta() {
+	how=-
+	m=$($STAT $1 -- "$2" 2>&1); s=$?
+	if [ $s -ne 0 ] && [ -n "$B" ] && denied "$m"; then
+		how=become
+		m=$($B $STAT $1 -- "$2" 2>&1); s=$?
+	fi
+	case $FLAVOUR$1$s$how:$m in gnu0-:a*) m=$m$(readlink -- "$2") ;; esac
+}
+tell() { echo "@ $n $1 $s $how" >&4; put "$m"; }
+# run FILTER COMMAND...: its output through a filter, then its status and the end of what it complained of.
+run() {
+	filter=$1; shift
+	echo "@ $n out 0 $how" >&4
+	m=$({ { "$@" 4>&-; echo "?$?" >&3; } 2>&3 | $filter | encode >&4; } 3>&1 | tail -n 20)
+	s=${m##*"?"}; m=${m%"?"*}
+	tell end
+}
+rights() { # the words before a command that reads a path
+	if [ -r "$1" ] || [ -z "$B" ]; then how=- C=; else how=become C=$B; fi
+}
+look() { n=$1; meta '' "$2"; tell stat; }
+fetch() {
+	n=$1 path=$2 FIELD=$3
+	meta '' "$path"; tell stat
+	[ "$s" -eq 0 ] || return 0
+	case $m in a*|12????:*)
+		if [ $how = become ]; then echo "@ $n link 0 $how" >&4; return 0; fi
+		case $(readlink "$path") in *passwd*|*credential*|*secret*|*shadow*|*/users) FIELD=1 ;; esac
+		meta -L "$path"; tell real
+		[ "$s" -eq 0 ] || return 0 ;;
+	esac
+	case $m in 8???:*|10????:*) ;; *) return 0 ;; esac
+	size=${m#*:*:*:}; size=${size%%:*}
+	[ "$size" -le "$MAX" ] || return 0
+	for try in 1 2; do
+		before=$m
+		rights "$path"
+		if $C /bin/cat "$path" 2>/dev/null | grep -q -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY'; then
+			echo "@ $n key 0 $how" >&4; return 0
+		fi
+		if [ -n "$FIELD" ] || $C /bin/cat "$path" 2>/dev/null | grep -Eq '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]'; then
+			run mask $C /bin/cat "$path"
+		else
+			run cat $C /bin/cat "$path"
+		fi
+		[ "$s" -eq 0 ] || return 0
+		meta -L "$path"
+		[ "$m" != "$before" ] || return 0
+	done
+	echo "@ $n changed 0 -" >&4
+}
+list() {
+	n=$1 dir=${2%%[*?[]*}
+	dir=${dir%/*}
+	meta -L "${dir:=/}"; tell real
+	[ "$s" -eq 0 ] || return 0
+	if [ -r "$dir" ] && [ -x "$dir" ]; then
+		echo "@ $n out 0 -" >&4
+		set +f; OLD=$IFS; IFS=
+		set -- $2
+		IFS=$OLD; set -f
+		if [ -e "$1" ] || [ -L "$1" ]; then printf '%s\n' "$@" | encode >&4; else : | encode >&4; fi
+		s=0 m=; tell end
+	else
+		echo "@ $n names 0 become" >&4
+		C=$B; how=become
+		[ -n "$B" ] || how=-
+		run cat $C /bin/ls -1a "$dir"
+	fi
+}
+public() {
+	n=$1
+	meta '' "$2"; tell stat
+	[ "$s" -eq 0 ] || return 0
+	rights "$2"
+	run cat $C /usr/bin/openssl pkey -in "$2" -pubout
+}
+command_() { # number, needs-root, words
+	n=$1 how=- C= FIELD=
+	if [ "$2" = root ] && [ -n "$B" ]; then C=$B how=become; fi
+	shift 2
+	if [ ! -x "$1" ]; then echo "@ $n none 0 -" >&4; return 0; fi
+	run mask $C "$@"
+}

@@ -1,0 +1,179 @@
+"""The connection to a host: strict about its key, asks for no password, runs nothing but sh with the collector on its input."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncssh
+
+from mailaudit.collect.ssh.target import Address
+from mailaudit.collect.world import TargetError
+
+T = TypeVar("T")
+MAX_ANSWER = 96 * 1024 * 1024  # bytes of one run of the collector; encoded, so about a third of it is content
+CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
+CHANNELS = 3  # at once; servers allow ten
+UNREACHABLE = 4  # the exit code: incomplete
+_KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+
+
+class _Client(asyncssh.SSHClient):
+    """Trusts no key that known_hosts does not have; remembers which it was, to name it."""
+
+    def __init__(self) -> None:
+        self.offered: asyncssh.SSHKey | None = None
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Refuse; asyncssh asks only about keys that are not known."""
+        del host, addr, port
+        self.offered = key
+        return False
+
+
+@lru_cache(maxsize=1)
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop on which all hosts are talked to, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="mailaudit-ssh", daemon=True).start()
+    return loop
+
+
+def wait_for(doing: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that runs on the shared loop; an interrupt cancels it."""
+    future = asyncio.run_coroutine_threadsafe(doing, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+@dataclass
+class Connection:
+    """One connection to one host. Not thread-safe: one audit uses it."""
+
+    address: Address
+    timeout: float = CONNECT
+    known_hosts: tuple[str, ...] | None = None
+    _connection: asyncssh.SSHClientConnection | None = None
+    _channels: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
+
+    @property
+    def user(self) -> str:
+        """Who logged in."""
+        return self._connection.get_extra_info("username") if self._connection is not None else ""
+
+    async def open(self) -> None:
+        """Connect and log in. Raises `TargetError` with code 4, which says why not and what to do."""
+        clients: list[_Client] = []
+
+        def client() -> _Client:
+            clients.append(_Client())
+            return clients[-1]
+
+        try:
+            known = await asyncio.to_thread(self._known)
+            self._connection = await asyncio.wait_for(
+                asyncssh.connect(
+                    self.address.host,
+                    self.address.port or (),
+                    username=self.address.user or (),
+                    client_factory=client,
+                    known_hosts=known,
+                    preferred_auth=("gssapi-with-mic", "hostbased", "publickey"),
+                    agent_forwarding=False,
+                    keepalive_interval=10,
+                ),
+                self.timeout,
+            )
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise self._distrusted(clients[-1].offered if clients else None, known, error) from error
+        except (OSError, asyncssh.Error, asyncssh.KeyImportError, asyncssh.ConfigParseError, TimeoutError) as error:
+            raise self._failed(error) from error
+
+    def _known(self) -> list[str] | bytes:
+        """The files of known hosts that there are; none of them is a host without known keys, never one that is trusted."""
+        options = self._options(self.address.host, self.address.port or (), self.address.user or ())
+        for jump in str(options.tunnel or "").split(",") if isinstance(options.tunnel, str) else ():
+            name = jump.rpartition("@")[2].partition(":")[0]
+            if self._options(name, (), ()).known_hosts is None:
+                raise TargetError(f"{self.address}: ssh_config switches off the check of the host key of {name}", UNREACHABLE)
+        named = options.known_hosts if isinstance(options.known_hosts, list) else None
+        chosen = self.known_hosts or tuple(str(each) for each in named or _KNOWN_HOSTS)
+        paths = [Path(each).expanduser() for each in chosen]
+        return [str(path) for path in paths if path.is_file()] or b"\n"
+
+    @staticmethod
+    def _options(host: str, port: Any, user: Any) -> Any:
+        return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
+
+    def _distrusted(self, key: asyncssh.SSHKey | None, known: list[str] | bytes, error: Exception) -> TargetError:
+        """What to say of a host whose key is not known, or is another than the known one."""
+        if key is None:
+            return TargetError(f"{self.address}: the host key is not to be trusted: {error}", UNREACHABLE)
+        kind = key.get_algorithm().removeprefix("ssh-")
+        fingerprint = f"{kind} {key.get_fingerprint('sha256')}"
+        host = self.address.host
+        port = self.address.port or 22
+        name = host if port == 22 else f"[{host}]:{port}"
+        try:
+            has_another = bool(asyncssh.match_known_hosts(known, host, "", None if port == 22 else port)[0])
+        except ValueError:
+            has_another = False
+        if has_another:
+            return TargetError(
+                f"{self.address}: the host key has changed: it is now {fingerprint}, and known_hosts has another. Somebody may "
+                f"be in between. If the host's own `ssh-keygen -lf` says the same, `ssh-keygen -R '{name}'` forgets the old key",
+                UNREACHABLE,
+            )
+        option = "" if port == 22 else f"-p {port} "
+        return TargetError(
+            f"{self.address}: the host key is not known: {fingerprint}. Compare it with what `ssh-keygen -lf /etc/ssh/"
+            f"ssh_host_{kind.split('-')[0]}_key.pub` says on the host, then log in once with `ssh {option}{host}`, or add it "
+            f"with `ssh-keyscan {option}{host} >> ~/.ssh/known_hosts`",
+            UNREACHABLE,
+        )
+
+    def _failed(self, error: Exception) -> TargetError:
+        match error:
+            case asyncssh.PermissionDenied():
+                why = "the login was refused: no key of ~/.ssh or of the agent is accepted for that user"
+            case TimeoutError():
+                why = f"no connection within {self.timeout:g} seconds"
+            case asyncssh.DisconnectError():
+                why = f"the connection failed: {error.reason or error}"
+            case OSError():
+                why = f"it cannot be reached: {(error.strerror or str(error)).lower()}"
+            case _:
+                why = f"ssh: {error}"
+        return TargetError(f"{self.address}: {why}", UNREACHABLE)
+
+    async def run(self, script: bytes, seconds: float) -> bytes:
+        """What the collector prints, as far as it comes in so many seconds; the connection lost is what came until then."""
+        assert self._connection is not None
+        said = bytearray()
+        try:
+            async with asyncio.timeout(seconds), self._channels:
+                process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
+                async with process:
+                    process.stdin.write(script)
+                    process.stdin.write_eof()
+                    while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(1 << 18)):
+                        said += chunk
+                    process.close()
+        except (TimeoutError, OSError, asyncssh.Error):
+            pass
+        return bytes(said)
+
+    async def close(self) -> None:
+        """Log out."""
+        if self._connection is not None:
+            self._connection.close()
+            await self._connection.wait_closed()
+            self._connection = None

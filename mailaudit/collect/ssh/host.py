@@ -1,0 +1,116 @@
+"""The world of a live host: one connection, one round trip for a wave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailaudit.collect.ssh import asking
+from mailaudit.collect.ssh.answering import answers
+from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection, wait_for
+from mailaudit.collect.ssh.output import Asked, read_output
+from mailaudit.collect.ssh.target import Address
+from mailaudit.collect.world import TargetError
+from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
+from mailaudit.snapshot import unanswered
+
+
+@dataclass
+class HostWorld:
+    """A live host. `connect` before anything is asked; a host that is lost on the way makes what is left `timeout`.
+
+    `timeout` bounds the whole audit, in seconds; `key` is that of the digests in masks; `become` one of `asking.BECOMES`.
+    """
+
+    address: Address
+    target: str
+    key: str
+    become: str = "auto"
+    timeout: float = 60.0
+    known_hosts: tuple[str, ...] | None = None
+    recorded: bool = False
+    online: bool = False
+    root: Path | None = None
+    settings: tuple[str, bytes] | None = None
+    taken: str | None = None
+    user: str = ""
+    means: str = ""
+    system: str = ""
+    _connection: Connection | None = None
+    _deadline: float = 0.0
+    _known: dict[Question, Answer] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        """Its name, as the user said it."""
+        return self.address.host
+
+    def connect(self) -> None:
+        """Log in and see that the collector runs. Raises `TargetError` with code 4 where that cannot be done."""
+        self._deadline = time.monotonic() + self.timeout
+        connection = Connection(self.address, min(CONNECT, self.timeout), self.known_hosts)
+        wait_for(connection.open())
+        self._connection = connection
+        asked = wait_for(self._run({}))
+        if not asked.finished:
+            self.close()
+            raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
+        self.user, self.means, self.system = asked.user, asked.become, asked.system
+        self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
+        """An answer to each question of a wave."""
+        found: dict[Question, Answer] = {}
+        open_: list[Question] = []
+        for question in wave:
+            refused = None if isinstance(question, LIVE) else asking.refusal(question)
+            if isinstance(question, LIVE):
+                found[question] = unanswered(question, self.online)
+            elif refused is not None:
+                found[question] = refused
+            elif question in self._known:
+                found[question] = self._known[question]
+            else:
+                open_.append(question)
+        for part, asked in wait_for(self._run_all(_parts(open_))) if open_ else ():
+            for number, question in part.items():
+                for each, answer in answers(question, asked, number).items():
+                    self._known.setdefault(each, answer)
+                found[question] = self._known[question] = self._settled(question)
+        return found
+
+    def _settled(self, question: Question) -> Answer:
+        return self._known.get(question) or Failed(Reason.PROTOCOL, f"{question}: the host did not answer")
+
+    async def _run_all(self, parts: list[dict[int, Question]]) -> list[tuple[dict[int, Question], Asked]]:
+        return list(zip(parts, await asyncio.gather(*map(self._run, parts)), strict=True))
+
+    async def _run(self, part: dict[int, Question]) -> Asked:
+        assert self._connection is not None
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return Asked()
+        return read_output(await self._connection.run(asking.script(part, self.become, self.key), left))
+
+    def close(self) -> None:
+        """Log out."""
+        if self._connection is not None:
+            with suppress(OSError, TimeoutError):
+                wait_for(asyncio.wait_for(self._connection.close(), 5))
+            self._connection = None
+
+
+def _parts(questions: list[Question]) -> list[dict[int, Question]]:
+    """A wave in up to three parts, a channel each: commands, which may take their time, and two halves of the files."""
+    commands = [each for each in questions if isinstance(each, RunCommand)]
+    files = [each for each in questions if not isinstance(each, RunCommand)]
+    lists = [each for each in files if isinstance(each, ListFiles)]
+    others = [each for each in files if not isinstance(each, ListFiles)]
+    half = len(others) // 2 if len(others) > 8 else len(others)
+    groups = (commands, [*lists, *others[:half]], others[half:])
+    return [asking.numbered(group) for group in groups if group]

@@ -1,0 +1,215 @@
+"""The collector script under this machine's own sh: what it says of files, keys and commands, and what never leaves the host."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mailaudit.collect.ssh.answering import answers
+from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal, script
+from mailaudit.collect.ssh.commands import COMMANDS, doas_line, holds_passwords, is_readable
+from mailaudit.collect.ssh.output import read_output, stat_of
+from mailaudit.models.passwords import password_of
+from mailaudit.questions import (
+    Absent,
+    Answer,
+    Command,
+    CommandOutput,
+    Failed,
+    Found,
+    KeyFacts,
+    ListFiles,
+    PublicKey,
+    Question,
+    ReadFile,
+    Reason,
+    RunCommand,
+    Stat,
+    StatFile,
+)
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+BCRYPT = "$2b$10$Eb.SjpdrLArwcsRaj0dTcuo9TlmbupjYdABklB/Du.LkZJXDpDx.O"
+SHELLS = [["sh"], *([["bash", "--posix"]] if shutil.which("bash") else [])]
+
+
+def run(wave: list[Question], shell: tuple[str, ...] = ("sh",), key: str = "key") -> tuple[list[Answer], bytes]:
+    parts = numbered(wave)
+    done = subprocess.run([*shell], input=script(parts, "none", key), capture_output=True, check=False)
+    assert done.stderr == b""
+    asked = read_output(done.stdout)
+    assert asked.finished
+    return [answers(question, asked, number)[question] for number, question in parts.items()], done.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_files_come_byte_by_byte(tmp_path: Path, shell: list[str]) -> None:
+    contents = [b"", b"no newline", b"one\n\n", bytes(range(256)), b"@ 1 done 0 -\n====\n", b"x\r\n" * 5000]
+    names = ["plain.sh", "a b.sh", "it's.sh", "$(id)`id`.sh", "-n.sh", "glob*[x].sh"]
+    for name, content in zip(names, contents, strict=True):
+        (tmp_path / name).write_bytes(content)
+    found, _ = run([ReadFile(str(tmp_path / name)) for name in names], tuple(shell))
+    assert found == [Found(content) for content in contents]
+
+
+def test_metadata_and_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("1234")
+    (tmp_path / "file").chmod(0o4640)
+    (tmp_path / "link").symlink_to("some where\n@ 9 done 0 -")
+    os.mkfifo(tmp_path / "fifo.sh")
+    found, _ = run(
+        [
+            StatFile(f"{tmp_path}/file"),
+            StatFile(f"{tmp_path}/link"),
+            StatFile(f"{tmp_path}/none"),
+            StatFile(f"{tmp_path}/file/below"),
+            ReadFile(f"{tmp_path}/fifo.sh"),
+            ReadFile(f"{tmp_path}/none.sh"),
+        ]
+    )
+    stat, link, none, below, fifo, unread = found
+    assert isinstance(stat, Found)
+    assert isinstance(stat.value, Stat)
+    assert (stat.value.type, stat.value.mode, stat.value.size) == ("file", 0o4640, 4)
+    assert isinstance(link, Found)
+    assert isinstance(link.value, Stat)
+    assert (link.value.type, link.value.target) == ("symlink", "some where\n@ 9 done 0 -")
+    assert [none, below, unread] == [Absent(), Absent(), Absent()]
+    assert fifo == Failed(Reason.UNREADABLE, f"{tmp_path}/fifo.sh is a fifo; mailaudit reads regular files only")
+
+
+def test_globs_list_what_matches_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("a.conf", "b c.conf", ".hidden.conf", "d.txt", "sub/e.conf", "$(touch pwned).conf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    wave: list[Question] = [ListFiles(f"{tmp_path}/{each}") for each in ("*.conf", "*/*.conf", "x*", "none/*")]
+    found, _ = run(wave)
+    names = [f"{tmp_path}/{each}" for each in ("$(touch pwned).conf", "a.conf", "b c.conf")]
+    assert found == [Found(tuple(names)), Found((f"{tmp_path}/sub/e.conf",)), Found(()), Found(())]
+
+
+def test_password_hashes_leave_the_host_as_scheme_length_and_digest_only(tmp_path: Path) -> None:
+    canaries = [BCRYPT, "{BLF-CRYPT}" + BCRYPT, "canary-plain-pass:word", "$6$canarysalt$canarycanarycanary", "canary123abcd"]
+    lines = [f"u{number}@example.com:{each}" for number, each in enumerate(canaries)]
+    lines += [
+        "full:canary-short:1000:1000::/home/full:/bin/ksh",
+        "# comment: kept",
+        "locked:*************:1:1::/:/x",
+        "none::1:1::/:/x",
+    ]
+    (tmp_path / "credentials").write_text("\n".join(lines))
+    (tmp_path / "other.sh").write_text(f"pass='{BCRYPT}' # $1$HOME stays\n")
+    (tmp_path / "alias.sh").symlink_to("credentials")
+    assert holds_passwords(f"{tmp_path}/credentials")
+    found, said = run([ReadFile(f"{tmp_path}/{name}") for name in ("credentials", "other.sh", "alias.sh")])
+    texts = [each.value.decode() for each in found if isinstance(each, Found) and isinstance(each.value, bytes)]
+    for canary in ("canary", BCRYPT[7:]):
+        assert canary not in "".join(texts)
+        assert canary.encode().hex(" ") not in said.decode().replace("\n", "")
+    first = texts[0].split("\n")
+    digest = hashlib.sha256(f"key:{BCRYPT}:key".encode()).hexdigest()[:16]
+    assert first[0] == f"u0@example.com:{{{{masked:bcrypt:60:{digest}}}}}"
+    for line, canary in zip(first, canaries, strict=False):
+        assert password_of(line.partition(":")[2]) == password_of(canary)
+    assert first[5].endswith(":1000:1000::/home/full:/bin/ksh")
+    assert first[6:] == lines[6:]
+    assert texts[1] == f"pass='{{{{masked:bcrypt:60:{digest}}}}}' # $1$HOME stays\n"
+    assert texts[2] == texts[0]
+
+
+def test_private_keys_are_never_read_their_public_half_is(tmp_path: Path) -> None:
+    key = tmp_path / "mail.key"
+    subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    public = subprocess.run(["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "DER"], check=True, capture_output=True)
+    (tmp_path / "both.pem").write_bytes(b"x\n" + key.read_bytes())
+    (tmp_path / "hollow.key").write_text("nothing of a key\n")
+    names = ("mail.key", "hollow.key", "none.key")
+    found, said = run([ReadFile(f"{tmp_path}/both.pem"), *(PublicKey(f"{tmp_path}/{each}") for each in names)])
+    assert found[0] == Failed(Reason.UNREADABLE, f"{tmp_path}/both.pem holds a private key, which mailaudit never reads")
+    assert found[1] == Found(KeyFacts("rsa", 2048, f"sha256:{hashlib.sha256(public.stdout).hexdigest()}"))
+    assert isinstance(found[2], Failed)
+    assert found[3] == Absent()
+    secret = key.read_text().splitlines()[5][:40]
+    assert secret.encode().hex(" ") not in said.decode().replace("\n", "")
+    assert not is_readable("/etc/ssl/private/mail.example.com.key")
+    assert isinstance(refusal(ReadFile("/etc/ssh/ssh_host_rsa_key")), Failed)
+
+
+def test_commands_are_those_of_the_list_with_their_status(tmp_path: Path) -> None:
+    found, _ = run([RunCommand(Command.UNAME), RunCommand(Command.PFCTL_INFO)])
+    assert isinstance(found[0], Found)
+    assert isinstance(found[0].value, CommandOutput)
+    assert found[0].value.status == 0
+    assert found[0].value.stdout.startswith(f"{os.uname().sysname} ")
+    assert found[1] == Absent() or shutil.which("pfctl")
+    assert set(COMMANDS) == set(Command)
+    assert all(each.words[0].startswith("/") for each in COMMANDS.values())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_what_may_not_be_read_names_the_line_of_doas_conf(tmp_path: Path) -> None:
+    (tmp_path / "closed.sh").write_text("x")
+    (tmp_path / "closed.sh").chmod(0o600)
+    (tmp_path / "shut").mkdir(mode=0o700)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    found, _ = run(
+        [ReadFile(f"{tmp_path}/closed.sh"), StatFile(f"{tmp_path}/shut/x"), ListFiles(f"{tmp_path}/shut/*")],
+        ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh"),
+    )
+    details = [each.detail for each in found if isinstance(each, Failed) and each.reason is Reason.UNREADABLE]
+    assert details[0].endswith(f"allow it: permit nopass nobody as root cmd /bin/cat args {tmp_path}/closed.sh")
+    assert f"cmd /usr/bin/stat args -f %p:%Su:%Sg:%z:%m:%Y -- {tmp_path}/shut/x" in details[1]
+    assert f"cmd /bin/ls args -1a {tmp_path}/shut" in details[2]
+
+
+def test_output_that_breaks_off_is_a_timeout_not_an_absence(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text("aaaa" * 4000)
+    wave: list[Question] = [ReadFile(f"{tmp_path}/a.sh"), StatFile(f"{tmp_path}/none")]
+    parts = numbered(wave)
+    whole = subprocess.run(["sh"], input=script(parts, "none", "k"), capture_output=True, check=True).stdout
+    for end in (0, 30, len(whole) // 2):
+        asked = read_output(whole[:end])
+        assert not asked.finished
+        for number, question in parts.items():
+            answer = answers(question, asked, number)[question]
+            assert isinstance(answer, Failed)
+            assert answer.reason is Reason.TIMEOUT
+    assert read_output(b"\xff\x00@ x\n@ 1 out 0\n@ 1 out 0 -\nzz\n@ 0 done 0 -\n").finished
+
+
+def test_a_script_cut_off_on_its_way_runs_nothing(tmp_path: Path) -> None:
+    whole = script(numbered([StatFile(str(tmp_path))]), "none", "k")
+    done = subprocess.run(["sh"], input=whole[:-40], capture_output=True, check=False)
+    assert done.stdout == b""
+
+
+def test_metadata_of_openbsd() -> None:
+    assert stat_of("100440:_smtpd:_dovecot:213:1763625600:") == Stat(
+        "file", 0o440, "_smtpd", "_dovecot", 213, "2025-11-20T08:00:00Z", None
+    )
+    assert stat_of("40755:root:wheel:512:1763625600:") == Stat("directory", 0o755, "root", "wheel", 512, "2025-11-20T08:00:00Z")
+    link = stat_of("120755:root:wheel:4:1763625600:mail/aliases")
+    assert link is not None
+    assert (link.type, link.target) == ("symlink", "mail/aliases")
+    assert stat_of("sorry") is None
+
+
+def test_lines_of_doas_conf_quote_what_needs_it() -> None:
+    assert doas_line("audit", "/bin/cat", "/etc/pf.conf") == "permit nopass audit as root cmd /bin/cat args /etc/pf.conf"
+    assert doas_line("audit", "/bin/cat", '/a "b"') == 'permit nopass audit as root cmd /bin/cat args "/a \\"b\\""'
+
+
+@pytest.mark.parametrize(
+    "path", ["etc/x", "/etc/../root/x", "/etc/x\0y", "/home/u/diary", "/etc/ssl/private/x.pem", "/etc/spwd.db"]
+)
+def test_no_other_file_is_asked_for(path: str) -> None:
+    assert isinstance(refusal(ReadFile(path)), Failed)
+    assert BECOMES == ("none", "doas", "sudo", "auto")
