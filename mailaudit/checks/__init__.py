@@ -9,6 +9,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     acme_files,
     acme_renewal,
     agreement,
+    agreement_answers,
     agreement_challenge,
     agreement_delivery,
     agreement_filters,
