@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,10 +17,13 @@ from mailaudit.models.interfaces import Address, Interface, Interfaces
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Declared, Site
-from mailaudit.models.sources import Missing
+from mailaudit.models.sources import Missing, NotHere
 from mailaudit.models.sshd import SshdConfig
 
 Check = Callable[..., Iterator[Outcome]]
+smtp_is_open = partial(pf_ports.smtp_is_open, smtpd=NotHere("no smtpd"))
+submission_is_open = partial(pf_ports.submission_is_open, smtpd=NotHere("no smtpd"))
+everything_goes_out = partial(pf_policy.everything_goes_out, smtpd=NotHere("no smtpd"))
 HEAD = "set skip on lo\nblock all\n"
 
 
@@ -55,11 +59,11 @@ def mended(check: Check, source: str, *more: Any, files: Mapping[str, bytes | No
 )
 def test_a_port_is_added_as_the_others_are_written(rule: str, after: str) -> None:
     source = rule.replace("{}", HEAD, 1)
-    assert after in mended(pf_ports.submission_is_open, source)
+    assert after in mended(submission_is_open, source)
 
 
 def test_a_port_that_an_earlier_quick_rule_blocks_is_left_to_a_person() -> None:
-    (found,) = findings(pf_ports.submission_is_open, read("block in quick\n"))
+    (found,) = findings(submission_is_open, read("block in quick\n"))
     assert found.fix is None
 
 
@@ -105,7 +109,7 @@ def test_a_list_of_very_many_ports_is_mended_by_hand() -> None:
 
 def test_a_rule_above_that_may_end_the_search_is_named() -> None:
     source = 'block\nanchor "spamd"\npass in on egress proto tcp to port smtp\n'
-    (doubt,) = pf_ports.smtp_is_open(read(source))
+    (doubt,) = smtp_is_open(read(source))
     assert isinstance(doubt, Doubt)
     assert "line 2: the rules of this anchor are filled in by another program" in doubt.message
 
@@ -126,9 +130,9 @@ def test_ssh_from_the_administrators_networks_is_enough_where_they_are_declared(
 def test_a_family_that_the_host_has_no_address_of_is_not_asked_for() -> None:
     only4 = Interfaces(known=(Interface("em0", frozenset(["egress"]), (Address(4, 0xCB007109, 24),)),))
     source = HEAD + "pass in inet proto tcp to port { smtp submission }\npass out\n"
-    assert not findings(pf_ports.smtp_is_open, read(source, only4))
+    assert not findings(smtp_is_open, read(source, only4))
     assert not findings(pf_policy.neighbour_discovery_passes, read(source, only4))
-    assert findings(pf_ports.smtp_is_open, read(source))
+    assert findings(smtp_is_open, read(source))
 
 
 def test_the_guides_word_is_named_with_its_use() -> None:
@@ -152,7 +156,7 @@ def test_blocking_by_default_keeps_what_the_host_needs() -> None:
     after = mended(pf_policy.default_deny, "pass in on egress proto tcp to port smtp\n")
     assert after.startswith("set skip on lo\nblock all\npass out\n")
     assert "neighbrsol neighbradv" in after
-    assert not findings(pf_policy.everything_goes_out, read(after))
+    assert not findings(everything_goes_out, read(after))
     assert not findings(pf_ports.ssh_is_open, read(after), SshdConfig(), Site())
 
 
@@ -165,7 +169,7 @@ def test_blocking_by_default_keeps_what_the_host_needs() -> None:
         (checks.nothing_else_is_skipped, 'odd = "{ egress lo }"\nset skip on $odd\n', 'odd = "{ lo }"\nset skip on $odd\n'),
         (checks.nothing_else_is_skipped, "set skip on lo\nset skip on tun0 # vpn\nblock\n", "set skip on lo\n"),
         (checks.blocked_connections_are_answered, HEAD, "set skip on lo\nset block-policy return\nblock all\n"),
-        (pf_policy.everything_goes_out, HEAD + "pass in\n", HEAD + "pass in\npass out\n"),
+        (everything_goes_out, HEAD + "pass in\n", HEAD + "pass in\npass out\n"),
         (pf_policy.neighbour_discovery_passes, HEAD + "pass out\n", HEAD + f"{pf_policy.NEIGHBOURS_IN}\npass out\n"),
     ],
 )
@@ -175,7 +179,7 @@ def test_lines_go_where_they_take_effect(check: Check, source: str, after: str) 
 
 @pytest.mark.parametrize(
     "check",
-    [pf_ports.smtp_is_open, pf_policy.everything_goes_out, pf_policy.neighbour_discovery_passes],
+    [smtp_is_open, everything_goes_out, pf_policy.neighbour_discovery_passes],
 )
 def test_a_named_anchor_leaves_doubt_and_is_named(check: Check) -> None:
     outcomes = list(check(read(HEAD + 'anchor "other/*"\n')))
@@ -201,7 +205,7 @@ def test_loaded_anchors_that_name_one_another_come_to_an_end() -> None:
 
 def test_what_users_may_not_send_is_let_out_by_hand() -> None:
     source = HEAD + "pass out proto tcp to port { 25 80 443 } user { root _smtpd }\npass out proto { icmp icmp6 }\n"
-    (found,) = findings(pf_policy.everything_goes_out, read(source))
+    (found,) = findings(everything_goes_out, read(source))
     assert "tcp/53, udp/53, udp/123:" in found.message
     assert found.fix is not None
     assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
@@ -241,6 +245,6 @@ def test_a_word_that_stands_too_late_is_judged_as_moved(written: str, meant: str
     ],
 )
 def test_a_doubt_tells_its_cause(rules: str, cause: str) -> None:
-    (doubt,) = pf_ports.smtp_is_open(read(rules))
+    (doubt,) = smtp_is_open(read(rules))
     assert isinstance(doubt, Doubt)
     assert cause in doubt.message

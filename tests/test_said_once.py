@@ -67,3 +67,45 @@ match from any auth for any action "out"
 def test_users_with_accounts_of_the_host_are_told_of_once_in_each_place(tmp_path: Path) -> None:
     rules = found(tmp_path, {"/etc/mail/smtpd.conf": BY_ACCOUNT}, "SMTPD013", "SMTPD014", "SMTPD016")
     assert rules == ["SMTPD016"]
+
+
+SENDS = """\
+table aliases file:/etc/mail/aliases
+table secrets file:/etc/mail/secrets
+listen on socket
+action "local" mbox alias <aliases>
+action "relay" relay host smtps://relay@mail.example.net:465 auth <secrets>
+match for local action "local"
+match from local for any action "relay"
+"""
+OUT = (
+    "set skip on lo\nblock all\npass out proto tcp to port { 53 80 443 465 }\npass out proto udp\npass out proto { icmp icmp6 }\n"
+)
+
+
+def test_a_host_that_takes_no_mail_may_keep_the_ports_of_mail_shut(tmp_path: Path) -> None:
+    rules = ("PF021", "PF040", "PF041", "PF042", "PF043", "SMTPD015", "SMTPD025")
+    assert found(tmp_path, {"/etc/mail/smtpd.conf": SENDS, "/etc/pf.conf": OUT}, *rules) == []
+    direct = SENDS.replace(" host smtps://relay@mail.example.net:465 auth <secrets>", "")
+    assert found(tmp_path, {"/etc/mail/smtpd.conf": direct}, *rules) == ["SMTPD015", "SMTPD025", "PF021"]
+
+
+def test_one_script_for_all_is_the_administrator_s_where_users_upload_none(tmp_path: Path) -> None:
+    text = "protocols = imap lmtp\nmail_location = maildir:/var/vmail/%d/%n\nplugin {\n  sieve = /var/vmail/default.sieve\n}\n"
+    text += "protocol lmtp {\n  mail_plugins = sieve\n}\n"
+    assert found(tmp_path, {"/etc/dovecot/dovecot.conf": text}, "SIEVE007") == []
+    uploads = {"/etc/dovecot/dovecot.conf": text.replace("imap lmtp", "imap lmtp sieve")}
+    assert found(tmp_path, uploads, "SIEVE007") == ["SIEVE007"]
+
+
+def test_who_signs_by_an_old_smtpd_conf_is_not_told(tmp_path: Path) -> None:
+    old = 'listen on lo0\naccept from any for domain "example.com" deliver to maildir\naccept for any relay via smtp://127.0.0.1:10027\n'
+    files = {"/etc/mail/smtpd.conf": old, "/etc/rspamd/local.d/actions.conf": "reject = 15;\n"}
+    assert found(tmp_path, files, "DKIM007", "DKIM011") == []
+
+
+def test_a_port_that_pf_keeps_shut_is_not_called_open_to_others(tmp_path: Path) -> None:
+    files = {"/etc/dovecot/local.conf": "protocols = imap sieve\n", "/etc/pf.conf": "set skip on lo\nblock all\npass out\n"}
+    host = auditor(tmp_path, files, ("DOVECOT061",))
+    messages = [each.message for each in host.examine(*host.learn()).results if each.verdict is Verdict.FAIL]
+    assert messages == ["Port 143 is open for IMAP without TLS from the start, and the packet filter alone keeps others out."]

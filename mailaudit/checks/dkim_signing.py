@@ -30,6 +30,8 @@ def _not_asked(rspamd: RspamdConfig, smtpd: Mail) -> Exempt | Doubt | None:
     """Why nothing is asked of rspamd's signing: it does none, or smtpd.conf, which could say so, was not read."""
     if isinstance(smtpd, Lacking):
         return Doubt(smtpd.reason, smtpd.detail)
+    if isinstance(smtpd, SmtpdConfig) and smtpd.old_grammar:
+        return Exempt("which program signs the mail stands in an smtpd.conf before OpenSMTPD 6.4, which is not judged")
     if isinstance(smtpd, SmtpdConfig) and has_signer(smtpd):
         return Exempt("another program than rspamd signs the mail")
     return OFF if rspamd.is_enabled("dkim_signing") is False else None

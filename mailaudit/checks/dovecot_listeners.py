@@ -14,7 +14,10 @@ from mailaudit.models.dovecot.parts import Listener
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.values import TCP
 from mailaudit.models.site import Site
+from mailaudit.models.sources import Lacking, Missing, NotHere
 
 IMAPS, MANAGESIEVE, OLD_MANAGESIEVE = 993, 4190, 2000
 SIEVE_LOGIN = "managesieve-login"
@@ -68,7 +71,7 @@ def _answer(setting: Setting, value: str) -> tuple[Edit, ...]:
 
 
 @rule("DOVECOT061")
-def no_port_without_tls(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]:
+def no_port_without_tls(dovecot: DovecotConfig, site: Site, pf: Ruleset | Missing | Lacking | NotHere) -> Iterator[Outcome]:
     """No IMAP or POP3 listener that others reach is without TLS from the start; none at all for POP3."""
     for listener in dovecot.listeners:
         plain = listener.service == "imap-login" and not listener.ssl
@@ -76,8 +79,10 @@ def no_port_without_tls(dovecot: DovecotConfig, site: Site) -> Iterator[Outcome]
             continue
         port = listener.settings.get("port")
         what = "IMAP without TLS from the start" if plain else "POP3"
+        shut = isinstance(pf, Ruleset) and all(pf.passes_in(each, TCP, listener.port).value == "no" for each in pf.families)
+        held = ", and the packet filter alone keeps others out" if shut else ""
         yield Finding(
-            f"Port {listener.port} is open for {what}.",
+            f"Port {listener.port} is open for {what}{held}.",
             (_place(dovecot, listener, port),),
             Fix(f"Close port {listener.port}", Safety.UNSAFE, _set_port(dovecot, listener, 0)),
             f"listener {listener.service} {listener.name}".strip(),

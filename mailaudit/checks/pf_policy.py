@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailaudit.checks.pf_edits import rule_line, top_rules
 from mailaudit.checks.pf_words import NAMES, doubt, families_text, place_of
 from mailaudit.checks.registry import rule
+from mailaudit.checks.smtpd_scope import Mail, leaves_by_smarthost
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import LOOPBACK, Interface
@@ -16,6 +17,7 @@ from mailaudit.models.pf.reach import own_address
 from mailaudit.models.pf.rules import ACK, SYN, Anchor, Entry, Rule
 from mailaudit.models.pf.traffic import Addresses, Traffic
 from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
+from mailaudit.models.smtpd.config import SmtpdConfig
 
 FAMILIES = (4, 6)
 NEEDED = (22, 25, 80, 587, 993)
@@ -109,15 +111,16 @@ def _is_open(pf: Ruleset, port: int) -> bool:
 
 
 @rule("PF021")
-def everything_goes_out(pf: Ruleset) -> Iterator[Outcome]:
+def everything_goes_out(pf: Ruleset, smtpd: Mail) -> Iterator[Outcome]:
     """The host can reach DNS, time, mail and web servers, and gets their answers."""
-    blocked = _blocked_out(pf)
+    needless = (TCP, 25) if isinstance(smtpd, SmtpdConfig) and leaves_by_smarthost(smtpd, not_by=25) else None
+    blocked = [each for each in _blocked_out(pf) if needless is None or each[0] != f"{NAMES[TCP]}/25"]
     if blocked:
         yield _cannot_go_out(pf, blocked)
         return
     for family, protocol, port in _outbound(pf):
         answer = _goes_out(pf, family, protocol, port)
-        if answer.value == "doubt":
+        if answer.value == "doubt" and (protocol, port) != needless:
             yield doubt(pf, answer.doubts, f"{NAMES[protocol]}/{port} goes out over IPv{family}")
             return
 

@@ -18,14 +18,18 @@ from mailaudit.checks.pf_edits import (
 )
 from mailaudit.checks.pf_words import NAMES, doubt, elsewhere, families_text, place_of, ports_text
 from mailaudit.checks.registry import rule
+from mailaudit.checks.smtpd_scope import Mail, takes_no_mail
 from mailaudit.editing.pf import remove
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.models.acme import AcmeConfig
+from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.pf.config import Answer3, Ruleset
 from mailaudit.models.pf.reach import OpenPorts
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.values import TCP, UDP, Range, merged
 from mailaudit.models.site import REFERENCE_TCP, Site
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.sshd import SshdConfig
 from mailaudit.parsers.tree import Token
 
@@ -34,27 +38,37 @@ DHCPV6_CLIENT = 546
 
 
 @rule("PF040")
-def smtp_is_open(pf: Ruleset) -> Iterator[Outcome]:
+def smtp_is_open(pf: Ruleset, smtpd: Mail) -> Iterator[Outcome]:
     """Other servers can connect to port 25."""
-    yield from opened(pf, 25, "other mail servers cannot deliver")
+    yield from _of_mail(smtpd, opened(pf, 25, "other mail servers cannot deliver"))
+
+
+def _of_mail(smtpd: Mail, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    why = takes_no_mail(smtpd)
+    if why is not None:
+        yield why
+    else:
+        yield from outcomes
 
 
 @rule("PF041")
-def submission_is_open(pf: Ruleset) -> Iterator[Outcome]:
+def submission_is_open(pf: Ruleset, smtpd: Mail) -> Iterator[Outcome]:
     """Users can connect to port 587."""
-    yield from opened(pf, 587, "users cannot send mail")
+    yield from _of_mail(smtpd, opened(pf, 587, "users cannot send mail"))
 
 
 @rule("PF042")
-def imaps_is_open(pf: Ruleset) -> Iterator[Outcome]:
+def imaps_is_open(pf: Ruleset, smtpd: Mail, dovecot: DovecotConfig | Missing | Lacking | NotHere) -> Iterator[Outcome]:
     """Users can connect to port 993."""
-    yield from opened(pf, 993, "users cannot read their mail")
+    outcomes = opened(pf, 993, "users cannot read their mail")
+    yield from outcomes if isinstance(dovecot, DovecotConfig) else _of_mail(smtpd, outcomes)
 
 
 @rule("PF043")
-def http_is_open(pf: Ruleset) -> Iterator[Outcome]:
+def http_is_open(pf: Ruleset, smtpd: Mail, acme: AcmeConfig | Missing | Lacking | NotHere) -> Iterator[Outcome]:
     """The certificate authority can connect to port 80."""
-    yield from opened(pf, 80, "the certificate cannot be renewed")
+    outcomes = opened(pf, 80, "the certificate cannot be renewed")
+    yield from outcomes if isinstance(acme, AcmeConfig) else _of_mail(smtpd, outcomes)
 
 
 @rule("PF044")
@@ -203,9 +217,7 @@ def _exposed(pf: Ruleset, found: Rule | None, what: Exposed) -> Finding:
         return Finding(message, (place,), None, about, value)
     beyond = "beyond the ports of a mail host and those that are declared" if what.protocol == TCP else "which is not declared"
     message = f"This rule lets the Internet connect to {what}, {beyond}."
-    named = [
-        item[0] for item in port_tokens(found) if (port := _port_of(pf, item)) is not None and _within(port, what.ranges)
-    ]
+    named = [item[0] for item in port_tokens(found) if (port := _port_of(pf, item)) is not None and _within(port, what.ranges)]
     places = (Place.at(found.statement.span, "opens them"), *elsewhere(named))
     return Finding(message, places, _tighten(pf, found, what), about, value)
 

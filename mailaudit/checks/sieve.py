@@ -153,6 +153,9 @@ def own_scripts_lie_apart(
         if path is None:
             continue
         if not path.startswith("~") and "%" not in path and path.startswith("/"):
+            if "sieve" not in dovecot.protocols:
+                yield Exempt(f"users upload no scripts: that at {path} is the administrator's, for all")
+                return
             message = f"All users share the scripts at {path}: whoever changes theirs changes everybody's."
             yield Finding(message, (at,), None, "sieve", "shared")
             return
