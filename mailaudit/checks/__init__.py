@@ -10,6 +10,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     acme_renewal,
     agreement,
     agreement_answers,
+    agreement_certificates,
     agreement_challenge,
     agreement_delivery,
     agreement_filters,
