@@ -1,0 +1,168 @@
+"""One query to one server: UDP, TCP where the answer does not fit, no EDNS where that is not understood."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from dataclasses import dataclass, field
+
+import dns.asyncquery
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+from mailaudit.collect.budget import Budget, Trouble
+from mailaudit.questions import Reason
+
+UDP_SIZE = 1232  # bytes that pass every path unfragmented (DNS flag day 2020)
+PATIENCE = (1.5, 3.0)  # seconds for each try by UDP; one lost packet is no outage
+TCP_PATIENCE = 4.0
+AT_ONCE = 16  # questions in flight to one server
+SILENT_AFTER = 3  # questions left without an answer, and none answered, make a server that is not asked any more
+_ODD_WITH_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A name server's address."""
+
+    address: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return self.address if self.port == 53 else f"{self.address} port {self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query. A resolver is asked to recurse; with `dnssec` for signatures, unchecked, so that we can check them."""
+
+    name: dns.name.Name
+    type: dns.rdatatype.RdataType
+    recurse: bool = True
+    dnssec: bool = False
+    tcp: bool = False
+
+    def message(self, *, edns: bool) -> dns.message.QueryMessage:
+        """The message to send."""
+        flags = dns.flags.Flag(0)
+        if self.recurse:
+            flags |= dns.flags.RD | dns.flags.AD
+        if self.dnssec:
+            flags |= dns.flags.CD
+        options = {"use_edns": 0, "payload": UDP_SIZE, "want_dnssec": self.dnssec} if edns else {"use_edns": False}
+        return dns.message.make_query(self.name, self.type, flags=flags, **options)
+
+
+@dataclass
+class Exchange:
+    """Sends queries, each one once, and knows which servers are silent. One wave runs in one event loop."""
+
+    budget: Budget
+    known: dict[tuple[Server, Query], dns.message.Message | Trouble] = field(default_factory=dict)
+    answered: set[Server] = field(default_factory=set)
+    unanswered: dict[Server, int] = field(default_factory=dict)
+    _flying: dict[tuple[Server, Query], asyncio.Task[dns.message.Message]] = field(default_factory=dict)
+    _gates: dict[Server, asyncio.Semaphore] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Forget what belonged to the event loop of the wave before."""
+        self._flying, self._gates = {}, {}
+
+    def is_silent(self, server: Server) -> bool:
+        """True for a server that has never answered, however often it was asked."""
+        return server not in self.answered and self.unanswered.get(server, 0) >= SILENT_AFTER
+
+    async def ask(self, server: Server, query: Query) -> dns.message.Message:
+        """The server's message, whatever its rcode. Raises `Trouble` where there is none."""
+        key = (server, query)
+        known = self.known.get(key)
+        if known is None:
+            task = self._flying.get(key)
+            if task is None:
+                task = self._flying[key] = asyncio.ensure_future(self._remember(server, query))
+            return await asyncio.shield(task)
+        if isinstance(known, Trouble):
+            raise known
+        return known
+
+    async def _remember(self, server: Server, query: Query) -> dns.message.Message:
+        try:
+            found = await self._gated(server, query)
+        except Trouble as trouble:
+            self.known[server, query] = trouble
+            raise
+        self.known[server, query] = found
+        return found
+
+    async def _gated(self, server: Server, query: Query) -> dns.message.Message:
+        gate = self._gates.setdefault(server, asyncio.Semaphore(AT_ONCE))
+        async with gate:
+            if self.is_silent(server):
+                raise Trouble(Reason.TIMEOUT, f"{server} does not answer")
+            try:
+                found = await self._send(server, query)
+            except Trouble as trouble:
+                if trouble.reason is Reason.TIMEOUT and not query.tcp:
+                    self.unanswered[server] = self.unanswered.get(server, 0) + 1
+                raise
+            self.answered.add(server)
+            return found
+
+    async def _send(self, server: Server, query: Query) -> dns.message.Message:
+        try:
+            found = await self._either(server, query, edns=True)
+            if found.rcode() in _ODD_WITH_EDNS:
+                found = await self._either(server, query, edns=False)
+        except dns.exception.Timeout:
+            raise self._late(server) from None
+        except (dns.exception.DNSException, EOFError, ValueError) as error:
+            raise Trouble(Reason.PROTOCOL, f"{server} does not answer as DNS does: {type(error).__name__}") from error
+        except OSError as error:
+            raise _unreachable(server, error) from error
+        return found
+
+    def _late(self, server: Server) -> Trouble:
+        return Trouble(Reason.TIMEOUT, f"{server} does not answer") if self.budget.left() else self.budget.over
+
+    async def _either(self, server: Server, query: Query, *, edns: bool) -> dns.message.Message:
+        message = query.message(edns=edns)
+        if not query.tcp:
+            found = await self._udp(server, message)
+            if found is not None:
+                return found
+        seconds = self.budget.share(TCP_PATIENCE)
+        return await dns.asyncquery.tcp(message, server.address, timeout=seconds, port=server.port)
+
+    async def _udp(self, server: Server, message: dns.message.QueryMessage) -> dns.message.Message | None:
+        """The answer, or None where it was cut off."""
+        for patience in PATIENCE:
+            try:
+                return await dns.asyncquery.udp(
+                    message,
+                    server.address,
+                    timeout=self.budget.share(patience),
+                    port=server.port,
+                    ignore_unexpected=True,
+                    ignore_errors=True,
+                    raise_on_truncation=True,
+                )
+            except dns.message.Truncated:
+                return None
+            except dns.exception.Timeout:
+                if not self.budget.left():
+                    raise
+        raise dns.exception.Timeout
+
+
+def _unreachable(server: Server, error: OSError) -> Trouble:
+    if error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) and ":" in server.address:
+        return Trouble(Reason.OFFLINE, f"there is no IPv6 from here to {server}")
+    if error.errno == errno.ECONNREFUSED:
+        return Trouble(Reason.REFUSED, f"{server} refuses connections")
+    return Trouble(Reason.TIMEOUT, f"{server} cannot be reached: {(error.strerror or str(error)).lower()}")

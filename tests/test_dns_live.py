@@ -1,0 +1,275 @@
+"""DNS as it is asked over the network: real servers with signed zones, and servers of the tests' own that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import dns_lab
+import pytest
+
+from mailaudit.collect.budget import Budget
+from mailaudit.collect.dns import wire
+from mailaudit.collect.dns.lookups import Lookups
+from mailaudit.collect.dns.wire import Server
+from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
+
+# ---- nsd and unbound
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dns_lab.Lab]:
+    lacking = dns_lab.missing()
+    if lacking:
+        pytest.skip(f"{lacking} is not installed")
+    with dns_lab.running(tmp_path_factory.mktemp("dns")) as running:
+        yield running
+
+
+def of_lab(lab: dns_lab.Lab, question: LookUp | ZoneSecurity, *, anchor: str | None = None) -> Answer:
+    lookups = Lookups((Server("127.0.0.1", lab.resolver),), Budget(20), lab.authority, (anchor or lab.anchor,))
+    return asyncio.run(lookups.ask([question]))[question]
+
+
+def rrset(answer: Answer) -> RRset:
+    assert isinstance(answer, Found), answer
+    assert isinstance(answer.value, RRset)
+    return answer.value
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize(
+    ("zone", "state"),
+    [
+        ("signed.test.", "secure"),
+        ("mail.signed.test.", "secure"),  # no zone of its own
+        ("nothing.signed.test.", "secure"),  # a wildcard's alias
+        ("hashed.test.", "secure"),
+        ("nothing.hashed.test.", "secure"),
+        ("plain.test.", "insecure"),
+        ("broken.test.", "bogus"),
+        ("signed.opt.", "secure"),
+        ("plain.opt.", "insecure"),  # a registry with opt-out
+    ],
+)
+def test_zones_are_validated_from_the_root(lab: dns_lab.Lab, zone: str, state: str) -> None:
+    assert of_lab(lab, ZoneSecurity(zone)) == Found(state)
+
+
+@pytest.mark.daemon
+def test_with_another_anchor_all_is_bogus(lab: dns_lab.Lab) -> None:
+    assert of_lab(lab, ZoneSecurity("signed.test."), anchor=f"1 13 2 {'00' * 32}") == Found("bogus")
+
+
+@pytest.mark.daemon
+def test_the_resolver_and_each_authoritative_server_answer(lab: dns_lab.Lab) -> None:
+    found = rrset(of_lab(lab, LookUp("signed.test.", "MX")))
+    assert (found.rcode, found.records, found.ttl, found.ad) == ("NOERROR", ("0 mail.signed.test.",), 300, True)
+    assert found.servers == {"127.0.0.1": {"rcode": "NOERROR", "aa": True, "records": ("0 mail.signed.test.",)}}
+
+
+@pytest.mark.daemon
+def test_a_random_label_finds_the_wildcard_and_nothing_where_there_is_none(lab: dns_lab.Lab) -> None:
+    found = rrset(of_lab(lab, LookUp("*.signed.test.", "A")))
+    assert (found.records, found.cname) == (("203.0.113.9",), ("signed.test.",))
+    assert rrset(of_lab(lab, LookUp("*.plain.test.", "A"))).rcode == "NXDOMAIN"
+
+
+@pytest.mark.daemon
+def test_an_answer_that_does_not_fit_udp_comes_whole(lab: dns_lab.Lab) -> None:
+    found = rrset(of_lab(lab, LookUp("long._domainkey.signed.test.", "TXT")))
+    assert len(found.records[0]) == 8 * 252 + 7
+    assert found.servers["127.0.0.1"]["records"] == found.records
+
+
+@pytest.mark.daemon
+def test_what_a_resolver_withholds_for_dnssec_is_servfail_though_the_servers_have_it(lab: dns_lab.Lab) -> None:
+    answer = of_lab(lab, LookUp("broken.test.", "A"))
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.SERVFAIL
+    assert "DNSSEC is broken" in answer.detail
+
+
+@pytest.mark.daemon
+def test_a_private_address_that_the_zone_itself_has_is_its_answer(lab: dns_lab.Lab) -> None:
+    assert rrset(of_lab(lab, LookUp("inside.plain.test.", "A"))).records == ("10.1.2.3",)
+
+
+@pytest.mark.daemon
+def test_aliases_and_absence(lab: dns_lab.Lab) -> None:
+    assert rrset(of_lab(lab, LookUp("alias.hashed.test.", "AAAA"))).cname == ("mail.hashed.test.",)
+    nothing = rrset(of_lab(lab, LookUp("mail.hashed.test.", "TXT")))
+    assert (nothing.rcode, nothing.records, nothing.ttl) == ("NOERROR", (), None)
+
+
+# ---- servers that misbehave
+
+Reply = Callable[[dns.message.Message], bytes | None]
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, reply: Reply) -> None:
+        self.reply, self.asked = reply, 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked += 1
+        said = self.reply(dns.message.from_wire(data))
+        if said is not None:
+            self.transport.sendto(said, addr)
+
+
+@asynccontextmanager
+async def server(reply: Reply) -> AsyncIterator[tuple[Server, _Udp]]:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(lambda: _Udp(reply), local_addr=("127.0.0.1", 0))
+    try:
+        yield Server("127.0.0.1", transport.get_extra_info("sockname")[1]), protocol
+    finally:
+        transport.close()
+
+
+def saying(*records: str, rcode: dns.rcode.Rcode = dns.rcode.NOERROR, aa: bool = False) -> Reply:
+    """Answers every question with these records of its name and type; of NS and SOA it knows nothing."""
+
+    def reply(query: dns.message.Message) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.set_rcode(rcode)
+        answer.flags |= dns.flags.AA if aa else dns.flags.Flag(0)
+        asked = query.question[0]
+        if records and asked.rdtype in (dns.rdatatype.A, dns.rdatatype.TXT):
+            answer.answer.append(dns.rrset.from_text_list(asked.name, 60, "IN", asked.rdtype, records))
+        return answer.to_wire()
+
+    return reply
+
+
+A = LookUp("mail.example.com.", "A")
+
+
+def asked_of(*replies: Reply, question: LookUp | ZoneSecurity = A, seconds: float = 10.0) -> Answer:
+    """The answer where each resolver in turn behaves so."""
+
+    async def run() -> Answer:
+        servers: list[Server] = []
+
+        async def with_next(left: tuple[Reply, ...]) -> Answer:
+            if not left:
+                return (await Lookups(tuple(servers), Budget(seconds)).ask([question]))[question]
+            async with server(left[0]) as (each, _):
+                servers.append(each)
+                return await with_next(left[1:])
+
+        following: Awaitable[Answer] = with_next(replies)
+        return await following
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "PATIENCE", (0.05, 0.1))
+    monkeypatch.setattr(wire, "TCP_PATIENCE", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("rcode", "reason"),
+    [
+        (dns.rcode.SERVFAIL, Reason.SERVFAIL),
+        (dns.rcode.REFUSED, Reason.REFUSED),
+        (dns.rcode.YXDOMAIN, Reason.PROTOCOL),
+    ],
+)
+def test_a_failure_is_never_an_absence(rcode: dns.rcode.Rcode, reason: Reason) -> None:
+    answer = asked_of(saying(rcode=rcode))
+    assert isinstance(answer, Failed)
+    assert answer.reason is reason
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("bad", [saying(rcode=dns.rcode.SERVFAIL), saying(rcode=dns.rcode.REFUSED), lambda _: None])
+def test_the_next_resolver_is_asked_where_one_fails(bad: Reply) -> None:
+    assert rrset(asked_of(bad, saying("203.0.113.9"))).records == ("203.0.113.9",)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_silence_is_a_timeout() -> None:
+    answer = asked_of(lambda _: None)
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.TIMEOUT
+
+
+@pytest.mark.usefixtures("hasty")
+def test_rubbish_is_not_waited_for_beyond_the_time_of_an_answer() -> None:
+    answer = asked_of(lambda _: b"\xff" * 40)
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.TIMEOUT
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_answer_to_another_question_is_not_taken() -> None:
+    other = dns.message.make_query("evil.example.net.", "A")
+    assert isinstance(asked_of(lambda _: saying("198.51.100.66")(other)), Failed)
+
+
+def test_a_server_without_edns_is_asked_without_it() -> None:
+    def reply(query: dns.message.Message) -> bytes | None:
+        return saying(rcode=dns.rcode.FORMERR)(query) if query.edns >= 0 else saying("203.0.113.9")(query)
+
+    assert rrset(asked_of(reply)).records == ("203.0.113.9",)
+
+
+@pytest.mark.parametrize("address", ["198.18.0.7", "10.0.0.1", "127.0.1.1", "100.64.3.2", "240.0.0.1"])
+def test_an_address_that_only_a_resolver_has_and_nobody_can_reach_is_in_doubt(address: str) -> None:
+    answer = asked_of(saying(address))
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.IN_DOUBT
+    assert address in answer.detail
+
+
+def test_a_budget_ends_everything() -> None:
+    start = time.monotonic()
+    answer = asked_of(lambda _: None, lambda _: None, seconds=0.3)
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.TIMEOUT
+    assert time.monotonic() - start < 1.5
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_silent_resolver_is_given_up_soon() -> None:
+    async def run() -> int:
+        async with server(lambda _: None) as (silent, protocol):
+            lookups = Lookups((silent,), Budget(20))
+            for number in range(10):
+                await lookups.ask([LookUp(f"host{number}.example.com.", "A")])
+            return protocol.asked
+
+    assert asyncio.run(run()) <= 2 * (wire.SILENT_AFTER + 1)
+
+
+def test_the_ad_bit_is_evidence_where_signatures_are_left_out() -> None:
+    def reply(query: dns.message.Message) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AD
+        return answer.to_wire()
+
+    assert asked_of(reply, question=ZoneSecurity("example.com.")) == Found("secure")
+    without = asked_of(saying(), question=ZoneSecurity("example.com."))
+    assert isinstance(without, Failed)
+    assert without.reason is Reason.IN_DOUBT
+
+
+def test_no_resolver_at_all_is_told() -> None:
+    answer = asyncio.run(Lookups((), Budget(5)).ask([A]))[A]
+    assert isinstance(answer, Failed)
+    assert "--resolver" in answer.detail
