@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import laws
+from bench import judged, laws
 from bench.agreement import CORPORA, Row
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.choosing import language_of
@@ -186,6 +186,9 @@ def main(write: Callable[[str], object] = print) -> int:
         write(f"  {row.subject:<62}{row.agree:>8,}{row.of:>8,}{row.in_doubt:>10,}{len(row.explained):>11,}{wrong:>7,}")
         for line in (*row.explained, *row.wrong) if chosen.verbose else row.wrong:
             write(f"      {line}")
+
+    write("")
+    bad += judged.compare(write)
 
     parts = os.cpu_count() or 1
     start = time.perf_counter()
