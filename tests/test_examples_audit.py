@@ -26,6 +26,8 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
     "DNS009": {("example.com. CAA", "")},
     "DNS011": {("*.example.com. A", "")},
     "DNS017": {("9.113.0.203.in-addr.arpa. PTR", "")},
+    "DNS031": {("selector0._domainkey.example.com. TXT", "")},
+    "DNS042": {("_dmarc.example.com. TXT", "")},
     "DOVECOT024": {("/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")},
     "DOVECOT041": {("/etc/mail/credentials", "/var/vmail/example.com/example_user")},
     "DOVECOT052": {("/etc/dovecot/conf.d/15-mailboxes.conf", 'mailbox "Sent Messages" {')},

@@ -9,6 +9,7 @@ from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import HostAddresses, read_host
 from mailaudit.models.dns.names import above, askable, bare, is_below, reverse
+from mailaudit.models.dns.policies import dmarc_records, mailboxes, permission
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.sending import Sender, Sending, SpfAsking, read_sending
 from mailaudit.models.hostname_if import HostnameIf
@@ -165,6 +166,7 @@ def _names(asking: Asking, site: Site, dns: Dns) -> None:
         _host(asking, name)
     for name in dns.certificate_names:
         climb(asking.look, name)
+        _host(asking, name, ("A", "AAAA"))
     for domain, selector in dns.selectors:
         for type_ in ("TXT", "CNAME"):
             asking.look(f"{selector}._domainkey.{domain}", type_)
@@ -179,6 +181,14 @@ def _domain(asking: Asking, domain: str) -> None:
         asking.look(f"{prefix}.{domain}", type_)
     for type_ in RANDOM:
         asking.look(f"*.{domain}", type_)
+    for parent in above(domain)[1:]:
+        asking.look(f"_dmarc.{parent}", "TXT")
+    for policy in dmarc_records(asking.look(f"_dmarc.{domain}", "TXT").texts):
+        for mailbox in (*mailboxes(policy.tags.get("rua", "")), *mailboxes(policy.tags.get("ruf", ""))):
+            asking.look(permission(domain, mailbox) or f"_dmarc.{domain}", "TXT")
+    for service in SERVICES:
+        for data in asking.look(f"{service}.{domain}", "SRV").data[:MOST_NAMES]:
+            _host(asking, data.rpartition(" ")[2], ("A", "AAAA"))
     for server in asking.look(domain, "NS").data[:MOST_NAMES]:
         asking.look(server, "A")
     for exchanger in exchangers(asking.look(domain, "MX"))[:MOST_NAMES]:
