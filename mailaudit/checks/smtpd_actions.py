@@ -27,6 +27,7 @@ _MADE_UP = "somebody@made-up.example.org"
 VIRTUALS = "/etc/mail/virtuals"
 _MAILBOXES = "/var/mail"  # where mail.local(8) puts it
 _SECURE = ("smtps", "smtp+tls")
+_SCHEMES = (*_SECURE, "smtp", "smtp+notls", "lmtp")  # to.c, text_to_relayhost
 
 
 def users_actions(smtpd: SmtpdConfig, site: Site) -> list[Action]:
@@ -194,7 +195,12 @@ def outbound_relays(smtpd: SmtpdConfig) -> Iterator[Outcome]:
                 continue
             scheme = (host["scheme"] or "smtp").lower()
             about, place = f"action {action.name.value}", (Place.at(key.span),)
-            if scheme not in _SECURE and "tls" not in action.words:
+            if scheme not in _SCHEMES:
+                known = "smtps" if scheme.startswith(("smtps", "ssl")) else "smtp+tls"
+                edits = instead(key, f"{known}{key.value[len(scheme) :]}")
+                message = f"smtpd does not know {scheme}://, so no mail leaves by the smarthost {host['host']}."
+                yield Finding(message, place, Fix(f"Write {known}://", Safety.UNSAFE, edits), about, scheme)
+            elif scheme not in _SECURE and "tls" not in action.words:
                 fix = Fix("Require TLS of the smarthost", Safety.UNSAFE, append(action.statement, "tls"))
                 message = f"Mail and login go to the smarthost {host['host']} in clear if it offers no TLS."
                 yield Finding(message, place, fix, about, "no tls")
