@@ -25,6 +25,7 @@ from mailaudit.text import Span
 
 MAIL = frozenset({SMTP, SUBMISSIONS, SUBMISSION, IMAPS, SIEVE})
 HTTP = 80
+HTTPD_CONF = "/etc/httpd.conf"
 _ANYWHERE = frozenset({""})
 
 
@@ -116,6 +117,10 @@ def the_authority_gets_in(
     """Over IPv4 and over IPv6 somebody answers on port 80, where the authority looks for its proof."""
     egress = frozenset(each.name for each in pf.egress) if isinstance(pf, Ruleset) else _ANYWHERE
     port = next((each for each in for_the_internet(listening.ports, egress) if each.number == HTTP), None)
+    lacking = [each for each in listening.lacking if each.path == HTTPD_CONF]
+    if lacking:
+        yield from unread(*lacking)
+        return
     if not acme.domains or port is None:
         yield Exempt("no certificate is got through port 80" if not acme.domains else "nobody listens on port 80: see HTTPD003")
         return
