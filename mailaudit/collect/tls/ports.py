@@ -79,11 +79,11 @@ class _Look:
             return {**facts, "protocols": (), "tls_error": refused}
         if self.agreed is None:
             return facts
-        facts["chain"] = self.chain
-        protocols = await self._versions(self.agreed)
+        best, facts["chain"] = self.agreed, self.chain
+        protocols = await self._versions(best)
         if protocols is not None:
             return {**facts, "protocols": protocols}
-        return {**facts, "protocols_seen": (self.agreed,)}  # without `protocols` nothing is claimed of those not tried
+        return {**facts, "protocols_seen": (best,)}  # without `protocols` nothing is claimed of those not tried
 
     async def _first(self) -> tuple[dict[str, object], str | None]:
         """The facts of the whole conversation, and the alert if the handshake was refused."""
