@@ -1,0 +1,147 @@
+"""Live findings: what is told once, what stays unknown, and what nobody may claim of a host that was not asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailaudit import rulebook, settings
+from mailaudit.audit import Auditor, Options
+from mailaudit.collect.folder import FolderWorld
+from mailaudit.findings import Evidence, HostReport, Place, Verdict
+from mailaudit.questions import Reason
+from tests import make_certificates
+
+BOOK = rulebook.load()
+SMTPD = """\
+pki mail.example.com cert "/etc/ssl/mail.example.com.pem"
+pki mail.example.com key "/etc/ssl/private/mail.example.com.key"
+action "local" mbox
+listen on all tls pki mail.example.com
+listen on all port submission tls-require pki mail.example.com
+match from any for domain "example.com" action "local"
+"""
+SITE = '[site]\nmail_host = "mail.example.com"\nipv4 = ["203.0.113.9"]\nipv6 = ["2001:db8::9"]\n'
+GOOD = {"greeting": "220 mail.example.com ESMTP", "ehlo": ["STARTTLS"], "starttls": True, "protocols": ["TLSv1.2", "TLSv1.3"]}
+REFUSED, TIMEOUT = {"error": "refused"}, {"error": "timeout"}
+CHAIN = [make_certificates.make(name) for name in ("good", "intermediate")]
+OLD = [make_certificates.make(name) for name in ("soon", "intermediate")]
+FILE = "".join(CHAIN)
+PS = "PID USER STARTED COMMAND\n1 root Fri Nov 20 09:30:02 2026 /sbin/init\n41833 root Fri Nov 20 09:30:21 2026 /usr/sbin/smtpd\n"
+
+
+def both(port: int, protocol: str, first: dict[str, Any], second: dict[str, Any] | None = None) -> dict[str, Any]:
+    other = first if second is None else second
+    return {f"203.0.113.9 {port} {protocol}": first, f"2001:db8::9 {port} {protocol}": other}
+
+
+def audited(
+    root: Path, rule: str, endpoints: dict[str, Any] | None, files: dict[str, str] | None = None, **more: Any
+) -> HostReport:
+    held = {"/etc/mail/smtpd.conf": SMTPD, "/mailaudit.toml": SITE, **(files or {})}
+    if endpoints is not None or more:
+        held["/answers.json"] = json.dumps({"endpoints": endpoints or {}, **more})
+    for path, text in held.items():
+        file = root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    world = FolderWorld(root)
+    host = Auditor(world, BOOK, settings.load(world.settings, None), Options(), (rule,))
+    report = host.examine(*host.learn())
+    assert not host.crashes
+    return report
+
+
+def verdict(report: HostReport) -> tuple[Verdict, Reason | None]:
+    (result,) = {(each.verdict, each.reason) for each in report.results}
+    return result
+
+
+RULES = ("TLS010", "TLS011", "TLS014", "TLS015", "CROSS022")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_repository_is_quietly_unknown(tmp_path: Path, rule: str) -> None:
+    found, reason = verdict(audited(tmp_path, rule, None))
+    assert found is Verdict.UNKNOWN
+    assert reason in (Reason.OFFLINE, Reason.NOT_RECORDED)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("error", ["timeout", "protocol"])
+def test_who_says_nothing_is_unknown_and_never_missing(tmp_path: Path, rule: str, error: str) -> None:
+    silent = {"error": error}
+    endpoints = {**both(25, "smtp", silent), **both(587, "smtp", silent), **both(465, "smtps", REFUSED)}
+    report = audited(tmp_path, rule, endpoints, {"/etc/ssl/mail.example.com.pem": FILE})
+    assert verdict(report) == (Verdict.UNKNOWN, Reason(error))
+
+
+def test_one_family_that_says_nothing_does_not_hide_the_other(tmp_path: Path) -> None:
+    endpoints = both(25, "smtp", TIMEOUT, {**GOOD, "starttls": False, "protocols": []})
+    report = audited(tmp_path, "TLS010", endpoints)
+    assert verdict(report) == (Verdict.FAIL, None)
+
+
+@pytest.mark.parametrize("greeting", ["421 4.3.2 busy", "554 5.7.1 you are listed"])
+def test_who_is_turned_away_claims_nothing(tmp_path: Path, greeting: str) -> None:
+    report = audited(tmp_path, "TLS010", both(25, "smtp", {"greeting": greeting}))
+    assert verdict(report) == (Verdict.UNKNOWN, Reason.REFUSED)
+    assert "turned away" in report.results[0].message
+
+
+def test_nobody_on_port_25_is_one_rules_finding(tmp_path: Path) -> None:
+    endpoints = {**both(25, "smtp", REFUSED), **both(587, "smtp", GOOD), **both(465, "smtps", REFUSED)}
+    failing = [rule for rule in RULES if Verdict.FAIL in {r.verdict for r in audited(tmp_path / rule, rule, endpoints).results}]
+    assert failing == ["CROSS022"]
+
+
+def test_a_daemon_that_runs_older_files_is_host036s(tmp_path: Path) -> None:
+    stat = {"/etc/mail/smtpd.conf": {"type": "file", "mode": "0644", "mtime": "2026-11-20T10:00:00Z"}}
+    endpoints = {**both(25, "smtp", REFUSED), **both(587, "smtp", {**GOOD, "chain": OLD}), **both(465, "smtps", REFUSED)}
+    more = {"stat": stat, "commands": {"ps": {"status": 0, "stdout": PS}}}
+    files = {"/etc/ssl/mail.example.com.pem": FILE}
+    for rule in ("CROSS022", "TLS014"):
+        assert verdict(audited(tmp_path / rule, rule, endpoints, files, **more))[0] is Verdict.NOT_APPLICABLE
+    assert verdict(audited(tmp_path / "HOST036", "HOST036", endpoints, files, **more))[0] is Verdict.FAIL
+
+
+def test_what_pf_keeps_shut_is_cross020s(tmp_path: Path) -> None:
+    files = {"/etc/pf.conf": "set skip on lo\nblock return all\npass out\npass in proto tcp to port 587\n"}
+    report = audited(tmp_path, "CROSS022", {**both(25, "smtp", REFUSED), **both(587, "smtp", GOOD)}, files)
+    assert verdict(report)[0] is Verdict.NOT_APPLICABLE
+
+
+def test_a_submission_that_is_clear_in_the_file_is_smtpd023s(tmp_path: Path) -> None:
+    files = {"/etc/mail/smtpd.conf": SMTPD.replace("submission tls-require pki mail.example.com", "submission")}
+    report = audited(tmp_path, "TLS011", both(587, "smtp", {"greeting": "220 x", "ehlo": [], "starttls": False}), files)
+    assert verdict(report)[0] is not Verdict.FAIL
+
+
+def test_the_first_place_is_the_listener_so_that_addresses_are_in_no_fingerprint(tmp_path: Path) -> None:
+    bad = {**GOOD, "starttls": False, "protocols": []}
+    prints = set()
+    for number, address in enumerate(("203.0.113.9", "198.51.100.7")):
+        site = f'[site]\nmail_host = "mail.example.com"\nipv4 = ["{address}"]\n'
+        (result,) = audited(tmp_path / str(number), "TLS010", {f"{address} 25 smtp": bad}, {"/mailaudit.toml": site}).results
+        prints.add(result.fingerprint)
+        first, second = result.places
+        assert isinstance(first, Place)
+        assert isinstance(second, Evidence)
+        assert second.question == f"{address} 25 smtp"
+    assert len(prints) == 1
+
+
+def test_hostile_words_are_shortened(tmp_path: Path) -> None:
+    bad = {**GOOD, "ehlo": ["AUTH " + "\x1b[31m" * 1000, "STARTTLS"]}
+    report = audited(tmp_path, "TLS011", {**both(587, "smtp", bad)})
+    (result,) = report.results
+    assert result.verdict is Verdict.FAIL
+    assert all(len(place.answer) <= 300 for place in result.places if isinstance(place, Evidence))
+
+
+def test_a_chain_that_is_none_is_unknown(tmp_path: Path) -> None:
+    report = audited(tmp_path, "TLS010", both(25, "smtp", {**GOOD, "chain": ["-----BEGIN CERTIFICATE-----"]}))
+    assert verdict(report) == (Verdict.UNKNOWN, Reason.PROTOCOL)
