@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
+from threading import Lock
 
 from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
-from mailaudit.collect.roots import find_worlds
-from mailaudit.collect.world import TargetError, World
+from mailaudit.collect.online import OnlineWorld, Outside
+from mailaudit.collect.targets import Login, Opened, open_targets
+from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.clock import read_clock
@@ -27,6 +31,7 @@ from mailaudit.survey import survey
 from mailaudit.text import Span
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
+_READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
 QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
 
@@ -50,6 +55,8 @@ class Options:
     strict_waivers: bool = False
     exit_zero: bool = False
     allow_incomplete: bool = False
+    outside: Outside | None = None  # of paths; None: nothing is asked over the network
+    login: Login = field(default_factory=Login)  # of live hosts
 
 
 @dataclass
@@ -76,8 +83,9 @@ class Auditor:
         if snapshot is None:
             snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
         for _ in range(MAX_WAVES):
-            facts = self.facts(snapshot)
-            wave = survey(facts.wanted, snapshot)
+            with _READING:
+                facts = self.facts(snapshot)
+                wave = survey(facts.wanted, snapshot)
             if not wave:
                 return snapshot, facts
             snapshot = snapshot.with_answers(world.ask(wave))
@@ -221,19 +229,17 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
     errors: list[str] = []
     codes: list[int] = []
     auditors: list[Auditor] = []
-    for target in targets:
-        try:
-            found = find_worlds(target)
-        except TargetError as error:
-            if error.code == ExitCode.USAGE or len(targets) == 1:
-                raise
-            errors.append(error.message)
-            codes.append(error.code)
-            continue
-        errors += found.errors
-        codes += [ExitCode.INCOMPLETE] * bool(found.errors and not options.allow_incomplete)
-        auditors += [auditor_for(world, book, options) for world in found]
-    hosts = tuple(auditor.examine(*auditor.learn()) for auditor in auditors)
+    with opened(targets, options.login) as all_opened:
+        for each in all_opened:
+            errors += each.errors
+            if each.failure is not None:
+                errors.append(each.failure.message)
+                codes.append(each.failure.code)
+            codes += [ExitCode.INCOMPLETE] * bool(each.errors and not options.allow_incomplete)
+            outside = None if each.live else options.outside
+            auditors += [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
+        live = sum(each.live for each in all_opened)
+        hosts = _examined(auditors, min(options.login.jobs, live))
     rules = {identity for auditor in auditors for identity in auditor.selected}
     code, why = conclude(hosts, options, selected=bool(rules))
     profile = options.profile or next((auditor.settings.profile for auditor in auditors), "recommended")
@@ -241,6 +247,37 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         code, why = worst((code, *codes)), "; ".join(errors)
     errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
     return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
+
+
+@contextmanager
+def opened(targets: Sequence[str], login: Login) -> Iterator[list[Opened]]:
+    """All targets, opened; live hosts are left when it is done.
+
+    Raises `TargetError` for a target that is none, and for the only one if it cannot be opened.
+    """
+    found = open_targets(targets, login)
+    try:
+        for each in found:
+            if each.failure is not None and (each.failure.code == ExitCode.USAGE or len(targets) == 1):
+                raise each.failure
+        yield found
+    finally:
+        for each in found:
+            each.close()
+
+
+def _examined(auditors: Sequence[Auditor], jobs: int) -> tuple[HostReport, ...]:
+    """The reports of all hosts; with `jobs`, so many are asked at once."""
+    if jobs < 2:
+        learned = [auditor.learn() for auditor in auditors]
+    else:
+        with ThreadPoolExecutor(jobs) as pool:
+            learned = list(pool.map(lambda auditor: auditor.learn(), auditors))
+    return tuple(auditor.examine(*known) for auditor, known in zip(auditors, learned, strict=True))
+
+
+def _connected(world: World, outside: Outside | None) -> World:
+    return world if outside is None else OnlineWorld.of(world, outside)
 
 
 def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:

@@ -22,6 +22,15 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class Become(StrEnum):
+    """Whose rights a live host's closed files and commands are asked with."""
+
+    NONE = "none"
+    DOAS = "doas"
+    SUDO = "sudo"
+    AUTO = "auto"
+
+
 class Direction(StrEnum):
     """The ways of packets, as a host sees them."""
 
@@ -58,6 +67,18 @@ class Threshold(StrEnum):
 def option(*names: str, default: Any = None, told: str = "", metavar: str | None = None) -> Any:
     """An option of the command line as a dataclass field; `told` is its help."""
     return field(default=default, metadata={"names": names, "help": told, "metavar": metavar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """Whether and how the network and live hosts are asked; `timeout` is in seconds, `jobs` are hosts at once."""
+
+    online: bool = False
+    resolver: list[str] | None = None
+    timeout: float | None = None
+    offline: bool = False
+    become: Become = Become.AUTO
+    jobs: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Color, Common, Direction, Format, Way
+from mailaudit.choices import Become, Color, Common, Direction, Format, Looking, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -83,6 +83,10 @@ def top(
         raise typer.Exit(ExitCode.USAGE)
 
 
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For one host, its whole scan; default: 60.")]
+BecomeChoice = Annotated[Become, typer.Option("--become", help="Whose rights a live host's closed files are read with.")]
+
+
 @app.command(epilog=epilog())
 @with_common
 def scan(
@@ -90,15 +94,33 @@ def scan(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET", help="A host root, a repository of several, a snapshot, or a tar archive.", show_default=False
+            metavar="TARGET",
+            help="A host root, a repository of several, a snapshot, a tar archive; or a live host: name, user@name, ssh://name:port.",
+            show_default=False,
         ),
     ] = None,
     targets_file: Annotated[str | None, typer.Option("-T", "--targets", metavar="FILE", help="Targets, one a line.")] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask DNS and the host's own ports for what files and record do not tell.")
+    ] = False,
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option("--resolver", metavar="ADDR[:PORT]", help="Ask this resolver, not the system's; repeatable."),
+    ] = None,
+    timeout: Timeout = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Of a live host, ask what SSH shows alone.")] = False,
+    become: BecomeChoice = Become.AUTO,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="So many live hosts at once; default: 8.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report."""
     from mailaudit.commands.scan import scan as run
+    from mailaudit.commands.scan import show_what_is_asked
 
-    return run(common, targets or [], targets_file)
+    if dry_run:
+        return show_what_is_asked()
+    looking = Looking(online=online, resolver=resolver, timeout=timeout, offline=offline, become=become, jobs=jobs)
+    return run(common, targets or [], targets_file, looking)
 
 
 @app.command(epilog=epilog())
@@ -287,6 +309,42 @@ def trace(
         debug=debug,
     )
     return run(common, Wish(target, way, address, sender, recipient, port))
+
+
+Host = Annotated[str, typer.Argument(metavar="HOST", help="A live host: name, user@name, ssh://user@name:port.")]
+
+
+@app.command(epilog=epilog())
+def snapshot(
+    target: Host,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it.")],
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings.")] = None,
+    domain: Annotated[list[str] | None, typer.Option("--domain", metavar="DOMAIN", help="A mail domain of the host.")] = None,
+    resolver: Annotated[list[str] | None, typer.Option("--resolver", metavar="ADDR[:PORT]", help="Ask this resolver.")] = None,
+    timeout: Timeout = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask what SSH shows alone.")] = False,
+    become: BecomeChoice = Become.AUTO,
+    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Code 0 though not all could be had.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
+) -> int:
+    """Record a live host: a scan of the record gives the same verdicts; no secret is in it."""
+    from mailaudit.commands.snapshot import snapshot as run
+
+    common = Common(config=config, domain=domain, allow_incomplete=allow_incomplete, debug=debug)
+    return run(common, target, out, Looking(resolver=resolver, timeout=timeout, offline=offline, become=become))
+
+
+@app.command(epilog=epilog())
+def doctor(
+    target: Host,
+    timeout: Timeout = None,
+    become: BecomeChoice = Become.AUTO,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
+) -> int:
+    """Try the way to a live host step by step, and say which lines of doas.conf are wanting."""
+    from mailaudit.commands.snapshot import doctor as run
+
+    return run(Common(debug=debug), target, Looking(timeout=timeout, become=become))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ssh_host import enterable
 
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal, script
@@ -158,8 +159,7 @@ def test_what_may_not_be_read_names_the_line_of_doas_conf(tmp_path: Path) -> Non
     (tmp_path / "closed.sh").write_text("x")
     (tmp_path / "closed.sh").chmod(0o600)
     (tmp_path / "shut").mkdir(mode=0o700)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    enterable(tmp_path)
     found, _ = run(
         [ReadFile(f"{tmp_path}/closed.sh"), StatFile(f"{tmp_path}/shut/x"), ListFiles(f"{tmp_path}/shut/*")],
         ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh"),

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from mailaudit.audit import Options
-from mailaudit.choices import Common
+from mailaudit.choices import Common, Looking
+from mailaudit.collect.budget import SECONDS
+from mailaudit.collect.online import Outside
+from mailaudit.collect.ssh.target import is_path
+from mailaudit.collect.targets import JOBS, Login
 from mailaudit.commands.telling import UsageError
 from mailaudit.findings import Severity
 from mailaudit.reports.terminal.report import Detail
 from mailaudit.settings import values
 
+MOST_SECONDS = 86_400
+MOST_PORTS = 65_536
+MOST_JOBS = 256
 
-def chosen_targets(named: Sequence[str], targets_file: str | None) -> list[str]:
-    """All targets that are named, on the command line and in a file."""
+
+def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool = False) -> list[str]:
+    """All targets that are named, on the command line and in a file; with `live`, hosts too, not paths alone."""
     targets = [*named, *(_listed(targets_file) if targets_file is not None else ())]
     if not targets:
         raise UsageError("no TARGET is named", "mailaudit scan DIRECTORY")
     for target in targets:
-        if not _is_path(target):
-            raise UsageError(f"{target}: no such file or directory; this version scans no live hosts")
+        if not live and not is_path(target):
+            raise UsageError(f"{target}: no such file or directory", "mailaudit snapshot HOST -o DIR records a live host")
     return targets
-
-
-def _is_path(target: str) -> bool:
-    return "/" in target or target.startswith(".") or os.path.lexists(target)
 
 
 def _listed(path: str) -> list[str]:
@@ -43,7 +48,7 @@ def detail(common: Common) -> Detail:
     return Detail.QUIET if common.quiet else Detail.VERBOSE if common.verbose else Detail.NORMAL
 
 
-def options(common: Common) -> Options:
+def options(common: Common, looking: Looking | None = None) -> Options:
     """What an audit needs to know of the command line."""
     return Options(
         profile=common.profile,
@@ -57,7 +62,41 @@ def options(common: Common) -> Options:
         strict_waivers=common.strict_waivers,
         exit_zero=common.exit_zero,
         allow_incomplete=common.allow_incomplete,
+        outside=_outside(looking) if looking is not None and looking.online else None,
+        login=login(looking) if looking is not None else Login(),
     )
+
+
+def login(looking: Looking) -> Login:
+    """How live hosts are entered, and the network asked about them."""
+    outside = _outside(looking)
+    if looking.jobs is not None and not 0 < looking.jobs <= MOST_JOBS:
+        raise UsageError(f"-j {looking.jobs}: expected a number from 1 to {MOST_JOBS}")
+    if looking.online and looking.offline:
+        raise UsageError("--online and --offline are both asked for")
+    return Login(str(looking.become), outside.seconds, looking.jobs or JOBS, None, None if looking.offline else outside)
+
+
+def _outside(looking: Looking) -> Outside:
+    """How the network is asked."""
+    resolvers = tuple(map(_resolver, looking.resolver or ()))
+    if looking.timeout is not None and not 0 < looking.timeout < MOST_SECONDS:
+        raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
+    return Outside(resolvers, SECONDS if looking.timeout is None else looking.timeout)
+
+
+def _resolver(written: str) -> tuple[str, int]:
+    """An address and a port: 192.0.2.53, 192.0.2.53:5353, 2001:db8::53, [2001:db8::53]:5353."""
+    found = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?|(.*)", written, re.DOTALL)
+    assert found is not None
+    address, port = found[1] or found[3] or found[5], int(found[2] or found[4] or 53)
+    try:
+        known = ip_address(address) if 0 < port < MOST_PORTS else None
+    except ValueError:
+        known = None
+    if known is None:
+        raise UsageError(f"--resolver {written}: expected an address, and perhaps a port: 192.0.2.53 or [2001:db8::53]:5353")
+    return str(known), port
 
 
 def _split(selectors: Sequence[str] | None) -> tuple[str, ...]:

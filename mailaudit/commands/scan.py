@@ -6,20 +6,26 @@ from collections.abc import Sequence
 
 from mailaudit import rulebook
 from mailaudit.audit import audit
-from mailaudit.choices import Common
+from mailaudit.choices import Common, Looking
+from mailaudit.collect.ssh.commands import told
 from mailaudit.commands.choosing import chosen_targets, detail, options
-from mailaudit.commands.telling import reported
+from mailaudit.commands.telling import reported, shown
 from mailaudit.findings import Report
 from mailaudit.output import Telling
 from mailaudit.reports.terminal import report as terminal
 
 
-def scan(common: Common, targets: Sequence[str], targets_file: str | None) -> int:
+def show_what_is_asked() -> int:
+    """Print the files and commands that a live host is asked for; nothing is asked."""
+    return shown(told, debug=False)
+
+
+def scan(common: Common, targets: Sequence[str], targets_file: str | None, looking: Looking) -> int:
     """Audit all targets and tell."""
 
     def make() -> tuple[Report, Telling]:
         book = rulebook.load()
-        report = audit(chosen_targets(targets, targets_file), options(common), book)
+        report = audit(chosen_targets(targets, targets_file, live=True), options(common, looking), book)
         told = detail(common)
         return report, lambda screen: terminal.write(report, screen, book.pages, told, show_passed=common.show_passed)
 

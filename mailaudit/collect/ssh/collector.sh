@@ -72,7 +72,7 @@ function hashes(s,    v, before) {
 function line(s, last,    at, v, rest, n, parts) {
 	if (last) s = substr(s, 1, length(s) - 1)
 	at = index(s, ":")
-	if (FIELD && at && s !~ /^[ \t]*#/) {
+	if (FIELD && at && s !~ /^[ \t]*#/ && substr(s, at + 1) !~ /^[{][{](masked|generate):/) {
 		rest = substr(s, at + 1); v = rest
 		n = split(rest, parts, ":")
 		if (n > 3) v = parts[1]
@@ -80,7 +80,7 @@ function line(s, last,    at, v, rest, n, parts) {
 		cr = ""
 		if (v ~ /\r$/) { cr = "\r"; v = substr(v, 1, length(v) - 1) }
 		printf "%s", substr(s, 1, at)
-		if (length(v) < 2 || v ~ /^[*!]+$/ || v ~ /^\{\{(masked|generate):/) printf "%s", v; else masked(v)
+		if (length(v) < 2 || v ~ /^[*!]+$/) printf "%s", v; else masked(v)
 		printf "%s", cr
 		hashes(rest)
 	} else hashes(s)

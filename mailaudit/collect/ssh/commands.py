@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -99,6 +100,25 @@ def is_readable(path: str) -> bool:
 def holds_passwords(path: str) -> bool:
     """True if the second field of the file's lines is a password."""
     return any(fnmatchcase(path, each) for each in PASSWORDS) and not any(fnmatchcase(path, each) for each in NO_PASSWORDS)
+
+
+def told() -> str:
+    """All that is asked of a live host, in words."""
+    plain = [shlex.join(each.words) for each in COMMANDS.values() if not each.root]
+    as_root = [shlex.join(each.words) for each in COMMANDS.values() if each.root]
+    parts = {
+        "Read, as far as the configuration leads to them ('*' crosses slashes)": FILES,
+        "Never read": NEVER,
+        "Passwords are masked on the host itself in": PASSWORDS,
+        "Asked of any path": (
+            f"{' '.join(STAT_WORDS)} -- PATH",
+            "/bin/ls -1a DIRECTORY",
+            "/usr/bin/openssl pkey -in KEY -pubout",
+        ),
+        "Run as whoever logs in": plain,
+        "Run as root, each by doas or sudo, or not at all": as_root,
+    }
+    return "\n".join(line for title, lines in parts.items() for line in (f"{title}:", *(f"  {each}" for each in lines), ""))
 
 
 def doas_line(user: str, *words: str) -> str:

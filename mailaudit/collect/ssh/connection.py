@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -54,6 +56,20 @@ def wait_for(doing: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def destination(address: Address) -> tuple[str, int, str]:
+    """The name and the port that ssh_config makes of an address, and through whom, if through anybody."""
+    try:
+        options = _options(address.host, address.port or (), address.user or ())
+    except (OSError, asyncssh.Error, asyncssh.ConfigParseError, ValueError) as error:
+        raise TargetError(f"{address}: ssh_config: {error}", UNREACHABLE) from error
+    via = options.tunnel if isinstance(options.tunnel, str) else "a ProxyCommand" if options.proxy_command else ""
+    return str(options.host or address.host), int(options.port or 22), via
+
+
+def _options(host: str, port: Any, user: Any) -> Any:
+    return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
+
+
 @dataclass
 class Connection:
     """One connection to one host. Not thread-safe: one audit uses it."""
@@ -99,19 +115,15 @@ class Connection:
 
     def _known(self) -> list[str] | bytes:
         """The files of known hosts that there are; none of them is a host without known keys, never one that is trusted."""
-        options = self._options(self.address.host, self.address.port or (), self.address.user or ())
+        options = _options(self.address.host, self.address.port or (), self.address.user or ())
         for jump in str(options.tunnel or "").split(",") if isinstance(options.tunnel, str) else ():
             name = jump.rpartition("@")[2].partition(":")[0]
-            if self._options(name, (), ()).known_hosts is None:
+            if _options(name, (), ()).known_hosts is None:
                 raise TargetError(f"{self.address}: ssh_config switches off the check of the host key of {name}", UNREACHABLE)
         named = options.known_hosts if isinstance(options.known_hosts, list) else None
         chosen = self.known_hosts or tuple(str(each) for each in named or _KNOWN_HOSTS)
         paths = [Path(each).expanduser() for each in chosen]
         return [str(path) for path in paths if path.is_file()] or b"\n"
-
-    @staticmethod
-    def _options(host: str, port: Any, user: Any) -> Any:
-        return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
 
     def _distrusted(self, key: asyncssh.SSHKey | None, known: list[str] | bytes, error: Exception) -> TargetError:
         """What to say of a host whose key is not known, or is another than the known one."""
@@ -148,8 +160,10 @@ class Connection:
                 why = f"no connection within {self.timeout:g} seconds"
             case asyncssh.DisconnectError():
                 why = f"the connection failed: {error.reason or error}"
+            case socket.gaierror():
+                why = f"no file and no host of that name: {(error.strerror or str(error)).lower()}"
             case OSError():
-                why = f"it cannot be reached: {(error.strerror or str(error)).lower()}"
+                why = f"it cannot be reached: {(os.strerror(error.errno) if error.errno else str(error)).lower()}"
             case _:
                 why = f"ssh: {error}"
         return TargetError(f"{self.address}: {why}", UNREACHABLE)

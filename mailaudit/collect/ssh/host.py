@@ -33,7 +33,7 @@ class HostWorld:
     become: str = "auto"
     timeout: float = 60.0
     known_hosts: tuple[str, ...] | None = None
-    recorded: bool = False
+    recorded: bool = True  # what it says is not there is not there, as in a record
     online: bool = False
     root: Path | None = None
     settings: tuple[str, bytes] | None = None

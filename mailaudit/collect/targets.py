@@ -1,0 +1,73 @@
+"""Opens what the command line names: paths, and live hosts, many at once; a dead one harms no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from mailaudit.collect.budget import SECONDS
+from mailaudit.collect.masking_key import masking_key
+from mailaudit.collect.online import OnlineWorld, Outside
+from mailaudit.collect.roots import find_worlds
+from mailaudit.collect.ssh.target import is_path, read_address
+from mailaudit.collect.world import TargetError, World
+
+JOBS = 8  # hosts at once, unless -j says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
+
+    `outside` says how the network is asked about them, None that it is not.
+    """
+
+    become: str = "auto"
+    seconds: float = SECONDS
+    jobs: int = JOBS
+    known_hosts: tuple[str, ...] | None = None
+    outside: Outside | None = None
+
+
+@dataclass
+class Opened:
+    """The worlds of one target, what could not be looked at on the way, or why it cannot be opened at all."""
+
+    target: str
+    worlds: list[World] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    failure: TargetError | None = None
+    live: bool = False
+    close: Callable[[], None] = lambda: None
+
+
+def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
+    """Open all targets, live hosts `login.jobs` at a time. Raises `TargetError` with code 2 for one that is none."""
+    live = [target for target in targets if not is_path(target)]
+    for target in live:
+        read_address(target)
+    key = masking_key() if live else ""
+    with ThreadPoolExecutor(max(1, min(login.jobs, len(live)))) as pool:
+        hosts = {target: pool.submit(_host, target, login, key) for target in dict.fromkeys(live)}
+        return [hosts[target].result() if target in hosts else _path(target) for target in targets]
+
+
+def _path(target: str) -> Opened:
+    try:
+        found = find_worlds(target)
+    except TargetError as error:
+        return Opened(target, failure=error)
+    return Opened(target, [*found], found.errors)
+
+
+def _host(target: str, login: Login, key: str) -> Opened:
+    from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
+
+    world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts)
+    try:
+        world.connect()
+    except TargetError as error:
+        return Opened(target, failure=error, live=True)
+    asked: World = world if login.outside is None else OnlineWorld.of(world, login.outside)
+    return Opened(target, [asked], live=True, close=world.close)

@@ -1,0 +1,122 @@
+"""`mailaudit snapshot`: collect only, and save what a later scan judges alike; `mailaudit doctor`: the way to a host."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from mailaudit import rulebook
+from mailaudit.audit import auditor_for, opened
+from mailaudit.choices import Common, Looking
+from mailaudit.collect.masking_key import masking_key
+from mailaudit.collect.ssh.target import is_path
+from mailaudit.commands.choosing import chosen_targets, login, options
+from mailaudit.commands.telling import UsageError, shown
+from mailaudit.exitcodes import ExitCode
+from mailaudit.models.facts import Facts
+from mailaudit.questions import Failed, Reason
+from mailaudit.recording import ANSWERS, save_answers, saved_files
+from mailaudit.recording.secrecy import without_secrets
+from mailaudit.snapshot import Snapshot
+
+_QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
+
+
+def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
+    """Record a host in a folder."""
+    code = ExitCode.OK
+
+    def make() -> str:
+        nonlocal code
+        _vacant(out)
+        [known, facts] = _learned(common, target, looking)
+        saved = without_secrets(known, facts.secrets, masking_key())
+        _save(saved, Path(out))
+        failures = _failures(saved)
+        code = ExitCode.INCOMPLETE if failures and not common.allow_incomplete else ExitCode.OK
+        lines = [f"{len(saved_files(saved))} files and {len(saved.answers)} answers of {saved.host} are in {out}"]
+        return "".join(f"{line}\n" for line in (*lines, *(f"not to be had: {each}" for each in failures)))
+
+    return shown(make, debug=common.debug) or code
+
+
+def doctor(common: Common, target: str, looking: Looking) -> int:
+    """Try the way to a host step by step."""
+    code = ExitCode.OK
+
+    def make() -> str:
+        nonlocal code
+        lines = []
+        for line, fine in _steps(common, target, looking):
+            lines.append(f"{'ok  ' if fine else 'FAIL'}  {line}\n")
+            if not fine:
+                code = ExitCode.INCOMPLETE
+        return "".join(lines)
+
+    return shown(make, debug=common.debug) or code
+
+
+def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str, bool]]:
+    if is_path(target):
+        raise UsageError(f"{target} is a path; doctor tries the way to a live host")
+    from mailaudit.collect.ssh.trial import steps  # noqa: PLC0415  asyncssh is paid for where a host is asked
+
+    reached = True
+    for step in steps(target, login(looking)):
+        reached = step.fine
+        yield step.line, step.fine
+    if not reached:
+        return
+    known, _ = _learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout))
+    failures = _failures(known)
+    allowing = sorted({each.partition("would allow it: ")[2] for each in failures} - {""})
+    yield f"{len(known.answers) - len(failures)} of {len(known.answers)} questions are answered", not failures
+    for each in failures:
+        yield each.partition("; this line of doas.conf")[0], False
+    if allowing:
+        yield "/etc/doas.conf would allow it with:\n" + "\n".join(f"      {each}" for each in allowing), False
+
+
+def _learned(common: Common, target: str, looking: Looking) -> tuple[Snapshot, Facts]:
+    """All that a scan of one host asks, and what is read of it."""
+    chosen = options(common, looking)
+    with opened(chosen_targets([target], None, live=True), chosen.login) as [one]:
+        if len(one.worlds) != 1:
+            raise UsageError(f"{target} holds {len(one.worlds)} hosts; name one")
+        return auditor_for(one.worlds[0], rulebook.load(), chosen).learn()
+
+
+def _failures(known: Snapshot) -> list[str]:
+    answers = known.answers.values()
+    return sorted({each.detail for each in answers if isinstance(each, Failed) and each.reason not in _QUIET})
+
+
+def _vacant(out: str) -> None:
+    place = Path(out)
+    if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
+        raise UsageError(f"-o {out}: it is there already; name a folder that is new or empty")
+    if not place.absolute().parent.is_dir():
+        raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
+
+
+def _save(known: Snapshot, place: Path) -> None:
+    """Write a snapshot beside its place and move it there when it is whole; none but its owner may read it."""
+    made = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.absolute().parent))
+    try:
+        (made / "etc").mkdir(mode=0o700)
+        for path, data in saved_files(known).items():
+            file = made / path.lstrip("/")
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_bytes(data)
+            file.chmod(0o600)
+        (made / ANSWERS).write_text(save_answers(known), "utf-8")
+        (made / ANSWERS).chmod(0o600)
+        with suppress(FileNotFoundError):
+            place.rmdir()
+        made.rename(place)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
