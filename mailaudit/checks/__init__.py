@@ -32,6 +32,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     dns_exchangers,
     dns_issuers,
     dns_reverse,
+    dns_shown,
     dns_spf,
     dns_transport,
     dovecot,

@@ -1,0 +1,131 @@
+"""Rules about DNS on answers that nobody would publish: no rule falls over what the network says, and reports can say it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailaudit import rulebook
+from mailaudit import settings as site_settings
+from mailaudit.audit import Auditor, Options
+from mailaudit.checks.dns_reverse import is_made_up
+from mailaudit.collect.folder import FolderWorld
+from mailaudit.findings import HostReport, Verdict
+from mailaudit.questions import Reason
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
+BOOK = rulebook.load()
+RULES = tuple(page for page in BOOK.pages if page.startswith(("DNS", "CROSS04", "CROSS07", "CROSS08", "CROSS091", "CROSS092")))
+NAMES = (
+    "example.com.",
+    "mail.example.com.",
+    "host7.example.com.",
+    ".",
+    "a\\.b.example.com.",
+    "*.example.com.",
+    "\\255.example.net.",
+)
+name = st.sampled_from(NAMES)
+number = st.integers(0, 65535)
+text = st.one_of(
+    st.from_regex(r"v=(spf1|DMARC1|DKIM1|STSv1|TLSRPTv1)[ ;a-z0-9=:%{}./+-]{0,60}", fullmatch=True),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), max_size=60),
+    st.just("v=DMARC1; p=\\255\\237\\160\\128; rua=mailto:\\200@example.com; pct=\\007"),
+    st.just("v=spf1 include:example.com a:%{l}.example.com redirect=example.com"),
+    st.just("v=DKIM1; p=MIIBIjANBgkq"),
+)
+RECORDS: dict[str, st.SearchStrategy[str]] = {
+    "A": st.ip_addresses(v=4).map(str),
+    "AAAA": st.ip_addresses(v=6).map(str),
+    "CNAME": name,
+    "NS": name,
+    "PTR": name,
+    "MX": st.builds("{} {}".format, number, name),
+    "SRV": st.builds("{} {} {} {}".format, number, number, number, name),
+    "TXT": text.map(lambda each: f'"{each}"'),
+    "CAA": st.builds('{} {} "{}"'.format, st.sampled_from([0, 128]), st.sampled_from(["issue", "iodef", "tbs"]), text),
+    "TLSA": st.builds(
+        "{} {} 0 {}".format, st.integers(0, 255), st.integers(0, 255), st.binary(min_size=1, max_size=9).map(bytes.hex)
+    ),
+}
+
+
+def answer(type_: str) -> st.SearchStrategy[dict[str, Any]]:
+    records = RECORDS.get(type_, st.just("nonsense")) | st.text(max_size=20)
+    found = st.fixed_dictionaries(
+        {"rcode": st.just("NOERROR"), "records": st.lists(records, max_size=4)},
+        optional={"cname": st.lists(name, max_size=2), "ttl": st.integers(0, 2**31)},
+    )
+    return found | st.sampled_from([{"rcode": "NXDOMAIN"}, {"rcode": "SERVFAIL"}, {"error": "timeout"}])
+
+
+def audited(root: Path) -> HostReport:
+    world = FolderWorld(root)
+    host = Auditor(world, BOOK, site_settings.load(world.settings, None), Options(profile="strict"), RULES)
+    return host.examine(*host.learn())
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("host")
+    shutil.copytree(EXAMPLE, root / "host")
+    return root / "host"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_no_answer_makes_a_rule_fall_over(copied: Path, data: st.DataObject) -> None:
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    for question in data.draw(st.lists(st.sampled_from(sorted(answers["dns"])), min_size=1, max_size=8, unique=True)):
+        answers["dns"][question] = data.draw(answer(question.rpartition(" ")[2]))
+    (copied / "answers.json").write_text(json.dumps(answers), "utf-8")
+    report = audited(copied)
+    if report.crashes:
+        raise report.crashes[0]
+    for result in report.results:
+        result.message.encode("utf-8", "surrogateescape")
+
+
+def test_a_failing_network_is_never_a_finding(copied: Path) -> None:
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    for error in ("timeout", "servfail", "refused"):
+        answers["dns"] = {question: {"error": error} for question in answers["dns"]}
+        (copied / "answers.json").write_text(json.dumps(answers), "utf-8")
+        report = audited(copied)
+        assert not [result for result in report.results if result.verdict is Verdict.FAIL]
+        reasons = {result.reason for result in report.results if result.verdict is Verdict.UNKNOWN}
+        assert Reason(error) in reasons
+
+
+def test_without_answers_all_is_quiet(copied: Path) -> None:
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    for section in ("dns", "dnssec", "endpoints"):
+        del answers[section]
+    (copied / "answers.json").write_text(json.dumps(answers), "utf-8")
+    report = audited(copied)
+    assert {result.verdict for result in report.results} <= {Verdict.UNKNOWN, Verdict.NOT_APPLICABLE}
+    reasons = {result.reason for result in report.results if result.verdict is Verdict.UNKNOWN}
+    assert reasons <= {Reason.OFFLINE, Reason.NOT_RECORDED}
+
+
+@pytest.mark.parametrize(
+    ("name_", "address", "made_up"),
+    [
+        ("203-0-113-9.example.net", "203.0.113.9", True),
+        ("static.9.113.0.203.example.net", "203.0.113.9", True),
+        ("cb007109.example.net", "203.0.113.9", True),
+        ("dyn-7.example.net", "203.0.113.9", True),
+        ("20010db8000000000000000000000009.example.net", "2001:db8::9", True),
+        ("host7.example.com", "203.0.113.9", False),
+        ("dynamo.example.com", "203.0.113.9", False),
+        ("mx9.example.com", "2001:db8::9", False),
+    ],
+)
+def test_made_up_names(name_: str, address: str, made_up: bool) -> None:
+    assert is_made_up(name_, address) is made_up
