@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import make_certificates
 import pytest
 
 from mailaudit import rulebook, settings
@@ -13,7 +14,6 @@ from mailaudit.audit import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import Evidence, HostReport, Place, Verdict
 from mailaudit.questions import Reason
-from tests import make_certificates
 
 BOOK = rulebook.load()
 SMTPD = """\
@@ -145,3 +145,20 @@ def test_hostile_words_are_shortened(tmp_path: Path) -> None:
 def test_a_chain_that_is_none_is_unknown(tmp_path: Path) -> None:
     report = audited(tmp_path, "TLS010", both(25, "smtp", {**GOOD, "chain": ["-----BEGIN CERTIFICATE-----"]}))
     assert verdict(report) == (Verdict.UNKNOWN, Reason.PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [("454 4.7.0 TLS not available", (Verdict.UNKNOWN, Reason.REFUSED)), ("502 5.5.1 no", (Verdict.FAIL, None))],
+)
+def test_starttls_that_is_refused(tmp_path: Path, reply: str, expected: tuple[Verdict, Reason | None]) -> None:
+    said = {"greeting": "220 x ESMTP", "ehlo": ["STARTTLS"], "starttls": True, "starttls_reply": reply}
+    assert verdict(audited(tmp_path, "TLS010", both(25, "smtp", said))) == expected
+
+
+@pytest.mark.parametrize(("agreed", "expected"), [("TLSv1.3", Verdict.UNKNOWN), ("TLSv1.1", Verdict.FAIL)])
+def test_versions_that_were_not_tried_are_not_claimed(tmp_path: Path, agreed: str, expected: Verdict) -> None:
+    said = {**GOOD, "protocols_seen": [agreed]}
+    del said["protocols"]
+    endpoints = {**both(25, "smtp", said), **both(587, "smtp", GOOD), **both(465, "smtps", REFUSED)}
+    assert verdict(audited(tmp_path, "TLS015", endpoints))[0] is expected

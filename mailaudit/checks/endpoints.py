@@ -63,8 +63,9 @@ def heard(endpoints: Endpoints, number: int) -> Iterator[Seen | Doubt | Exempt]:
         if isinstance(seen, Failed):
             continue
         if seen.turns_away:
-            message = f"{question}: mailaudit was turned away ({seen.greeting[:80]}), so this could not be told."
-            yield Doubt(Reason.REFUSED, message, (said(seen, seen.greeting),))
+            words = seen.refusal or seen.greeting
+            message = f"{question}: mailaudit was turned away ({words[:80]}), so this could not be told."
+            yield Doubt(Reason.REFUSED, message, (said(seen, words),))
         else:
             yield seen
 
@@ -103,7 +104,7 @@ def tls_works(endpoints: Endpoints, port: Listener) -> Iterator[Outcome]:
         yield Finding(message, (port.place, *words), port.restart, port.about, "no starttls")
     dead = [each for each in seen if each.starttls is not False and each.speaks_tls is False]
     if dead:
-        words = (said(each, "the handshake fails") for each in dead)
+        words = (said(each, each.refusal or "the handshake fails") for each in dead)
         message = f"On port {port.number}{at(dead, seen)} no TLS handshake comes about."
         yield Finding(message, (port.place, *words), port.restart, port.about, "no handshake")
     for each in seen:
@@ -203,16 +204,19 @@ def no_old_tls_is_spoken(
     told = isinstance(dovecot, DovecotConfig) and any(isinstance(each, Finding) for each in unmet(dovecot, VERSION))
     judged = False
     for number in (SMTP, SUBMISSIONS, SUBMISSION, IMAPS, SIEVE):
-        seen = [each for each in endpoints.seen(number) if each.protocols]
+        seen = [each for each in endpoints.seen(number) if each.protocols or each.agreed]
         old = [each for each in seen if each.old_protocols]
         port = listener(listening, number)
         judged = judged or bool(seen)
+        for each in seen if not old else ():
+            if each.protocols is None:
+                yield Doubt(Reason.NOT_RECORDED, f"{each.at}: which versions of TLS are taken beside the best was not tried")
         if port is not None and not old:
             yield from (each for each in silent(endpoints, number) if isinstance(each, Doubt))
         if not old or (told and port is not None and port.daemon == "Dovecot"):
             continue
         versions = list(dict.fromkeys(version for each in old for version in each.old_protocols))
-        evidence = tuple(said(each, ", ".join(each.protocols or ())) for each in old)
+        evidence = tuple(said(each, ", ".join(each.protocols or each.agreed)) for each in old)
         message = f"Port {number}{at(old, seen)} still speaks {' and '.join(versions)}."
         places: tuple[Place | Evidence, ...] = (*((port.place,) if port is not None else ()), *evidence)
         fix = port.restart if port is not None and port.daemon == "Dovecot" else UPDATE

@@ -37,7 +37,8 @@ class Seen:
     """What one listener said. What was not recorded is None; a greeting that was not is empty.
 
     `lines` are the extensions before TLS (of ManageSieve its capabilities), `lines_tls` those inside it. `protocols` are the
-    versions of TLS that it speaks: none at all if the handshake failed. `chain` has the server's own certificate first.
+    versions of TLS that it speaks: none at all if the handshake failed; `agreed` is the one of a handshake after which no others
+    were tried. `chain` has the server's own certificate first, `refusal` is what was said instead of a handshake.
     """
 
     at: Handshake
@@ -46,6 +47,8 @@ class Seen:
     lines_tls: tuple[str, ...] | None = None
     starttls: bool | None = None
     protocols: tuple[str, ...] | None = None
+    agreed: tuple[str, ...] = ()
+    refusal: str = ""
     chain: tuple[Certificate, ...] | NotReadError | None = None
     status: int | None = None
 
@@ -57,19 +60,19 @@ class Seen:
     @property
     def speaks_tls(self) -> bool | None:
         """True if a handshake was made, False if it failed or nothing offers one; None if that was not recorded."""
-        if self.protocols or self.chain:
+        if self.protocols or self.agreed or self.chain:
             return True
-        return False if self.protocols is not None or self.starttls is False else None
+        return False if self.protocols is not None or self.starttls is False or self.refusal else None
 
     @property
     def turns_away(self) -> bool:
-        """True for a greeting that says: not now, or not you. It tells nothing of what others are shown."""
-        return self.greeting.startswith(("4", "5", "* BYE", "BYE"))
+        """True for words that say: not now, or not you. They tell nothing of what others are shown."""
+        return self.greeting.startswith(("4", "5", "* BYE", "BYE")) or self.refusal.startswith(("4", "BYE"))
 
     @property
     def old_protocols(self) -> tuple[str, ...]:
         """The versions of TLS that RFC 8996 forbids, of those that it speaks."""
-        return tuple(each for each in self.protocols or () if each in OLD)
+        return tuple(each for each in self.protocols or self.agreed if each in OLD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +146,8 @@ class _Reader:
             lines_tls=_lines(fields.get("ehlo_tls")),
             starttls=starttls if isinstance(starttls, bool) else None,
             protocols=_lines(fields.get("protocols")),
+            agreed=_lines(fields.get("protocols_seen")) or (),
+            refusal=_line(fields.get("starttls_reply")),
             chain=self.chain(fields.get("chain")),
             status=status if isinstance(status, int) and not isinstance(status, bool) else None,
         )
