@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailaudit.models.dns.asking import MOST_QUESTIONS, Asking
+from mailaudit.models.dns.host import read_host
 from mailaudit.models.dns.names import above, askable, reverse
 from mailaudit.models.dns.reply import reply_of
 from mailaudit.models.dns.site_records import Dns, Subjects, read_dns
@@ -150,3 +151,21 @@ def test_climbing_ends_where_the_owners_say_ends() -> None:
     assert above("mail.example.co.uk") == ("mail.example.co.uk", "example.co.uk")
     assert above("example.com") == ("example.com",)
     assert reverse("2001:db8::9").endswith("8.b.d.0.1.0.0.2.ip6.arpa.")
+
+
+def test_without_evidence_mail_leaves_from_where_the_mail_host_is() -> None:
+    site = Site(domains=("example.com",), mail_host="mail.example.com", host_name="host7.example.com")
+    answers: dict[Question, Answer] = {LookUp("mail.example.com.", "A"): Found(RRset("NOERROR", ("203.0.113.9",)))}
+    sources = Sources(Snapshot("host7.example.com", "test", answers))
+    found = read_dns(sources, site, Subjects(NONE, NONE, NONE, NONE, Interfaces()))
+    assert isinstance(found, Known)
+    assert found.value.host.known == ()
+    assert found.value.sending.addresses == ("203.0.113.9",)
+    assert found.value.assumed
+    assert LookUp("9.113.0.203.in-addr.arpa.", "PTR") in sources.wanted
+
+
+def test_who_declares_ipv4_alone_has_no_ipv6() -> None:
+    host = read_host(SITE, NONE, Interfaces())
+    assert (host.ipv4, host.ipv6) == (("203.0.113.9",), ())
+    assert read_host(Site(), NONE, Interfaces()).ipv4 is None

@@ -62,7 +62,10 @@ def canonical(address: str) -> str | None:
 
 
 def read_host(site: Site, static: Slot[HostnameIf], interfaces: Interfaces) -> HostAddresses:
-    """The addresses: declared ones win; addresses inferred from DNS are what is to be proved, so they do not count here."""
+    """The addresses: declared ones win, and who declares those of one family alone has no others but what an interface has.
+
+    Addresses inferred from DNS are what is to be proved, so they do not count here.
+    """
     declared = _texts((*site.declared.ipv4, *site.declared.ipv6))
     running = tuple(_of_interfaces(interfaces))
     fixed = tuple(_of_files(static))
@@ -77,7 +80,7 @@ def read_host(site: Site, static: Slot[HostnameIf], interfaces: Interfaces) -> H
     for version in (4, 6):
         mine = _of(version, declared) or _of(version, configured)
         inner = any(ip_address(each).version == version for each in (*running, *fixed) if not _is_local(each))
-        unknown = not mine and (not seen or inner or version in moving)
+        unknown = not mine and (version in moving or (not declared and (inner or not seen)))
         families[version] = None if unknown else mine[:MOST]
     return HostAddresses(declared, configured, families[4], families[6], moving)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.dns.asking import Asking
-from mailaudit.models.dns.host import HostAddresses, read_host
+from mailaudit.models.dns.host import MOST, HostAddresses, is_public, read_host
 from mailaudit.models.dns.names import above, askable, bare, is_below, reverse
 from mailaudit.models.dns.policies import dmarc_records, mailboxes, permission
 from mailaudit.models.dns.reply import Reply
@@ -135,12 +135,14 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
     asking = Asking(sources)
     host = read_host(site, subjects.static, subjects.interfaces)
     own_name = _own_name(site, subjects.smtpd)
-    sending = read_sending(subjects.smtpd, host, own_name)
+    sending_host, assumed = _as_published(asking, site, host)
+    sending = read_sending(subjects.smtpd, sending_host, own_name)
     helo_names = _unique(each.helo for each in sending.senders if each.helo) or _unique([own_name] if own_name else [])
     for domain in domains:
         _domain(asking, domain)
     spf = SpfAsking(asking)
     dns = Dns(
+        assumed=assumed,
         domains=domains,
         host=host,
         helo_names=helo_names,
@@ -158,6 +160,17 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
         failed = next(reply.failed for reply in asking.replies.values() if reply.failed is not None)
         return Lacking(failed.reason, failed.detail)
     return Known(dns)
+
+
+def _as_published(asking: Asking, site: Site, host: HostAddresses) -> tuple[HostAddresses, tuple[str, ...]]:
+    """Where nothing tells the host's addresses, those of the mail host in DNS stand in to judge how mail leaves."""
+    if site.mail_host is None or host.known or host.moving:
+        return host, ()
+    ipv4, ipv6 = ([each for each in asking.look(site.mail_host, type_).data if is_public(each)] for type_ in ("A", "AAAA"))
+    if not ipv4 and not ipv6:
+        return host, ()
+    assumed = f"the addresses of {site.mail_host} in DNS as this host's own"
+    return replace(host, ipv4=tuple(ipv4[:MOST]), ipv6=tuple(ipv6[:MOST])), (assumed,)
 
 
 def _names(asking: Asking, site: Site, dns: Dns) -> None:
