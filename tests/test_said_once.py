@@ -109,3 +109,42 @@ def test_a_port_that_pf_keeps_shut_is_not_called_open_to_others(tmp_path: Path) 
     host = auditor(tmp_path, files, ("DOVECOT061",))
     messages = [each.message for each in host.examine(*host.learn()).results if each.verdict is Verdict.FAIL]
     assert messages == ["Port 143 is open for IMAP without TLS from the start, and the packet filter alone keeps others out."]
+
+
+OTHER_FILTERS = """\
+pki mail.example.com cert "/etc/ssl/mail.example.com.crt"
+pki mail.example.com key "/etc/ssl/private/mail.example.com.key"
+table aliases file:/etc/mail/aliases
+table virtuals file:/etc/mail/virtuals
+table credentials passwd:/etc/mail/credentials
+filter "sign" proc-exec "filter-dkimsign -d example.com -s one -k /etc/mail/dkim/private.key" user _dkimsign group _dkimsign
+listen on socket filter "sign"
+listen on all tls pki mail.example.com
+listen on all port smtps smtps pki mail.example.com auth <credentials> filter "sign"
+listen on all port submission tls-require pki mail.example.com auth <credentials> filter "sign"
+action "own" mbox alias <aliases>
+action "in" maildir junk virtual <virtuals>
+action "out" relay
+match for local action "own"
+match from any for domain "example.com" action "in"
+match auth from any for any action "out"
+match for any action "out"
+"""
+
+
+def test_a_site_without_rspamd_s_filter_is_told_so_once(tmp_path: Path) -> None:
+    rules = ("SMTPD015", "SMTPD022", "SMTPD023", "SMTPD024", "SMTPD025")
+    assert found(tmp_path, {"/etc/mail/smtpd.conf": OTHER_FILTERS}, *rules) == ["SMTPD015"]
+
+
+def test_root_s_forward_may_lead_roots_mail_on(tmp_path: Path) -> None:
+    files = {"/etc/mail/smtpd.conf": OTHER_FILTERS.replace("mbox", "forward-only"), "/etc/mail/aliases": "postmaster: root\n"}
+    assert found(tmp_path, files, "ALIAS001") == []
+    assert found(tmp_path, files | {"/etc/mail/smtpd.conf": OTHER_FILTERS}, "ALIAS001") == ["ALIAS001"]
+
+
+def test_another_mail_server_may_start_in_smtpd_s_place(tmp_path: Path) -> None:
+    files = {"/etc/mail/smtpd.conf": OTHER_FILTERS, "/etc/rc.conf.local": "smtpd_flags=NO\n"}
+    assert found(tmp_path, files, "HOST031") == ["HOST031"]
+    files["/etc/rc.conf.local"] += "pkg_scripts=postfix\n"
+    assert found(tmp_path, files, "HOST031") == []

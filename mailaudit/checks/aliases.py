@@ -11,6 +11,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.site import Site
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Aliases, Leaf, Virtuals
 from mailaudit.questions import Reason
@@ -26,7 +27,9 @@ Map = Virtuals | Missing | NotHere | Lacking
 
 
 @rule("ALIAS001")
-def somebody_reads_roots_mail(aliases: Aliases, credentials: Users, virtuals: Map, site: Site) -> Iterator[Outcome]:
+def somebody_reads_roots_mail(
+    aliases: Aliases, credentials: Users, virtuals: Map, site: Site, smtpd: SmtpdConfig | Missing | Lacking | NotHere
+) -> Iterator[Outcome]:
     """Mail for root ends in a mailbox of a mail user, or at another site."""
     if doubts := tuple(unread(credentials, virtuals)):
         yield from doubts
@@ -38,6 +41,11 @@ def somebody_reads_roots_mail(aliases: Aliases, credentials: Users, virtuals: Ma
         return
     if None in verdicts:
         yield Doubt(Reason.IN_DOUBT, "Whether anybody has the mailbox that mail for root goes to is not known.")
+        return
+    local = [each for each in smtpd.actions.values() if "alias" in each.tables] if isinstance(smtpd, SmtpdConfig) else []
+    if entry is None and local and all(each.kind == "forward-only" for each in local):
+        message = "Where mail for root goes stands in root's .forward, which was not read."
+        yield Doubt(Reason.NOT_RECORDED, message, tuple(Place.at(each.kind_at.span) for each in local))
         return
     place = Place.whole(aliases.trees[0].text) if entry is None and aliases.trees else None
     place = place or (Place.at(entry.key.span) if entry is not None else Place.whole("/etc/mail/smtpd.conf"))

@@ -34,6 +34,17 @@ def is_done_otherwise(smtpd: SmtpdConfig) -> bool:
     return bool(programs) or has_signer(smtpd) or checks_at_delivery(smtpd)
 
 
+def is_told_once(smtpd: SmtpdConfig) -> bool:
+    """True if the site has other programs in the place of rspamd's filter: that it has no such filter, SMTPD015 tells."""
+    return not any("rspamd" in name for name in _named(smtpd)) and is_done_otherwise(smtpd)
+
+
+def _named(smtpd: SmtpdConfig) -> list[str]:
+    named = [token.value for listener in smtpd.listeners for token in listener.filters]
+    programs = [known.program.value for known in smtpd.filters.values() if known.program is not None]
+    return [*smtpd.filters, *named, *programs]
+
+
 def checks_at_delivery(smtpd: SmtpdConfig) -> bool:
     """True if rspamc looks at mail before it is delivered, as an mda or a wrapper around one."""
     words = (token.value for each in smtpd.statements() if each.kind in ("mda", "action") for token in each.seen)

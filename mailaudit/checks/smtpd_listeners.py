@@ -21,6 +21,7 @@ from mailaudit.checks.smtpd_filtering import (
     has_signer,
     is_handled,
     is_looked_after,
+    is_told_once,
     rspamd_beside,
 )
 from mailaudit.checks.smtpd_scope import smtpd_rule
@@ -173,7 +174,7 @@ def _has_pki(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
 
 
 def _filtered(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
-    if is_filtered(smtpd, listener):
+    if is_filtered(smtpd, listener) or is_told_once(smtpd):
         return
     if listener.port == 25 and checks_at_delivery(smtpd):
         return
@@ -275,6 +276,9 @@ def socket_is_filtered(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     """What sendmail(8) hands in is filtered, and so signed."""
     if rspamd(smtpd) is None and is_looked_after(smtpd):
         yield Exempt(LOOKED_AFTER)
+        return
+    if is_told_once(smtpd):
+        yield Exempt("no filter of smtpd's hands mail to rspamd, which SMTPD015 tells")
         return
     sockets = [listener for listener in smtpd.listeners if listener.is_socket]
     known = rspamd(smtpd)
