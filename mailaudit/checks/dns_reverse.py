@@ -10,7 +10,7 @@ from mailaudit.checks.dns_words import doubts, host_names, lacks, no_addresses, 
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome
-from mailaudit.models.dns.names import bare, is_below
+from mailaudit.models.dns.names import askable, bare, is_below
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.site import Site
 from mailaudit.questions import Reason
@@ -60,7 +60,7 @@ def _names(dns: Dns, address: str) -> tuple[str, ...]:
 
 
 def _is_ours(name: str, ours: tuple[str, ...], dns: Dns) -> bool:
-    return name in ours or any(is_below(name, domain) and name != domain for domain in dns.domains)
+    return name in ours or (askable(name) is not None and any(is_below(name, each) and name != each for each in dns.domains))
 
 
 @rule("DNS016")
