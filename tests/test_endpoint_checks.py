@@ -162,3 +162,12 @@ def test_versions_that_were_not_tried_are_not_claimed(tmp_path: Path, agreed: st
     del said["protocols"]
     endpoints = {**both(25, "smtp", said), **both(587, "smtp", GOOD), **both(465, "smtps", REFUSED)}
     assert verdict(audited(tmp_path, "TLS015", endpoints))[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"), [("all", Verdict.FAIL), ("203.0.113.9", Verdict.PASS), ("2001:db8::9", Verdict.FAIL)]
+)
+def test_who_listens_on_one_address_need_not_answer_on_another(tmp_path: Path, where: str, expected: Verdict) -> None:
+    text = SMTPD.replace("listen on all tls", f"listen on {where} tls").replace("listen on all port", "listen on lo0 port")
+    report = audited(tmp_path, "CROSS022", both(25, "smtp", GOOD, REFUSED), {"/etc/mail/smtpd.conf": text})
+    assert verdict(report)[0] is expected

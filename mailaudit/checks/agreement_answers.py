@@ -48,7 +48,7 @@ def somebody_answers(
         yield Doubt(reason, "Whether anybody answers on the ports was not asked.")
         return
     for port in ports:
-        answers = asked(endpoints, port) if isinstance(endpoints, Endpoints) else []
+        answers = asked(endpoints, port, listening) if isinstance(endpoints, Endpoints) else []
         refused = [question for question, each in answers if isinstance(each, Failed) and each.reason is Reason.REFUSED]
         bare = listening.sockets is not None and not listening.sockets.public(port.number)
         if not refused and not bare:
@@ -59,9 +59,10 @@ def somebody_answers(
             yield _nobody(port, refused, answers, bare=bare)
 
 
-def asked(endpoints: Endpoints, port: Port) -> list[tuple[Handshake, Seen | Failed]]:
-    """What was asked of a port at the addresses of the families that its daemon listens on."""
-    return [each for each in endpoints.on(port.number) if ip_address(each[0].address).version in port.families]
+def asked(endpoints: Endpoints, port: Port, listening: Listening) -> list[tuple[Handshake, Seen | Failed]]:
+    """What was asked of a port at the addresses that its daemon listens on."""
+    alike = [each for each in listening.ports if (each.daemon, each.number) == (port.daemon, port.number)]
+    return [each for each in endpoints.on(port.number) if any(one.is_bound_to(each[0].address) for one in alike)]
 
 
 def unsure(answers: list[tuple[Handshake, Seen | Failed]]) -> Iterator[Doubt]:
@@ -124,7 +125,7 @@ def the_authority_gets_in(
     if not acme.domains or port is None:
         yield Exempt("no certificate is got through port 80" if not acme.domains else "nobody listens on port 80: see HTTPD003")
         return
-    answers = asked(endpoints, port)
+    answers = asked(endpoints, port, listening)
     refused = [question for question, each in answers if isinstance(each, Failed) and each.reason is Reason.REFUSED]
     if isinstance(daemons, Daemons) and daemons.running(port.daemon.lower()) is False:
         yield Exempt("httpd does not run: HOST030 tells of that")

@@ -31,7 +31,8 @@ class Port:
 
     `at` is where that is written; without a span it is a default of the file. `interface` is the one interface that it is on,
     if it is. `private` is true for addresses that the Internet does not route. `block` is a block that makes this listener and
-    nothing else: without it there is none.
+    nothing else: without it there is none. `addresses` are the only ones that it is bound to; empty for any, and for those of an
+    interface or a name that are not known.
     """
 
     daemon: str
@@ -42,6 +43,12 @@ class Port:
     interface: str = ""
     private: bool = False
     block: Statement | None = None
+    addresses: tuple[str, ...] = ()
+
+    def is_bound_to(self, address: str) -> bool:
+        """True if it listens on an address, as far as is known."""
+        wanted = ipaddress.ip_address(address)
+        return wanted.version in self.families and (not self.addresses or wanted in map(_address, self.addresses))
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,11 @@ def _of_smtpd(listener: SmtpdListener) -> Port | None:
     address = _address(where)
     if address is None:
         families = BOTH if listener.family is None else (listener.family,)
-        return Port("smtpd", listener.port, families, listener.span, interface=where if driver_of(where) else "")
+        interface = where if driver_of(where) else ""
+        return Port("smtpd", listener.port, families, listener.span, interface=interface, addresses=listener.addresses or ())
     if address.is_loopback:
         return None
-    return Port("smtpd", listener.port, (address.version,), listener.span, private=_is_private(where))
+    return Port("smtpd", listener.port, (address.version,), listener.span, private=_is_private(where), addresses=_bound(where))
 
 
 def _of_dovecot(listener: DovecotListener, dovecot: DovecotConfig) -> Port:
@@ -118,6 +126,7 @@ def _of_dovecot(listener: DovecotListener, dovecot: DovecotConfig) -> Port:
         listener.name,
         private=all(_is_private(address) for address in listener.addresses),
         block=section.visits[0].statement if own and section is not None else None,
+        addresses=_bound(*listener.addresses),
     )
 
 
@@ -127,7 +136,8 @@ def _of_httpd(listener: HttpdListener) -> Port | None:
     families = tuple(4 if family == "inet" else 6 for family in listener.families)
     where = listener.address.value
     interface = where if driver_of(where) else ""
-    return Port("httpd", listener.port, families, listener.statement.span, interface=interface, private=_is_private(where))
+    at, private = listener.statement.span, _is_private(where)
+    return Port("httpd", listener.port, families, at, interface=interface, private=private, addresses=_bound(where))
 
 
 def _address(written: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -135,6 +145,12 @@ def _address(written: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return ipaddress.ip_address(written.strip("[]").partition("%")[0])
     except ValueError:
         return None
+
+
+def _bound(*written: str) -> tuple[str, ...]:
+    """Addresses, if all are plain ones of the host; nothing where one stands for any, or is a name."""
+    found = [_address(each) for each in written]
+    return tuple(map(str, found)) if all(each is not None and not each.is_unspecified for each in found) else ()
 
 
 def _is_private(written: str) -> bool:
