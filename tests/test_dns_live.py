@@ -269,6 +269,56 @@ def test_the_ad_bit_is_evidence_where_signatures_are_left_out() -> None:
     assert without.reason is Reason.IN_DOUBT
 
 
+def beside(resolver: Reply, authority: Reply, question: LookUp = A) -> Answer:
+    """The answer where the zone's name server is one of ours too; the resolver knows it whatever else it says."""
+
+    def knowing(query: dns.message.Message) -> bytes | None:
+        asked, answer = query.question[0], dns.message.make_response(query)
+        known = {("example.com.", "NS"): "ns.example.net.", ("ns.example.net.", "A"): "127.0.0.1"}
+        data = known.get((asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype)))
+        if data is not None:
+            answer.answer.append(dns.rrset.from_text(asked.name, 60, "IN", asked.rdtype, data))
+        elif asked.name.to_text() == question.owner and asked.rdtype != dns.rdatatype.NS:
+            return resolver(query)
+        return answer.to_wire()
+
+    async def run() -> Answer:
+        async with server(knowing) as (at, _), server(authority) as (other, _):
+            lookups = Lookups((at,), Budget(10), other.port)
+            return (await lookups.ask([question]))[question]
+
+    return asyncio.run(run())
+
+
+def test_a_lame_server_is_told_beside_the_answer() -> None:
+    found = rrset(beside(saying("203.0.113.9"), saying(rcode=dns.rcode.REFUSED)))
+    assert found.records == ("203.0.113.9",)
+    assert found.servers == {"127.0.0.1": {"rcode": "REFUSED", "aa": False, "records": ()}}
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_dead_server_is_told_beside_the_answer() -> None:
+    found = rrset(beside(saying("203.0.113.9"), lambda _: None))
+    assert found.records == ("203.0.113.9",)
+    assert found.servers["127.0.0.1"]["error"] == "timeout"
+
+
+def test_an_invented_address_gives_way_to_what_the_zone_says() -> None:
+    found = rrset(beside(saying("198.18.0.7"), saying("203.0.113.9", aa=True)))
+    assert (found.records, found.ad) == (("203.0.113.9",), None)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("bad", [lambda _: None, saying(rcode=dns.rcode.REFUSED), saying(rcode=dns.rcode.SERVFAIL)])
+def test_the_zone_itself_is_heard_where_the_resolver_fails(bad: Reply) -> None:
+    assert rrset(beside(bad, saying("203.0.113.9", aa=True))).records == ("203.0.113.9",)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_without_authority_is_not_heard_in_a_resolvers_place() -> None:
+    assert isinstance(beside(lambda _: None, saying("203.0.113.9")), Failed)
+
+
 def test_no_resolver_at_all_is_told() -> None:
     answer = asyncio.run(Lookups((), Budget(5)).ask([A]))[A]
     assert isinstance(answer, Failed)

@@ -86,6 +86,7 @@ class Exchange:
             task = self._flying.get(key)
             if task is None:
                 task = self._flying[key] = asyncio.ensure_future(self._remember(server, query))
+                task.add_done_callback(_heeded)
             return await asyncio.shield(task)
         if isinstance(known, Trouble):
             raise known
@@ -158,6 +159,12 @@ class Exchange:
                 if not self.budget.left():
                     raise
         raise dns.exception.Timeout
+
+
+def _heeded(task: asyncio.Task[dns.message.Message]) -> None:
+    """A failure that nobody waits for any more, for the budget is over, is no news to anybody."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _unreachable(server: Server, error: OSError) -> Trouble:
