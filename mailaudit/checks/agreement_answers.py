@@ -7,15 +7,15 @@ from ipaddress import ip_address
 
 from mailaudit.checks.agreement_ports import NAMES
 from mailaudit.checks.endpoints import IMAPS, SIEVE, SMTP, SUBMISSION, SUBMISSIONS
-from mailaudit.checks.host_services import RESTARTS, is_behind
+from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
+from mailaudit.models.behind import Behind
 from mailaudit.models.daemons import Daemons
 from mailaudit.models.endpoints import Endpoints, Seen
-from mailaudit.models.files import Files
 from mailaudit.models.listening import Listening, Port, for_the_internet
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.values import TCP
@@ -35,7 +35,7 @@ def somebody_answers(
     endpoints: Endpoints | Missing | NotHere | Lacking,
     pf: Ruleset | Missing | NotHere | Lacking,
     daemons: Daemons | Missing | NotHere | Lacking,
-    files: Files,
+    behind: Behind,
 ) -> Iterator[Outcome]:
     """On each port for mail that a daemon's files name, that daemon answers, at each of the host's addresses."""
     egress = frozenset(each.name for each in pf.egress) if isinstance(pf, Ruleset) else _ANYWHERE
@@ -53,7 +53,7 @@ def somebody_answers(
         bare = listening.sockets is not None and not listening.sockets.public(port.number)
         if not refused and not bare:
             yield from unsure(answers)
-        elif (why := _told_elsewhere(port, refused, pf, daemons, files)) is not None:
+        elif (why := _told_elsewhere(port, refused, pf, daemons, behind)) is not None:
             yield Exempt(why)
         else:
             yield _nobody(port, refused, answers, bare=bare)
@@ -73,14 +73,13 @@ def unsure(answers: list[tuple[Handshake, Seen | Failed]]) -> Iterator[Doubt]:
             yield Doubt(each.reason, each.detail or f"{question}: {each.reason}", evidence)
 
 
-def _told_elsewhere(port: Port, refused: list[Handshake], pf: object, daemons: object, files: Files) -> str | None:
+def _told_elsewhere(port: Port, refused: list[Handshake], pf: object, daemons: object, behind: Behind) -> str | None:
     """Why nobody answers, where another rule says so."""
     name = port.daemon.lower()
-    if isinstance(daemons, Daemons):
-        if daemons.running(name) is False:
-            return f"{name} does not run: HOST030 to HOST033 tell of that"
-        if daemons.processes is not None and is_behind(daemons.processes, files, name):
-            return f"{name} does not run what is on disk: HOST036 tells of that"
+    if isinstance(daemons, Daemons) and daemons.running(name) is False:
+        return f"{name} does not run: HOST030 to HOST033 tell of that"
+    if name in behind:
+        return f"{name} does not run what is on disk: HOST036 tells of that"
     if refused and isinstance(pf, Ruleset) and _is_shut(pf, port, refused):
         return f"pf lets nobody in on port {port.number}: CROSS020 tells of that"
     return None

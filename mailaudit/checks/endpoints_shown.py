@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.checks.endpoints import IMAPS, SIEVE, SMTP, SUBMISSION, SUBMISSIONS, said, silent
-from mailaudit.checks.host_services import RESTARTS, is_behind
+from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
+from mailaudit.models.behind import Behind
 from mailaudit.models.certificates import Certificate
 from mailaudit.models.endpoints import Endpoints, Seen
-from mailaudit.models.files import Files
 from mailaudit.models.pem import PemFiles
-from mailaudit.models.processes import Processes
 from mailaudit.models.shown import Shown, ShownCertificates
-from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Failed, Reason
 
 PORTS = {"smtpd": (SMTP, SUBMISSIONS, SUBMISSION), "Dovecot": (IMAPS, SIEVE)}
@@ -26,8 +24,7 @@ def the_certificate_of_now_is_shown(
     shown: ShownCertificates,
     pem: PemFiles,
     endpoints: Endpoints,
-    files: Files,
-    processes: Processes | Missing | NotHere | Lacking,
+    behind: Behind,
 ) -> Iterator[Outcome]:
     """What is shown on each port is what lies in a file that a daemon shows."""
     if not shown.mail:
@@ -44,7 +41,7 @@ def the_certificate_of_now_is_shown(
         yield from _gaps(endpoints, PORTS[daemon])
         seen = [(each, each.leaf) for each in endpoints.seen(*PORTS[daemon]) if each.leaf is not None]
         other = [(each, leaf) for each, leaf in seen if leaf.digest not in good]
-        if other and isinstance(processes, Processes) and is_behind(processes, files, daemon.lower()):
+        if other and daemon in behind:
             yield Exempt(f"{daemon} does not run what is on disk: HOST036 tells of that")
         elif other:
             yield _another(daemon, uses, other)

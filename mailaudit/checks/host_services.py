@@ -219,15 +219,6 @@ def daemons_run_what_is_on_disk(processes: Processes, files: Files) -> Iterator[
             yield Doubt(Reason.NOT_RECORDED, f"When {path}, which {daemon} reads, was changed was not recorded.")
 
 
-def is_behind(processes: Processes, files: Files, daemon: str) -> bool:
-    """True if a daemon surely runs older files than those on disk: HOST036 says so."""
-    read = processes.read_at(daemon)
-    if read is None or read[1]:
-        return False
-    times = (_changed(files, path) for path in processes.files.get(daemon, ()))
-    return any(isinstance(time, datetime) and time > read[0] for time in times)
-
-
 def _changed(files: Files, path: str) -> datetime | Gone | None:
     """When a file was changed; None if that is not known."""
     stat = files.stat(path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.acme import AcmeConfig, read_acme
+from mailaudit.models.behind import Behind, read_behind
 from mailaudit.models.clock import Clock
 from mailaudit.models.configtest import Configtest, read_configtest
 from mailaudit.models.copies import Copies, read_copies
@@ -151,7 +152,9 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))
     slots[PemFiles] = Known(read_pem(sources, slots))
     slots[Endpoints] = read_endpoints(sources, site, read_host(site, static, interfaces), (smtpd, dovecot, httpd))
-    slots[Files] = Known(read_files(sources, accounts, looked_at(slots)))
+    files = read_files(sources, accounts, looked_at(slots))
+    slots[Files] = Known(files)
+    slots[Behind] = Known(read_behind(slots[Processes], files))
     trees = {path: tree for path, (_, tree) in sources.read.items() if isinstance(tree, Tree)}
     return Facts(slots, site, _coverage(sources, slots), trees, frozenset(sources.wanted))
 
