@@ -148,3 +148,19 @@ def test_another_mail_server_may_start_in_smtpd_s_place(tmp_path: Path) -> None:
     assert found(tmp_path, files, "HOST031") == ["HOST031"]
     files["/etc/rc.conf.local"] += "pkg_scripts=postfix\n"
     assert found(tmp_path, files, "HOST031") == []
+
+
+def test_users_in_a_database_of_both_daemons_are_in_no_file(tmp_path: Path) -> None:
+    smtpd = OTHER_FILTERS.replace("passwd:/etc/mail/credentials", "sqlite:/etc/mail/sqlite.conf")
+    sql = "driver = sql\n  args = /etc/dovecot/dovecot-sql.conf.ext\n}\n"
+    files = {"/etc/mail/smtpd.conf": smtpd, "/etc/dovecot/local.conf": f"passdb {{\n  {sql}userdb {{\n  {sql}"}
+    assert found(tmp_path, files, "DOVECOT022", "DOVECOT023") == []
+    files["/etc/mail/smtpd.conf"] = OTHER_FILTERS
+    assert sorted(found(tmp_path, files, "DOVECOT022", "DOVECOT023")) == ["DOVECOT022", "DOVECOT023"]
+
+
+def test_what_may_come_in_by_a_state_is_not_called_blocked(tmp_path: Path) -> None:
+    rules = 'table <bad> persist file "/etc/bad"\nset skip on lo\nblock quick from <bad>\nblock all\npass out\n'
+    assert found(tmp_path, {"/etc/pf.conf": rules}, "PF031") == []
+    stateless = "set skip on lo\nblock all\npass out no state\n"
+    assert found(tmp_path, {"/etc/pf.conf": stateless}, "PF031") == ["PF031"]

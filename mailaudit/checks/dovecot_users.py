@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from mailaudit.checks.dovecot_edits import append, comment_out, place_of
 from mailaudit.checks.registry import rule
+from mailaudit.checks.smtpd_scope import Mail
 from mailaudit.edits import Edit, Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.owner import CREDENTIALS
 from mailaudit.models.dovecot.parts import Database
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
@@ -21,17 +23,28 @@ OF_SYSTEM = ("bsdauth", "pam", "passwd", "shadow")  # drivers that let the accou
 SCHEMES = ("CRYPT", "BLF-CRYPT")  # both leave $2b$ hashes to crypt(3)
 ADDRESS = "anna@one.example"
 
+DATABASES = frozenset({"sqlite", "mysql", "postgres", "ldap"})  # tables of OpenSMTPD's extras
+
 
 @rule("DOVECOT022")
-def users_are_those_of_the_file(dovecot: DovecotConfig) -> Iterator[Outcome]:
+def users_are_those_of_the_file(dovecot: DovecotConfig, smtpd: Mail) -> Iterator[Outcome]:
     """There is a userdb on a passwd-file whose keys are full addresses."""
-    yield from _on_a_file(dovecot, dovecot.userdbs, "userdb")
+    yield from _both_in_a_database(dovecot.userdbs, smtpd) or _on_a_file(dovecot, dovecot.userdbs, "userdb")
 
 
 @rule("DOVECOT023")
-def passwords_are_those_of_the_file(dovecot: DovecotConfig) -> Iterator[Outcome]:
+def passwords_are_those_of_the_file(dovecot: DovecotConfig, smtpd: Mail) -> Iterator[Outcome]:
     """There is a passdb on a passwd-file whose keys are full addresses and whose hashes are crypt(3)'s."""
-    yield from _on_a_file(dovecot, dovecot.passdbs, "passdb")
+    yield from _both_in_a_database(dovecot.passdbs, smtpd) or _on_a_file(dovecot, dovecot.passdbs, "passdb")
+
+
+def _both_in_a_database(databases: tuple[Database, ...], smtpd: Mail) -> list[Exempt]:
+    """Why a file is not asked for: both daemons look users up in a database, which may well be the same."""
+    drivers = {each.driver for each in databases if not each.denies}
+    backends = {table.backend for table in smtpd.credential_tables} if isinstance(smtpd, SmtpdConfig) else set()
+    if drivers and backends and drivers <= {"sql", "ldap"} and backends <= DATABASES:
+        return [Exempt("smtpd and Dovecot look their users up in a database")]
+    return []
 
 
 def _on_a_file(dovecot: DovecotConfig, databases: tuple[Database, ...], kind: str) -> Iterator[Outcome]:

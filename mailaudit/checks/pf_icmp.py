@@ -148,10 +148,16 @@ def echo_requests_come_in(pf: Ruleset) -> Iterator[Outcome]:
 @rule("PF031")
 def errors_reach_the_host(pf: Ruleset) -> Iterator[Outcome]:
     """Unreachable and time exceeded reach the host: with the state of what they are about, or by a rule of their own."""
-    if all(_makes_state(pf.admits(4, protocol, port, "out", user="other")) for protocol, port in ((TCP, 80), (UDP, 53))):
+    answers = [pf.admits(4, protocol, port, "out", user="other") for protocol, port in ((TCP, 80), (UDP, 53))]
+    stateless = [each for each in answers if not _makes_state(each)]
+    if not stateless:
         return
     harm = "the host waits for a timeout where it could know at once that nobody answers"
-    yield from _blocked(pf, ERRORS, harm)
+    blocked = list(_blocked(pf, ERRORS, harm))
+    if blocked and all(each.value == "doubt" for each in stateless):
+        yield doubt(pf, stateless[0].doubts, "what goes out makes a state, which the errors about it come in by")
+        return
+    yield from blocked
 
 
 def _makes_state(answer: Answer3) -> bool:
