@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_names import is_public_name
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
+from mailaudit.models.behind import Behind
 from mailaudit.models.credentials import Credentials
+from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Session
 from mailaudit.models.smtpd.name import is_qualified
 from mailaudit.models.smtpd.parts import Listener
+from mailaudit.models.smtpd.reach import is_outward
 from mailaudit.models.smtpd.route import Route, Router, exchanger_sessions, local_session
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.system import HostName
@@ -25,6 +29,7 @@ from mailaudit.questions import Reason
 from mailaudit.text import Span
 
 MAILNAME = "/etc/mail/mailname"
+GREETS = frozenset({25, 465, 587})
 
 
 @rule("CROSS030")
@@ -101,7 +106,13 @@ def _is_taken(route: Route) -> bool:
 
 
 @rule("CROSS093")
-def the_server_says_one_name(smtpd: SmtpdConfig, name: HostName, site: Site) -> Iterator[Outcome]:
+def the_server_says_one_name(
+    smtpd: SmtpdConfig,
+    name: HostName,
+    site: Site,
+    endpoints: Endpoints | Missing | NotHere | Lacking,
+    behind: Behind,
+) -> Iterator[Outcome]:
     """What smtpd calls itself, in greetings and in HELO, is a name of this host."""
     host = [each.lower() for each in (name.now, name.written.value if name.written is not None else None) if each]
     known = {each for each in (*host, site.host_name, site.mail_host, *smtpd.certificate_names) if each}
@@ -126,6 +137,24 @@ def the_server_says_one_name(smtpd: SmtpdConfig, name: HostName, site: Site) -> 
             yield _strange(
                 f'The action "{action.name.value}" says HELO {token.value}', token, known, f"helo of {action.name.value}"
             )
+    if isinstance(endpoints, Endpoints) and "smtpd" not in behind and not any(each.hostnames for each in smtpd.listeners):
+        written = {each.hostname.value.lower() for each in smtpd.listeners if each.hostname is not None}
+        yield from _greeted(smtpd, endpoints, known | written)
+
+
+def _greeted(smtpd: SmtpdConfig, endpoints: Endpoints, known: set[str]) -> Iterator[Finding]:
+    """Findings for greetings with a name that neither the host nor its files say; each name once."""
+    told: set[str] = set()
+    for listener in smtpd.listeners:
+        for seen in endpoints.seen(listener.port) if listener.port in GREETS and is_outward(listener) else ():
+            code, _, words = seen.greeting.partition(" ")
+            said = words.partition(" ")[0][:255]
+            if code == "220" and said.lower() not in told and _is_strange(said, known):
+                told.add(said.lower())
+                message = f"On port {listener.port} {said} greets, which is no name of this host: that is {_all(known)}."
+                fix = Fix("See which program answers there", Safety.UNSAFE, commands=RESTARTS["smtpd"])
+                places = (Place.at(listener.span, "greets otherwise"), Evidence(str(seen.at), seen.greeting[:200]))
+                yield Finding(message, places, fix, "greeting", said.lower())
 
 
 def _is_strange(name: str, known: set[str]) -> bool:
