@@ -1,0 +1,105 @@
+"""When a scan asks the network: only with --online, only for what is not recorded, only what questions name."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from mailaudit.choices import Common, Looking
+from mailaudit.collect.folder import FolderWorld
+from mailaudit.collect.online import Network, OnlineWorld, Outside
+from mailaudit.commands import choosing
+from mailaudit.commands.telling import UsageError
+from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Question, ReadFile, Reason, RRset
+
+CORRECTED = Path(__file__).parents[1] / "examples" / "corrected"
+RECORDED = LookUp("example.com.", "MX")
+NOT_RECORDED = LookUp("other.example.com.", "MX")
+
+
+class Listening(Network):
+    """A network that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(Outside())
+        self.asked: list[Question] = []
+
+    async def ask(self, wave: Iterable[Question]) -> dict[Question, Answer]:
+        self.asked += list(wave)
+        return {question: Found(RRset("NXDOMAIN")) for question in self.asked}
+
+
+def test_what_is_recorded_is_not_asked_again() -> None:
+    network = Listening()
+    world = OnlineWorld(FolderWorld(CORRECTED), network)
+    answers = world.ask([RECORDED, NOT_RECORDED, ReadFile("/etc/pf.conf"), ReadFile("/etc/nothing")])
+    assert network.asked == [NOT_RECORDED]
+    recorded = answers[RECORDED]
+    assert isinstance(recorded, Found)
+    assert isinstance(recorded.value, RRset)
+    assert recorded.value.records == ("0 mail.example.com.",)
+    assert isinstance(answers[ReadFile("/etc/pf.conf")], Found)
+
+
+def test_a_world_that_is_online_is_otherwise_the_one_it_is_made_of() -> None:
+    told = FolderWorld(CORRECTED)
+    world = OnlineWorld.of(told, Outside())
+    assert (world.host, world.target, world.recorded, world.taken) == (told.host, told.target, told.recorded, told.taken)
+    assert (world.root, world.settings, world.online) == (told.root, told.settings, True)
+
+
+def test_without_online_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("a socket was made")
+
+    monkeypatch.setattr(socket, "socket", never)
+    answer = FolderWorld(CORRECTED).ask([NOT_RECORDED])[NOT_RECORDED]
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.OFFLINE
+    assert choosing.options(Common(), Looking()).outside is None
+
+
+def test_a_wave_of_nothing_for_the_network_asks_nothing() -> None:
+    assert asyncio.run(Network(Outside()).ask([ReadFile("/etc/pf.conf")])) == {}
+
+
+def test_loopback_is_connected_to_for_this_machine_alone() -> None:
+    question = Handshake("127.0.0.1", 1, "tcp")
+    other = asyncio.run(OnlineWorld.of(FolderWorld(CORRECTED), Outside(seconds=5)).network.ask([question]))[question]
+    assert isinstance(other, Failed)
+    assert other.reason is Reason.IN_DOUBT
+    own = asyncio.run(OnlineWorld.of(FolderWorld(Path("/")), Outside(seconds=5)).network.ask([question]))[question]
+    assert isinstance(own, Failed | Found)
+    assert not isinstance(own, Failed) or own.reason is Reason.REFUSED
+    assert not isinstance(own, Found) or isinstance(own.value, Endpoint)
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("192.0.2.53:5353", ("192.0.2.53", 5353)),
+        ("2001:db8::53", ("2001:db8::53", 53)),
+        ("[2001:db8::53]", ("2001:db8::53", 53)),
+        ("[2001:db8::53]:5353", ("2001:db8::53", 5353)),
+    ],
+)
+def test_resolvers_as_they_are_written(written: str, known: tuple[str, int]) -> None:
+    outside = choosing.options(Common(), Looking(online=True, resolver=[written], timeout=9)).outside
+    assert outside == Outside((known,), 9)
+
+
+@pytest.mark.parametrize("written", ["", "dns.example.com", "192.0.2.53:0", "192.0.2.53:70000", "[2001:db8::53", "192.0.2.53:x"])
+def test_what_is_no_resolver_is_a_usage_error(written: str) -> None:
+    with pytest.raises(UsageError, match="expected an address"):
+        choosing.options(Common(), Looking(online=True, resolver=[written]))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_what_is_no_budget_is_a_usage_error(seconds: float) -> None:
+    with pytest.raises(UsageError, match="seconds"):
+        choosing.options(Common(), Looking(online=True, timeout=seconds))
