@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ chmod 700 {room}/root
 for top in etc usr var root; do
 	mount -t overlay none -o lowerdir=/$top,upperdir={room}/$top,workdir={room}/work-$top /$top
 done
-mount -t tmpfs none /run; mkdir -p /run/sshd; chmod 755 /run/sshd
+mount -t tmpfs none /run; mkdir -p /run/sshd; chmod 755 /run/sshd; cp {authorized} /run/sshd/authorized
 echo '{user}:x:4242:4242::/var/empty:/bin/sh' >> /etc/passwd
 echo '{user}:*:19000:0:99999:7:::' >> /etc/shadow
 mkdir -p /var/empty
@@ -79,15 +79,6 @@ def need_sshd() -> None:
         pytest.skip("mount namespaces are not allowed here")
 
 
-def enterable(folder: Path) -> None:
-    """Let others into pytest's folder, which is closed to them."""
-    for each in (folder, *folder.parents):
-        if each.name.startswith("pytest-of-"):
-            each.chmod(0o755)
-            return
-        each.chmod(0o755)
-
-
 def stand_ins(tree: Path, record: Path) -> None:
     """Programs that print what a record's commands printed."""
     commands = json.loads(record.read_text())["commands"]
@@ -108,25 +99,33 @@ def stand_ins(tree: Path, record: Path) -> None:
 
 
 @contextmanager
-def running(tmp_path: Path, tree: Path, *, more: str = "", config: str = "") -> Iterator[SshHost]:
-    """The host, with a tree over the machine's own; `more` is shell that runs in it before sshd starts."""
+def running(
+    tmp_path: Path, tree: Path, *, more: str = "", config: str = "", before: Callable[[Path], None] | None = None
+) -> Iterator[SshHost]:
+    """The host, with a tree over the machine's own.
+
+    `more` is shell that runs in it before sshd starts, `config` goes into sshd_config, `before` is called when the keys are made.
+    """
     need_sshd()
     home, room = tmp_path / "home", tmp_path / "room"
     (home / ".ssh").mkdir(parents=True)
     room.mkdir()
-    enterable(tmp_path)
     key, host_key = home / ".ssh" / "id_ed25519", tmp_path / "host_key"
     for path in (key, host_key):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     shutil.copy(f"{key}.pub", tmp_path / "authorized")
+    if before is not None:
+        before(tmp_path)
     port = free_port()
     (tmp_path / "sshd_config").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {host_key}\nUsePAM no\nStrictModes no\nPidFile none\n"
-        f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile {tmp_path}/authorized\n{config}"
+        f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile /run/sshd/authorized\n{config}"
     )
     public = Path(f"{host_key}.pub").read_text().split()
     (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
-    setup = _SETUP.format(room=room, tree=tree, user=USER, config=tmp_path / "sshd_config", more=more)
+    setup = _SETUP.format(
+        room=room, tree=tree, user=USER, config=tmp_path / "sshd_config", more=more, authorized=tmp_path / "authorized"
+    )
     log = tmp_path / "sshd.log"
     with log.open("wb") as out:
         process = subprocess.Popen(["unshare", "-m", "sh", "-c", setup], stdout=out, stderr=out, stdin=subprocess.DEVNULL)

@@ -6,10 +6,11 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ssh_host import enterable
 
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal, script
@@ -47,6 +48,14 @@ def run(wave: list[Question], shell: tuple[str, ...] = ("sh",), key: str = "key"
     asked = read_output(done.stdout)
     assert asked.finished
     return [answers(question, asked, number)[question] for number, question in parts.items()], done.stdout
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
@@ -155,11 +164,11 @@ def test_commands_are_those_of_the_list_with_their_status(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_what_may_not_be_read_names_the_line_of_doas_conf(tmp_path: Path) -> None:
+def test_what_may_not_be_read_names_the_line_of_doas_conf(open_folder: Path) -> None:
+    tmp_path = open_folder
     (tmp_path / "closed.sh").write_text("x")
     (tmp_path / "closed.sh").chmod(0o600)
     (tmp_path / "shut").mkdir(mode=0o700)
-    enterable(tmp_path)
     found, _ = run(
         [ReadFile(f"{tmp_path}/closed.sh"), StatFile(f"{tmp_path}/shut/x"), ListFiles(f"{tmp_path}/shut/*")],
         ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh"),

@@ -185,6 +185,11 @@ class Connection:
             pass
         return bytes(said)
 
+    async def close_rudely(self) -> None:
+        """Break the connection off, as a network does."""
+        if self._connection is not None:
+            self._connection.abort()
+
     async def close(self) -> None:
         """Log out."""
         if self._connection is not None:

@@ -97,6 +97,11 @@ class HostWorld:
             return Asked()
         return read_output(await self._connection.run(asking.script(part, self.become, self.key), left))
 
+    def lose(self) -> None:
+        """Break the connection off, as a network does."""
+        if self._connection is not None:
+            wait_for(self._connection.close_rudely())
+
     def close(self) -> None:
         """Log out."""
         if self._connection is not None:
