@@ -303,6 +303,15 @@ def test_a_dead_server_is_told_beside_the_answer() -> None:
     assert found.servers["127.0.0.1"]["error"] == "timeout"
 
 
+def test_a_network_that_catches_port_53_makes_no_server_lame() -> None:
+    def caught(query: dns.message.Message) -> bytes:
+        answer = dns.message.make_response(query, recursion_available=True)
+        answer.answer.append(dns.rrset.from_text("mail.example.com.", 60, "IN", "A", "203.0.113.9"))
+        return answer.to_wire()
+
+    assert rrset(beside(saying("203.0.113.9"), caught)).servers["127.0.0.1"]["error"] == "in-doubt"
+
+
 def test_an_invented_address_gives_way_to_what_the_zone_says() -> None:
     found = rrset(beside(saying("198.18.0.7"), saying("203.0.113.9", aa=True)))
     assert (found.records, found.ad) == (("203.0.113.9",), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import dns.exception
@@ -66,6 +66,8 @@ class Lookups:
         owner = self._owner(question.owner)
         type_ = dns.rdatatype.from_text(question.type)
         resolved, servers = await asyncio.gather(self._resolved(owner, type_), self._authoritative(owner, type_))
+        if isinstance(resolved, Told) and _is_intercepted(servers.values()):
+            servers = dict.fromkeys(servers, Trouble(Reason.IN_DOUBT, "something on the way answers in the name servers' place"))
         mapping = {server.address: _server(said) for server, said in servers.items() if not _is_from_here(said)}
         answers = [said for said in servers.values() if isinstance(said, Told) and said.aa and said.is_answer]
         own = next((said for said in answers if said.records or not said.aliases), None)
@@ -115,6 +117,12 @@ class Lookups:
             return False
         trouble.detail += "; it answers when it is asked not to validate: DNSSEC is broken"
         return True
+
+
+def _is_intercepted(answers: Collection[Told | Trouble]) -> bool:
+    """True where every server recurses and none has authority, though the zone can be resolved: networks catch port 53."""
+    heard = [said for said in answers if isinstance(said, Told)]
+    return bool(heard) and all(said.ra and not said.aa for said in heard)
 
 
 def _is_from_here(said: Told | Trouble) -> bool:

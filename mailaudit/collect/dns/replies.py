@@ -48,6 +48,7 @@ class Told:
     ttl: int | None
     ad: bool
     aa: bool
+    ra: bool = False
 
     @property
     def is_answer(self) -> bool:
@@ -59,8 +60,9 @@ def told(message: dns.message.Message) -> Told:
     """What a message says. Raises `Trouble` for one that contradicts itself."""
     rcode = dns.rcode.to_text(message.rcode())
     ad, aa = bool(message.flags & dns.flags.AD), bool(message.flags & dns.flags.AA)
+    ra = bool(message.flags & dns.flags.RA)
     if message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Told(rcode, (), (), None, ad, aa)
+        return Told(rcode, (), (), None, ad, aa, ra)
     assert isinstance(message, dns.message.QueryMessage)
     try:
         chain = message.resolve_chaining()
@@ -68,7 +70,7 @@ def told(message: dns.message.Message) -> Told:
         records = sorted(rdata.to_text() for rdata in chain.answer) if chain.answer is not None else []
     except (dns.exception.DNSException, ValueError) as error:
         raise Trouble(Reason.PROTOCOL, f"an answer that makes no sense: {error}") from error
-    return Told(rcode, tuple(records[:MOST_RECORDS]), aliases, chain.minimum_ttl if records else None, ad, aa)
+    return Told(rcode, tuple(records[:MOST_RECORDS]), aliases, chain.minimum_ttl if records else None, ad, aa, ra)
 
 
 def not_public(type_: str, records: Iterable[str]) -> str | None:
