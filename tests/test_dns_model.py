@@ -165,6 +165,11 @@ def test_without_evidence_mail_leaves_from_where_the_mail_host_is() -> None:
     assert LookUp("9.113.0.203.in-addr.arpa.", "PTR") in sources.wanted
 
 
+def test_a_selector_that_nobody_named_is_not_looked_for() -> None:
+    _, waves = asked_in_waves(ZONE)
+    assert not [question for wave in waves for question in wave if "_domainkey" in question]
+
+
 def test_who_declares_ipv4_alone_has_no_ipv6() -> None:
     host = read_host(SITE, NONE, Interfaces())
     assert (host.ipv4, host.ipv6) == (("203.0.113.9",), ())

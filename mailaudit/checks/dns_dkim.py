@@ -95,7 +95,8 @@ def key_is_in_earnest(dns: Dns) -> Iterator[Outcome]:
 @rule("CROSS040")
 def published_key_signs(dns: Dns, rspamd: RspamdConfig, pem: PemFiles) -> Iterator[Outcome]:
     """The key at a selector is the public half of the one that rspamd signs with."""
-    keys = [key for domain in dns.domains for key in rspamd.dkim.keys(domain) if key.selector and key.path]
+    signing = [key for domain in dns.domains for key in rspamd.dkim.keys(domain) if key.selector and key.path]
+    keys = [key for key in signing if (key.domain, (key.selector or "").lower()) in dns.selectors]
     if rspamd.is_enabled("dkim_signing") is False or not keys:
         yield Exempt("rspamd signs nothing for these domains")
         return

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import MOST, HostAddresses, canonical
-from mailaudit.models.dns.names import bare
+from mailaudit.models.dns.names import bare, reverse
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Action
 from mailaudit.models.sources import Known, Slot
 from mailaudit.models.spf.check import Limits, Looked, SpfResult, check_host
 
-COUNTED = Limits(60, 60)
+COUNTED = Limits(30, 30)
 """So that a record that is too long is counted to its end."""
 _BOTH = frozenset({4, 6})
 NOBODY = "0.0.0.0"  # noqa: S104  no client has it, so that a record is read to its last term
@@ -111,6 +111,8 @@ class SpfAsking:
 
     def __call__(self, name: str, type_: str) -> Looked:
         """What SPF sees of a reply."""
+        if type_ == "PTR" and bare(name) == bare(reverse(NOBODY)):
+            return Looked()
         reply = self.asking.look(name, type_)
         values: Iterator[str] | tuple[str, ...] = reply.data
         if type_ == "TXT":

@@ -234,13 +234,21 @@ def _own_name(site: Site, smtpd: Slot[SmtpdConfig]) -> str | None:
 
 
 def _selectors(site: Site, domains: tuple[str, ...], rspamd: Slot[RspamdConfig]) -> tuple[tuple[str, str], ...]:
+    """The selectors that rspamd's files name, else those that are declared; one that is only the guide's is not claimed."""
     pairs: list[tuple[str, str]] = []
     for domain in domains:
-        if isinstance(rspamd, Known) and domain in rspamd.value.dkim.domains:
-            pairs += [(domain, key.selector.lower()) for key in rspamd.value.dkim.keys(domain) if key.selector]
-        elif domain in site.selectors:
-            pairs.append((domain, site.selectors[domain].lower()))
+        signing = _signing(rspamd.value, domain) if isinstance(rspamd, Known) else []
+        declared = site.declared.selectors.get(domain)
+        pairs += [(domain, each.lower()) for each in signing or ([declared] if declared else [])]
     return tuple(dict.fromkeys(pair for pair in pairs if askable(f"{pair[1]}._domainkey.{pair[0]}")))[:MOST_NAMES]
+
+
+def _signing(rspamd: RspamdConfig, domain: str) -> list[str]:
+    if rspamd.is_enabled("dkim_signing") is False:
+        return []
+    keys = rspamd.dkim.keys(domain)
+    own = [key for key in keys if not key.fallback or (key.path_value is not None and not rspamd.is_packaged(key.path_value))]
+    return [key.selector for key in own if key.selector]
 
 
 def _certificate_names(site: Site, acme: Slot[AcmeConfig]) -> Iterable[str]:

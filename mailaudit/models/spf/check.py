@@ -12,7 +12,7 @@ from mailaudit.questions import Failed
 
 MOST_EXCHANGERS = 10
 MOST_NAMES = 10  # of an address that "ptr" looks at
-DEEPEST = 25  # records one in another, where the limit of lookups is lifted to count them
+DEEPEST = 12  # records one behind another, where the limit of lookups is lifted to count them: each takes a wave of questions
 _RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
 
@@ -73,7 +73,7 @@ def check_host(address: str, sender: str, helo: str, ask: Ask, limits: Limits | 
     transaction = Transaction(mapped or client, helo, local or "postmaster", domain)
     checking = _Checking(transaction, ask, limits or Limits())
     try:
-        found = checking.host(domain, 0)
+        found = checking.host(domain, 0, is_own=True)
     except _StopError as stop:
         found = SpfResult(stop.result, domain, why=str(stop), failed=stop.failed)
     return SpfResult(
@@ -105,7 +105,7 @@ class _Checking:
     voids: int = 0
     names: dict[str, str] = field(default_factory=dict)
 
-    def host(self, domain: str, depth: int) -> SpfResult:
+    def host(self, domain: str, depth: int, *, is_own: bool) -> SpfResult:
         if not is_name(domain) or not domain.isascii():
             return SpfResult("none", domain)
         if depth > DEEPEST:
@@ -123,7 +123,7 @@ class _Checking:
         except SyntaxFault as fault:
             raise _StopError("permerror", f"the record of {domain} is wrong: {fault}") from fault
         self._foresee(record, domain)
-        return self._record(record, domain, depth)
+        return self._record(record, domain, depth, is_own=is_own)
 
     def _foresee(self, record: SpfRecord, domain: str) -> None:
         """Ask at once for what a record names, so that a long record needs few waves."""
@@ -136,19 +136,18 @@ class _Checking:
     def _family(self) -> str:
         return "A" if self.transaction.address.version == 4 else "AAAA"
 
-    def _record(self, record: SpfRecord, domain: str, depth: int) -> SpfResult:
+    def _record(self, record: SpfRecord, domain: str, depth: int, *, is_own: bool) -> SpfResult:
         for term in record.mechanisms:
             if self._matches(term, domain, depth):
                 result = _RESULTS[term.qualifier]
-                explanation = self._explanation(record, domain) if result == "fail" and depth == 0 else None
+                explanation = self._explanation(record, domain) if result == "fail" and is_own else None
                 return SpfResult(result, domain, term, explanation=explanation)
         redirect = record.modifier("redirect")
         if redirect is None:
             return SpfResult("neutral", domain)
         self._count(redirect)
         target = self._target(redirect, domain)
-        before = self.lookups
-        found = self.host(target, depth + 1 if depth else 0) if before <= self.limits.lookups else SpfResult("none")
+        found = self.host(target, depth + 1, is_own=is_own)
         if found.result == "none":
             raise _StopError("permerror", f'"{redirect.written}" leads to no record')
         return found
@@ -200,7 +199,7 @@ class _Checking:
         return looked.values
 
     def _include(self, term: Term, target: str, depth: int) -> bool:
-        found = self.host(target, depth + 1)
+        found = self.host(target, depth + 1, is_own=False)
         if found.result == "none":
             raise _StopError("permerror", f'"{term.written}" names a domain without a record')
         return found.result == "pass"
