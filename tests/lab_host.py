@@ -1,8 +1,9 @@
 """A mail host of real daemons in namespaces of its own: nsd and unbound, OpenSMTPD, Dovecot with Pigeonhole.
 
-Run as a program: `unshare -mnpf --kill-child python lab_host.py` with {"root": folder with OpenSMTPD 7 and Dovecot 2.4, "room":
-a folder with cert.pem, key.pem, and zones by name, "commands": [[word, ...], ...]} on standard input. Prints a list of
-[status, standard output, standard error]. What it started and wrote below /run ends with this process.
+Run as a program: `unshare -mnpf --kill-child python lab_host.py` with {"root": folder with OpenSMTPD 7 and Dovecot 2.4, or ""
+for this machine's own OpenSMTPD alone, "room": a folder with cert.pem, key.pem, and zones by name, "commands": [[word, ...],
+...]} on standard input. Prints a list of [status, standard output, standard error]. What it started and wrote below /run ends
+with this process.
 """
 
 from __future__ import annotations
@@ -108,20 +109,22 @@ def dns(room: Path) -> None:
 
 
 def mail(root: str, room: Path) -> None:
-    """OpenSMTPD and Dovecot in their root."""
+    """OpenSMTPD and Dovecot in their root; without one this machine's OpenSMTPD."""
     for path in ("/var/spool", "/run"):
         run("mount", "-t", "tmpfs", "-o", "mode=0755", "none", f"{root}{path}")
-    run("mount", "--bind", "/etc/ssl", f"{root}/etc/ssl")
+    if root:
+        run("mount", "--bind", "/etc/ssl", f"{root}/etc/ssl")
     run("install", "-d", "-m", "0711", f"{root}/var/spool/smtpd")
     for name in ("cert.pem", "key.pem"):
         shutil.copy(room / name, f"{root}/run/{name}")
         Path(f"{root}/run/{name}").chmod(0o600)
     for name, text in (("smtpd.conf", SMTPD), ("dovecot.conf", DOVECOT)):
         Path(f"{root}/run/{name}").write_text(text)
-    start("chroot", root, "smtpd", "-d", "-f", "/run/smtpd.conf")
-    start("chroot", root, "dovecot", "-F", "-c", "/run/dovecot.conf")
+    start(*(("chroot", root) if root else ()), "smtpd", "-d", "-f", "/run/smtpd.conf")
+    if root:
+        start("chroot", root, "dovecot", "-F", "-c", "/run/dovecot.conf")
     for host in HOSTS:
-        for port in (25, 465, 587, 993, 4190):
+        for port in (25, 465, 587, *((993, 4190) if root else ())):
             await_(host, port)
 
 

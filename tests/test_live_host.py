@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from daemons import NEWER, Root, need
+from daemons import HERE, NEWER, Root, need
 
 ROOT = Path(__file__).parents[1]
 CORRECTED = ROOT / "examples" / "corrected"
@@ -68,39 +68,44 @@ def certificate(room: Path) -> None:
     (room / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    """What the ports showed, and the report of a scan."""
+def made(factory: pytest.TempPathFactory) -> Path:
+    """A folder with the zones and the certificate of the lab; skips where its programs are not there."""
     lacking = dns_lab.missing()
     if lacking:
         pytest.skip(f"{lacking} is not installed")
+    if subprocess.run([*ALONE, "true"], check=False, capture_output=True, timeout=10).returncode != 0:
+        pytest.skip("namespaces of its own are not allowed here")
+    room = factory.mktemp("lab")
+    zones(room)
+    certificate(room)
+    return room
+
+
+def ran(root: str, room: Path, commands: list[tuple[str, ...]]) -> list[tuple[int, str, str]]:
+    """Status, output and errors of commands run on the lab's host."""
+    job = json.dumps({"root": root, "room": str(room), "commands": commands})
+    lab = [*ALONE, sys.executable, str(LAB)]
+    done = subprocess.run(lab, input=job, capture_output=True, text=True, timeout=200, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    said: list[tuple[int, str, str]] = json.loads(done.stdout)
+    return said
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """What the ports showed, and the report of a scan."""
     if not (NEWER / "usr").is_dir():
         pytest.skip("Debian 13's daemons are not there: make newer")
     newer = Root("newer", NEWER)
     for program in ("smtpd", "dovecot"):
         need(newer, program)
-    if subprocess.run([*ALONE, "true"], check=False, capture_output=True, timeout=10).returncode != 0:
-        pytest.skip("namespaces of its own are not allowed here")
-    room = tmp_path_factory.mktemp("lab")
-    zones(room)
-    certificate(room)
+    room = made(tmp_path_factory)
     target = room / "host7"
     shutil.copytree(CORRECTED, target)
     (target / "answers.json").unlink()
     scan = (sys.executable, "-m", "mailaudit", "scan", str(target), "--online", "--resolver", RESOLVER, "--format", "json")
     commands = [(sys.executable, "-c", PORTS), scan]
-    job = {"root": str(NEWER), "room": str(room), "commands": commands}
-    done = subprocess.run(
-        [*ALONE, sys.executable, str(LAB)],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    (status, shown, errors), (code, report, wrong) = json.loads(done.stdout)
+    (status, shown, errors), (code, report, wrong) = ran(str(NEWER), room, commands)
     assert status == 0, errors
     assert code in (1, 4), wrong
     return json.loads(shown), json.loads(report)
@@ -145,3 +150,18 @@ def test_a_scan_of_a_folder_asks_dns_and_the_ports(told: tuple[Any, Any]) -> Non
     assert "nobody answers" in of["HTTPD005"][0]["message"]
     silent = {each["reason"] for each in report["hosts"][0]["results"]}
     assert not silent & {"offline", "crashed", "timeout", "protocol"}
+
+
+def test_a_daemon_whose_handshakes_fail_is_told_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """OpenSMTPD 6.8 with OpenSSL 3 ends each handshake by an alert."""
+    need(HERE, "smtpd")
+    version = HERE.run("smtpd", "-h").stderr
+    if "OpenSMTPD 6.8" not in version:
+        pytest.skip(f"another smtpd is installed: {version[:60]}")
+    (status, shown, errors), *_ = ran("", made(tmp_path_factory), [(sys.executable, "-c", PORTS)])
+    assert status == 0, errors
+    for question in ("203.0.113.9 25 smtp", "203.0.113.9 465 smtps", "2001:db8::9 587 smtp"):
+        seen = json.loads(shown)[question]
+        assert seen["protocols"] == []
+        assert "alert" in seen["tls_error"]
+    assert json.loads(shown)["203.0.113.9 993 imaps"] == "refused"
