@@ -287,7 +287,7 @@ def users_have_own_settings(smtpd: SmtpdConfig, rspamd: RspamdConfig, reference:
     if without:
         edits = add_lines(rspamd, "settings.conf", FOR_USERS, reference.text(rspamd.local("settings.conf")))
         fix = Fix("Give users who logged in settings of their own", Safety.UNSAFE, edits) if edits else None
-        message = "Rspamd judges the mail of users who logged in as it judges a stranger's."
+        message = "Rspamd has no settings for users who logged in: their mail is refused at the same score as a stranger's."
         places = tuple(Place.at(each.span, "takes logins") for each in without)
         whole = Place.whole(rspamd.local("settings.conf"))
         yield Finding(message, (whole, *places), fix, "settings", "missing", absence=True)
