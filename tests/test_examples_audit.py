@@ -36,9 +36,11 @@ ERRATA: dict[str, set[tuple[str, str]]] = {
         ("/etc/dovecot/local.conf", "managesieve_notify_capability = mailto"),
         (
             "/etc/dovecot/local.conf",
-            "managesieve_sieve_capability = fileinto reject envelope encoded-character vacation subaddress"
-            " comparator-i;ascii-numeric relational regex imap4flags copy include variables body enotify environment mailbox date"
-            " index ihave duplicate mime foreverypart extracttext imapsieve vnd.dovecot.imapsieve",
+            (
+                "managesieve_sieve_capability = fileinto reject envelope encoded-character vacation subaddress"
+                " comparator-i;ascii-numeric relational regex imap4flags copy include variables body enotify environment mailbox"
+                " date index ihave duplicate mime foreverypart extracttext imapsieve vnd.dovecot.imapsieve"
+            ),
         ),
     },
     "DOVECOT070": {("/etc/mail/smtpd.conf", '"/var/vmail/example.com/%{dest.user:lowercase}"')},

@@ -22,7 +22,11 @@ _MASKED = re.compile(r"\{\{masked:[^:{}]*:(\d+):[^{}]*\}\}")
 
 
 class Services(Protocol):
-    """What services(5) says: the number of a named port, or None."""
+    """What services(5) says: the number of a named port, or None. `assumed` names what stood in for the file."""
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The stock values that stood in for missing evidence."""
 
     def port(self, name: str, protocol: str, /) -> int | None:
         """The port of a service."""
