@@ -71,6 +71,7 @@ class Auditor:
     shelf: Shelf = field(default_factory=Shelf)
     crashes: list[Exception] = field(default_factory=list)
     present: datetime = field(default_factory=lambda: datetime.now(UTC))
+    live: bool = False
 
     def facts(self, snapshot: Snapshot) -> Facts:
         """The models of a snapshot."""
@@ -111,6 +112,7 @@ class Auditor:
             secrets=facts.secrets,
             notes=notes,
             crashes=tuple(self.crashes),
+            live=self.live,
         )
 
     @cached_property
@@ -237,7 +239,8 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
                 codes.append(each.failure.code)
             codes += [ExitCode.INCOMPLETE] * bool(each.errors and not options.allow_incomplete)
             outside = None if each.live else options.outside
-            auditors += [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
+            made = [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
+            auditors += [replace(auditor, live=each.live) for auditor in made]
         live = sum(each.live for each in all_opened)
         hosts = _examined(auditors, min(options.login.jobs, live))
     rules = {identity for auditor in auditors for identity in auditor.selected}

@@ -180,6 +180,7 @@ class HostReport:
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     crashes: tuple[BaseException, ...] = field(default=(), repr=False)
+    live: bool = False  # it was asked itself, so that there are no files of it to mend here
 
     def counts(self) -> dict[str, int]:
         """The number of results of each verdict, all verdicts named."""

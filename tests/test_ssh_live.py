@@ -206,6 +206,8 @@ def test_a_snapshot_is_judged_like_the_host_and_holds_no_secret(host: SshHost, t
     redis = (place / "etc/redis/redis.conf").read_text().split()[-1]
     assert redis in (place / "etc/rspamd/local.d/redis.conf").read_text()
     assert place.stat().st_mode & 0o077 == 0
+    told = mailaudit(host.home, "scan", host.target, "--offline", "--select", "PF")
+    assert f"mailaudit fix {host.target}" not in told.stdout
     assert "canary" not in live.stdout + saved.stdout + taken.stdout
     again = mailaudit(host.home, "snapshot", host.target, "--offline", "-o", place)
     assert (again.returncode, again.stdout) == (2, "")

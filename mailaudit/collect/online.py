@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,11 +128,25 @@ class OnlineWorld:
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave."""
-        answers = self.told.ask(wave)
+        answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
         left = [each for each in wave if isinstance(each, LIVE) and _is_untold(answers[each])]
-        if left:
-            answers.update(asyncio.run(self.network.ask(left)))
-        return answers
+        rest = [each for each in wave if not isinstance(each, LIVE)]
+        if not left:
+            return {**answers, **self.told.ask(rest)}
+        told, found = asyncio.run(self._both(rest, left))
+        return {**answers, **told, **found}
+
+    async def _both(
+        self, rest: Sequence[Question], left: Sequence[Question]
+    ) -> tuple[dict[Question, Answer], dict[Question, Answer]]:
+        """What a live host tells of itself and what the network tells of it, at the same time."""
+        try:
+            return await asyncio.gather(asyncio.to_thread(self.told.ask, rest), self.network.ask(left))
+        except asyncio.CancelledError:  # an interrupt must not wait for the host
+            lose = getattr(self.told, "lose", None)
+            if lose is not None:
+                lose()
+            raise
 
 
 def _is_untold(answer: Answer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailaudit.collect.budget import SECONDS
 from mailaudit.collect.masking_key import masking_key
@@ -69,5 +69,8 @@ def _host(target: str, login: Login, key: str) -> Opened:
         world.connect()
     except TargetError as error:
         return Opened(target, failure=error, live=True)
-    asked: World = world if login.outside is None else OnlineWorld.of(world, login.outside)
+    if login.outside is None:
+        return Opened(target, [world], live=True, close=world.close)
+    asked = OnlineWorld.of(world, replace(login.outside, seconds=world.left()))
+    asked.network.budget.left()  # from now on: one budget for all of a host
     return Opened(target, [asked], live=True, close=world.close)

@@ -172,17 +172,19 @@ class Connection:
         """What the collector prints, as far as it comes in so many seconds; the connection lost is what came until then."""
         assert self._connection is not None
         said = bytearray()
+        process: asyncssh.SSHClientProcess[bytes] | None = None
         try:
             async with asyncio.timeout(seconds), self._channels:
                 process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
-                async with process:
-                    process.stdin.write(script)
-                    process.stdin.write_eof()
-                    while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(1 << 18)):
-                        said += chunk
-                    process.close()
+                process.stdin.write(script)
+                process.stdin.write_eof()
+                while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(1 << 18)):
+                    said += chunk
         except (TimeoutError, OSError, asyncssh.Error):
             pass
+        finally:
+            if process is not None:
+                process.close()  # not waited for: what hangs on the host must not hang here
         return bytes(said)
 
     async def close_rudely(self) -> None:
