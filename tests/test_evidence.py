@@ -92,8 +92,9 @@ def test_a_file_that_cannot_be_read(file: str, how: Callable[[Path], None], tmp_
     assert report.exit_code == 4
     assert "/" + file in report.exit_reason
     before = {result.rule: result.verdict for result in clean.results}
+    judged_by_it = needing(FILES[file])
     for result in host.results:
-        if result.rule in needing(FILES[file]):
+        if result.rule in judged_by_it:
             assert result.verdict in (Verdict.UNKNOWN, Verdict.NOT_APPLICABLE), result
             assert result.verdict is not Verdict.UNKNOWN or result.reason is Reason.UNREADABLE, result
         elif result.verdict is not before[result.rule]:

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from mailaudit.findings import Outcome
 
@@ -21,9 +22,14 @@ class Declared:
 
     def inputs(self) -> dict[str, tuple[type, ...]]:
         """The types that each parameter takes, from its annotation; a union's members one by one."""
-        hints = typing.get_type_hints(self.function)
-        hints.pop("return", None)
-        return {name: _members(hint) for name, hint in hints.items()}
+        return _inputs(self.function)
+
+
+@cache
+def _inputs(function: Check) -> dict[str, tuple[type, ...]]:
+    hints = typing.get_type_hints(function)
+    hints.pop("return", None)
+    return {name: _members(hint) for name, hint in hints.items()}
 
 
 def _members(hint: object) -> tuple[type, ...]:
