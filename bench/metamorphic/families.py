@@ -31,6 +31,7 @@ NOT_COVERED = {
     "CROSS051": "smtpd files nothing itself: Dovecot delivers",
     "CROSS005": "the pair is the one that the daemons read, of which TLS005 tells",
     "DKIM010": "example.com is no subdomain",
+    "RSPAMD005": "the example holds none of the package's own files",
     "PF031": "what goes out keeps state, and the kinds are listed too: it takes two changes",
     "PF037": "no DHCPv6 client is at work here",
     "SMTPD052": "the rule for the domain stands first: it takes two changes",

@@ -17,12 +17,14 @@ from mailaudit.models.files import Files
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.reference import Reference
 from mailaudit.models.rspamd.config import MAIN, Bind, RspamdConfig, Worker
+from mailaudit.models.rspamd.originals import EXAMPLES, Originals
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Filter
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.ucl.values import Value
-from mailaudit.questions import Command, Reason
+from mailaudit.questions import Absent, Command, Failed, Reason
+from mailaudit.text import Text
 
 DEFAULT_PORTS = {"normal": 11333, "controller": 11334, "rspamd_proxy": 11332, "fuzzy": 11335}
 DEFAULT_URL = "http://localhost:11333"  # of filter-rspamd
@@ -199,6 +201,30 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
     fix = Fix("Set a password of its own", Safety.SAFE, edits, commands) if edits else None
     about, what = f"controller {name}", "packaged" if is_packaged else "guessed"
     return Finding(message, (place_of(rspamd, value, file),), fix, about, what, absence=is_packaged)
+
+
+@rule("RSPAMD005")
+def packaged_files_are_as_shipped(originals: Originals) -> Iterator[Outcome]:
+    """No file of the package's was changed."""
+    if not originals.pairs:
+        yield Exempt("none of the package's own files is in the target")
+        return
+    if all(isinstance(original, Absent) for original in originals.pairs.values()):
+        yield Doubt(Reason.NOT_RECORDED, f"What the package brought, in {EXAMPLES}, is not at hand.")
+        return
+    for text, original in originals.pairs.items():
+        if isinstance(original, Failed):
+            yield Doubt(original.reason, f"The original of {text.path} could not be looked at.", (Place.whole(text.path),))
+        elif isinstance(original, Text) and original.data != text.data:
+            fix = Fix(
+                "Put what you changed into local.d, and copy the original back",
+                Safety.MANUAL,
+                commands=(f"cp {original.path} {text.path}",),
+            )
+            message = f"{text.path} is the package's and was changed: an update leaves it as it is, beside files that are newer."
+            yield Finding(
+                message, (Place.whole(text.path), Place.whole(original.path, "as it was shipped")), fix, text.path, "changed"
+            )
 
 
 @rule("RSPAMD006")

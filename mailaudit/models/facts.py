@@ -39,6 +39,7 @@ from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
 from mailaudit.models.reference import Reference, read_reference
 from mailaudit.models.rspamd.config import RspamdConfig, read_rspamd
+from mailaudit.models.rspamd.originals import Originals, read_originals
 from mailaudit.models.secret_files import SecretFiles, read_secret_files
 from mailaudit.models.services import Services, read_services
 from mailaudit.models.shells import Shells, read_shells
@@ -122,6 +123,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         DovecotConfig: dovecot,
         Sieve: sources.make(read_sieve, dovecot),
         RspamdConfig: rspamd,
+        Originals: sources.make(read_originals, rspamd),
         Configtest: Known(sources.make(read_configtest)),
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),

@@ -14,6 +14,7 @@ FILES = (
     "/usr/local/etc/*",
     "/usr/local/lib/dovecot/*",
     "/usr/local/share/dovecot/*",
+    "/usr/local/share/examples/rspamd/*",
     "/usr/local/share/rspamd/*",
     "/usr/share/misc/*",
     "/var/cron/*",
