@@ -167,10 +167,10 @@ HOSTILE: dict[str, bytes] = {
     "bom": b"\xef\xbb\xbfblock\n",
     "crlf": b"block\r\npass \x1b[2J\r\n",
     "unclosed": b'tcp = "{ 22\npass in {{{ (\n',
-    "mebibyte": b"pass in proto tcp to port" + b" " * 2**20 + b"sshd\n",
+    "long line": b"pass in proto tcp to port" + b" " * 2**18 + b"sshd\n",
     "line of words": b"frobnicate " + b"x " * 2**15 + b"\n",
     "escapes": b"# \x1b]0;x\x07 [bold]x[/bold] \xe2\x80\xae\npass \x1b[31m [red] \xc2\x9b2J\n",
-    "deep": b"anchor a {\n" * 3000,
+    "deep": b"anchor a {\n" * 1500,
 }
 
 

@@ -133,10 +133,10 @@ def test_braces_in_an_include() -> None:
     "text",
     [
         "ssl = yes\n" * 9_000,
-        "".join(f"service s{n} {{\n  user = x\n}}\nssl = yes\n" for n in range(5_000)),
-        "passdb {\n  driver = pam\n}\n" * 5_000,
-        "mail_plugins {\n  a = yes\n}\nmail_plugins = b\n" * 4_000,
-        "a/b/c/d/e = f\n" * 5_000,
+        "".join(f"service s{n} {{\n  user = x\n}}\nssl = yes\n" for n in range(2_000)),
+        "passdb {\n  driver = pam\n}\n" * 2_000,
+        "mail_plugins {\n  a = yes\n}\nmail_plugins = b\n" * 2_000,
+        "a/b/c/d/e = f\n" * 2_000,
     ],
     ids=["settings", "sections", "databases", "lists", "slashes"],
 )

@@ -204,7 +204,8 @@ def test_no_file_that_is_missing_makes_it_crash_or_whole(run: Run, tmp_path: Pat
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real hosts is not here")
 @pytest.mark.parametrize("way", list(Way))
 def test_real_hosts_are_traced(run: Run, way: Way) -> None:
-    for root in sorted(path for path in SHARED.iterdir() if path.is_dir()):
+    roots = sorted(path for path in SHARED.iterdir() if path.is_dir())
+    for root in roots[list(Way).index(way) :: 2]:
         for address in ("postmaster@example.com", "alice+x@example.com"):
             code, out, _ = run("trace", root, way, address, "--format", "json")
             assert code in (0, 1, 2, 3, 4), root
