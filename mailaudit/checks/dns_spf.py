@@ -147,6 +147,9 @@ def hello_name_has_spf(dns: Dns) -> Iterator[Outcome]:
     elif not dns.sending.senders:
         yield no_addresses()
     told: set[str] = set()
+    unsaid = next((sender for sender in dns.sending.senders if sender.helo is None), None)
+    if unsaid is not None:
+        yield Doubt(Reason.NOT_RECORDED, f"What is said in HELO from {unsaid.address} is not known.")
     for sender, found in dns.helo_spf.items():
         yield from _failed(found)
         if found.result in ("pass", "temperror") or sender.helo is None or sender.helo in told:

@@ -10,7 +10,7 @@ from mailaudit.models.dns.host import MOST, HostAddresses, canonical
 from mailaudit.models.dns.names import bare, reverse
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Action
-from mailaudit.models.sources import Known, Slot
+from mailaudit.models.sources import Known, Lacking, Slot
 from mailaudit.models.spf.check import Limits, Looked, SpfResult, check_host
 
 COUNTED = Limits(30, 30)
@@ -21,7 +21,7 @@ NOBODY = "0.0.0.0"  # noqa: S104  no client has it, so that a record is read to 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An address that mail leaves from, and the name in HELO there; None where a table says it."""
+    """An address that mail leaves from, and the name in HELO there; None where a table says it or smtpd.conf was not read."""
 
     address: str
     helo: str | None
@@ -51,9 +51,9 @@ class Sending:
 
 
 def read_sending(smtpd: Slot[SmtpdConfig], host: HostAddresses, own_name: str | None) -> Sending:
-    """How mail leaves by smtpd.conf; without one as if a plain relay stood there."""
+    """How mail leaves by smtpd.conf; without one, as if it had a plain relay. Of one that was not read the HELO is not known."""
     if not isinstance(smtpd, Known):
-        return _direct(((None, (4, 6), own_name),), host)
+        return _direct(((None, (4, 6), None if isinstance(smtpd, Lacking) else own_name),), host)
     used = [rule.action for rule in smtpd.value.rules if rule.action is not None and rule.action.is_relay]
     direct = [action for action in dict.fromkeys(used) if "host" not in action.tables]
     if used and not direct:
