@@ -17,17 +17,13 @@ from mailaudit.models.files import Files, Gone
 from mailaudit.models.processes import Processes
 from mailaudit.models.rc import PATH, RcConf, Setting
 from mailaudit.models.system import TYPED
+from mailaudit.models.taking_effect import ORDER
 from mailaudit.parsers.tree import Statement, Tree
 from mailaudit.questions import Command, Reason, Stat
 
 FILTER = "rspamd"  # the daemons that rspamd asks start before it, those that need it behind it
 CONFIGURATIONS = frozenset({"/etc/mail/smtpd.conf", "/etc/httpd.conf", "/etc/dovecot/dovecot.conf"})
-RESTARTS = {
-    "smtpd": ("smtpd -n", "rcctl restart smtpd"),
-    "httpd": ("httpd -n", "rcctl reload httpd"),
-    "dovecot": ("doveconf -n > /dev/null", "rcctl reload dovecot"),
-    "rspamd": ("rspamadm configtest", "rcctl restart rspamd"),
-}
+RESTARTS = {each.daemon: tuple(filter(None, (each.check, each.command))) for each in ORDER}
 
 
 @dataclass(frozen=True, slots=True)
