@@ -73,12 +73,19 @@ def option(*names: str, default: Any = None, told: str = "", metavar: str | None
 class Looking:
     """Whether and how the network and live hosts are asked; `timeout` is in seconds, `jobs` are hosts at once."""
 
-    online: bool = False
-    resolver: list[str] | None = None
-    timeout: float | None = None
-    offline: bool = False
-    become: Become = Become.AUTO
-    jobs: int | None = None
+    online: bool = option(
+        "--online", default=False, told="Ask DNS and the host's own ports for what files and record do not tell."
+    )
+    offline: bool = option("--offline", default=False, told="Of a live host, ask what SSH shows alone.")
+    resolver: list[str] | None = option(
+        "--resolver", metavar="ADDR[:PORT]", told="Ask this resolver, not the system's; repeatable."
+    )
+    trust_anchor: str | None = option(
+        "--trust-anchor", metavar="FILE", told="The root's keys for DNSSEC: DS or DNSKEY records, or BIND's trust-anchors."
+    )
+    timeout: float | None = option("--timeout", metavar="SECONDS", told="For one host, its whole scan; default: 60.")
+    become: Become = option("--become", default=Become.AUTO, told="Whose rights a live host's closed files are read with.")
+    jobs: int | None = option("-j", "--jobs", metavar="N", told="So many live hosts at once; default: 8.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,17 +9,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import FrameType
-from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Become, Color, Common, Direction, Format, Looking, Way
+from mailaudit.choices import Color, Common, Direction, Format, Looking, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
-
-P = ParamSpec("P")
 
 app = typer.Typer(
     name="mailaudit",
@@ -31,10 +29,12 @@ app = typer.Typer(
 )
 
 
-def with_common(command: Callable[Concatenate[Common, P], int]) -> Callable[..., int]:
-    """Give a command the common options below its own; it takes them as its first argument."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    hints = get_type_hints(Common)
+def with_options(kind: type[Any], *names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options that a dataclass of `choices` declares, or those named of them, below its own.
+
+    The command takes them as one argument, which is called as the dataclass is, in lower case.
+    """
+    taken, hints = kind.__name__.lower(), get_type_hints(kind)
     shared = [
         inspect.Parameter(
             each.name,
@@ -42,21 +42,24 @@ def with_common(command: Callable[Concatenate[Common, P], int]) -> Callable[...,
             default=each.default,
             annotation=Annotated[hints[each.name], _option(each.metadata)],
         )
-        for each in fields(Common)
+        for each in fields(kind)
+        if each.name in (names or hints)
     ]
 
-    call: Callable[..., int] = command
+    def give(command: Callable[..., int]) -> Callable[..., int]:
+        def run(**given: Any) -> int:
+            options = kind(**{each.name: given.pop(each.name) for each in shared})
+            return command(**given, **{taken: options})
 
-    def run(**given: Any) -> int:
-        common = Common(**{each.name: given.pop(each.name) for each in shared})
-        return call(common, **given)
+        own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != taken]
+        parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+        run.__name__ = command.__name__
+        run.__doc__ = command.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads both of these
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
 
-    run.__name__ = command.__name__
-    run.__doc__ = command.__doc__
-    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads both of these
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    return run
+    return give
 
 
 def _option(settings: Mapping[str, Any]) -> Any:
@@ -83,14 +86,12 @@ def top(
         raise typer.Exit(ExitCode.USAGE)
 
 
-Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For one host, its whole scan; default: 60.")]
-BecomeChoice = Annotated[Become, typer.Option("--become", help="Whose rights a live host's closed files are read with.")]
-
-
 @app.command(epilog=epilog())
-@with_common
+@with_options(Common)
+@with_options(Looking)
 def scan(
     common: Common,
+    looking: Looking,
     targets: Annotated[
         list[str] | None,
         typer.Argument(
@@ -100,17 +101,6 @@ def scan(
         ),
     ] = None,
     targets_file: Annotated[str | None, typer.Option("-T", "--targets", metavar="FILE", help="Targets, one a line.")] = None,
-    online: Annotated[
-        bool, typer.Option("--online", help="Ask DNS and the host's own ports for what files and record do not tell.")
-    ] = False,
-    resolver: Annotated[
-        list[str] | None,
-        typer.Option("--resolver", metavar="ADDR[:PORT]", help="Ask this resolver, not the system's; repeatable."),
-    ] = None,
-    timeout: Timeout = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Of a live host, ask what SSH shows alone.")] = False,
-    become: BecomeChoice = Become.AUTO,
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="So many live hosts at once; default: 8.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report."""
@@ -119,12 +109,11 @@ def scan(
 
     if dry_run:
         return show_what_is_asked()
-    looking = Looking(online=online, resolver=resolver, timeout=timeout, offline=offline, become=become, jobs=jobs)
     return run(common, targets or [], targets_file, looking)
 
 
 @app.command(epilog=epilog())
-@with_common
+@with_options(Common)
 def fix(
     common: Common,
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, or a repository of several.")],
@@ -315,36 +304,28 @@ Host = Annotated[str, typer.Argument(metavar="HOST", help="A live host: name, us
 
 
 @app.command(epilog=epilog())
+@with_options(Common, "config", "domain", "allow_incomplete", "debug")
+@with_options(Looking, "offline", "resolver", "trust_anchor", "timeout", "become")
 def snapshot(
+    common: Common,
+    looking: Looking,
     target: Host,
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it.")],
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings.")] = None,
-    domain: Annotated[list[str] | None, typer.Option("--domain", metavar="DOMAIN", help="A mail domain of the host.")] = None,
-    resolver: Annotated[list[str] | None, typer.Option("--resolver", metavar="ADDR[:PORT]", help="Ask this resolver.")] = None,
-    timeout: Timeout = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask what SSH shows alone.")] = False,
-    become: BecomeChoice = Become.AUTO,
-    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Code 0 though not all could be had.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
 ) -> int:
     """Record a live host: a scan of the record gives the same verdicts; no secret is in it."""
     from mailaudit.commands.snapshot import snapshot as run
 
-    common = Common(config=config, domain=domain, allow_incomplete=allow_incomplete, debug=debug)
-    return run(common, target, out, Looking(resolver=resolver, timeout=timeout, offline=offline, become=become))
+    return run(common, target, out, looking)
 
 
 @app.command(epilog=epilog())
-def doctor(
-    target: Host,
-    timeout: Timeout = None,
-    become: BecomeChoice = Become.AUTO,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
-) -> int:
+@with_options(Common, "debug")
+@with_options(Looking, "timeout", "become")
+def doctor(common: Common, looking: Looking, target: Host) -> int:
     """Try the way to a live host step by step, and say which lines of doas.conf are wanting."""
     from mailaudit.commands.snapshot import doctor as run
 
-    return run(Common(debug=debug), target, Looking(timeout=timeout, become=become))
+    return run(common, target, looking)
 
 
 @app.command()

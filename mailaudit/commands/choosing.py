@@ -22,6 +22,7 @@ from mailaudit.settings import values
 MOST_SECONDS = 86_400
 MOST_PORTS = 65_536
 MOST_JOBS = 256
+MOST_OF_ANCHORS = 1024 * 1024  # bytes
 
 
 def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool = False) -> list[str]:
@@ -82,7 +83,26 @@ def _outside(looking: Looking) -> Outside:
     resolvers = tuple(map(_resolver, looking.resolver or ()))
     if looking.timeout is not None and not 0 < looking.timeout < MOST_SECONDS:
         raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
-    return Outside(resolvers, SECONDS if looking.timeout is None else looking.timeout)
+    anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
+    return Outside(resolvers, SECONDS if looking.timeout is None else looking.timeout, anchors)
+
+
+def _anchors(path: str) -> tuple[str, ...]:
+    """The root's trust anchors in a file."""
+    from mailaudit.collect.dns.anchors import AnchorError, read_anchors  # noqa: PLC0415  only who names a file pays for dnspython
+
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_OF_ANCHORS + 1)
+        if len(data) > MOST_OF_ANCHORS:
+            raise AnchorError("too long for a file of trust anchors")
+        return read_anchors(data.decode("ascii"))
+    except OSError as error:
+        raise UsageError(f"--trust-anchor {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:
+        why = "no text" if isinstance(error, UnicodeDecodeError) else str(error)
+        hint = "the file holds DS or DNSKEY records of the root, such as unbound's root.key or BIND's bind.keys"
+        raise UsageError(f"--trust-anchor {path}: {why}", hint) from error
 
 
 def _resolver(written: str) -> tuple[str, int]:
