@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyparsing as pp
 
 from mailaudit.parsers.blocks import ROOT, Dialect, read_blocks
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Grammar, Kinds, node
 from mailaudit.parsers.tokens import TRIVIA, Lexicon
 from mailaudit.parsers.tree import Include, Language, Problem, Template, Token, Tree
@@ -82,7 +83,7 @@ def _refuse(template: Template, tokens: tuple[Token, ...]) -> Problem | None:
     if tokens[0].value == "agreement" and tokens[0].kind == "word":
         whole = tokens[0].span.to(tokens[-1].span)
         return Problem('"agreement url" is no longer an option: the account agrees by itself', whole, mend="")
-    return Problem(f'expected an option of an authority, found "{tokens[0].value}"', tokens[0].span)
+    return Problem(f'expected an option of an authority, found "{brief(tokens[0].value)}"', tokens[0].span)
 
 
 _DIALECT = Dialect(

@@ -234,7 +234,7 @@ class _File:
             return Problem("braces are nested too deeply", deep.span)
         expanded = expand(tokens, self.reading.macros, self.dialect.lexicon)
         if isinstance(expanded, Undefined):
-            return Problem(f'macro "{expanded.use.value}" is not defined', expanded.use.span)
+            return Problem(f'macro "{brief(expanded.use.value)}" is not defined', expanded.use.span)
         return _unfit(expanded) or expanded
 
     def _mended(self, written: tuple[Token, ...], seen: tuple[Token, ...], at: int, context: str) -> Statement | None:
@@ -259,7 +259,7 @@ class _File:
     def _include(self, name: Token, context: str) -> Problem | None:
         path = name.value if name.value.startswith("/") else f"/{name.value}"
         if path in self.trail or len(self.trail) > DEEPEST_INCLUDE:
-            return Problem(f"{path} includes itself", name.span)
+            return Problem(f"{brief(path)} includes itself", name.span)
         self.reading.includes += 1
         if self.reading.includes > MOST_INCLUDES:
             return Problem(f"more than {MOST_INCLUDES} files are included", name.span, refused=False)
@@ -306,7 +306,7 @@ def _unfit(tokens: Sequence[Token]) -> Problem | None:
 
 
 def _glued(token: Token) -> Problem:
-    return Problem(f'expected a new line, found "{token.value}"', token.span, mend="\n" + token.span.chars)
+    return Problem(f'expected a new line, found "{brief(token.value)}"', token.span, mend="\n" + token.span.chars)
 
 
 def _written(tokens: Sequence[Token]) -> tuple[Token, ...]:

@@ -218,7 +218,7 @@ def _variable(text: Text, start: int, end: int) -> Statement | None:
     template = _TEMPLATES.setdefault(("variable",), Template("variable", (0, 2)))
     problem = None
     if value.start == value.end:
-        message = f'expected a value after "="; an empty one is written {name.value}=""'
+        message = f'expected a value after "="; an empty one is written {brief(name.value)}=""'
         problem = Problem(message, tokens[1].span, mend='=""')
     return Statement("variable", tokens, tokens, template, problem)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pyparsing as pp
 
 from mailaudit import edits
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.dovecot_lines import TRIVIA, HereDocuments, Line, next_line, tokens_of
 from mailaudit.parsers.grammar import Grammar, Kinds, Mismatch, node
 from mailaudit.parsers.tokens import MAX_DEPTH
@@ -156,7 +157,7 @@ class _Reader:
         tokens = (*self.body.pop().tokens, brace)
         template = _GRAMMAR.read(tokens)
         assert isinstance(template, Template)
-        message = f'expected "{{" at the end of the line of "{_short(tokens[-2])}", found it on a line of its own'
+        message = f'expected "{{" at the end of the line of "{brief(tokens[-2].value)}", found it on a line of its own'
         self._open(Statement("section", tokens, tokens, template, Problem(message, tokens[0].span.to(brace.span))))
 
     def _mend(self, line: Line, tokens: tuple[Token, ...], mismatch: Mismatch) -> None:
@@ -201,7 +202,7 @@ class _Reader:
         while self.open:
             block = self.open.pop()
             tokens = block.header.tokens
-            name = " ".join(_short(token) for token in tokens if token.is_string or token.kind == "group")
+            name = " ".join(brief(token.value) for token in tokens if token.is_string or token.kind == "group")
             message = f'expected "}}" for the section "{name}" that begins here, found the end of the file'
             self.body.append(block.closed((), Problem(message, tokens[-1].span)))
         return Tree("dovecot", self.text, tuple(self.statements))
@@ -225,18 +226,14 @@ def _explain(tokens: tuple[Token, ...], mismatch: Mismatch) -> Problem:
     elif tokens[at - 1].kind == "{":
         expected = 'the end of the line after "{"'
     elif at == 1 and tokens[0].kind != "group":
-        expected = f'"=" or "{{" after "{_short(tokens[0])}"'
+        expected = f'"=" or "{{" after "{brief(tokens[0].value)}"'
     elif tokens[0].kind == "group" and at < 3:
-        expected = f'a group\'s name after "{_short(tokens[at - 1])}"'
+        expected = f'a group\'s name after "{brief(tokens[at - 1].value)}"'
     else:
-        expected = f'"{{" after "{_short(tokens[at - 1])}"'
+        expected = f'"{{" after "{brief(tokens[at - 1].value)}"'
     if at < len(tokens):
-        return Problem(f'expected {expected}, found "{_short(tokens[at])}"', tokens[at].span)
+        return Problem(f'expected {expected}, found "{brief(tokens[at].value)}"', tokens[at].span)
     return Problem(f"expected {expected}, found the end of the line", tokens[-1].span)
-
-
-def _short(token: Token) -> str:
-    return token.value if len(token.value) <= 40 else token.value[:37] + "..."
 
 
 def _mended_header(line: Line, tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], Problem] | None:
@@ -256,10 +253,10 @@ def _mended_header(line: Line, tokens: tuple[Token, ...]) -> tuple[tuple[Token, 
         name = line.token("word", *head.span("names")) if written else line.token("word", *head.span("key"))
         seen = (tokens[0], name, brace) if written else (name, brace)
         place = name.span.to(brace.span)
-        return seen, Problem(f'expected a blank between "{_short(name)}" and "{{"', place, mend=f"{name.value} {{")
+        return seen, Problem(f'expected a blank between "{brief(name.value)}" and "{{"', place, mend=f"{name.value} {{")
     bare = written[1:-1] if written[0] == written[-1] == "'" else written
     name = line.token("string", *head.span("names"), bare)
-    message = f"a section's name with blanks in it stands in double quotes: {written}"
+    message = f"a section's name with blanks in it stands in double quotes: {brief(written)}"
     return (tokens[0], name, brace), Problem(message, name.span, mend=f'"{bare}"')
 
 

@@ -29,7 +29,7 @@ _KINDS = Kinds()
 _token = _KINDS.token
 _STRING = _token("string", "a name or a quoted string")
 _NUMBER = _token("number", "a number")
-_PORT = _token("string", "a port's name or number") | _token("number", "a port's name or number")
+_PORT = (_token("string") | _token("number")).set_name("a port's name or number")
 
 
 def _words(text: str) -> pp.ParserElement:
@@ -39,6 +39,7 @@ def _words(text: str) -> pp.ParserElement:
 
 def _flags(keyword: str, flags: pp.ParserElement, name: str) -> pp.ParserElement:
     """A keyword with one flag, or with several in braces, each but the last ended by a comma or a new line."""
+    flags.set_name(name)
     line, comma = _token("newline"), _token(",", "a comma or a new line")
     lines = pp.ZeroOrMore(line)
     separator = (comma | line) + lines
@@ -128,6 +129,7 @@ def _tcp() -> pp.ParserElement:
 
 def _log() -> pp.ParserElement:
     style = _token("common") | _token("combined") | _token("connection") | _token("forwarded")
+    style.set_name('"common", "combined", "connection" or "forwarded"')
     flags = (
         node("style", _token("style"), style)
         | node("syslog", pp.Opt(_token("no")), _token("syslog"))

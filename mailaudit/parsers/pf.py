@@ -8,12 +8,13 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, field, replace
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.making import many
 from mailaudit.parsers.pf_grammar import GRAMMAR, NESTING
 from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_mending import Mender
-from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced
+from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced, shown
 from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
 from mailaudit.text import Text
@@ -168,7 +169,7 @@ class _File:
             end += 1
         if end > 1:
             rest = tuple(ahead.made[1:end])
-            message = f'expected the end of the line after "}}", found "{rest[0].value}"'
+            message = f'expected the end of the line after "}}", found "{shown(rest[0])}"'
             self.blocks[-1].body.append(_unread(rest, Problem(message, rest[0].span)))
         return end
 
@@ -222,7 +223,7 @@ class _File:
         path = posixpath.normpath(posixpath.join("/", name.value))  # /etc/rc runs pfctl in the root directory
         if path in self.trail or len(self.trail) > DEEPEST_INCLUDE:
             self.included.append(Included(path, name.span, None, "it includes itself"))
-            return replace(statement, kind="unread", template=None, problem=Problem(f"{path} includes itself", name.span))
+            return replace(statement, kind="unread", template=None, problem=Problem(f"{brief(path)} includes itself", name.span))
         reading.budget[0] -= 1
         if reading.budget[0] < 0:
             problem = Problem(f"more than {MOST_INCLUDES} included files", name.span, refused=False)
@@ -346,4 +347,4 @@ def _too_deep(tokens: tuple[Token, ...]) -> Statement:
 
 
 def _undefined(use: Token) -> Problem:
-    return Problem(f'the macro "{use.value}" is not defined before it is used', use.span)
+    return Problem(f'the macro "{shown(use)}" is not defined before it is used', use.span)

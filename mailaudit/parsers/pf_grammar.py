@@ -284,7 +284,7 @@ _option = (
     | _after("ruleset-optimization", node("value", _STRINGS))
     | _after("timeout", _one_or_list("values", _pairs, "a timeout and a number"))
     | _after("limit", _one_or_list("values", _pairs, "a limit and a number"))
-    | _after("loginterface", node("value", _STRING | _word("all")))
+    | _after("loginterface", node("value", (_STRING | _word("all")).set_name("an interface or interface group")))
     | _after("hostid", node("value", _EITHER))
     | _after("block-policy", node("value", (_word("drop") | _word("return")).set_name('"drop" or "return"')))
     | _after("fingerprints", node("value", _STRING))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS
 from mailaudit.parsers.pf_messages import mismatch, placed, shown
@@ -113,7 +114,7 @@ def _unquoted(seen: Tokens, at: int) -> Iterator[Reading]:
         return
     rest = [number for number in range(first, len(seen)) if seen[number].start >= match.end()]
     string = Token("string", match.group(), seen[at].text, match.start(), match.end())
-    problem = Problem(f'what contains a "/" must stand in quotes here: "{string.value}"', string.span, mend=f'"{string.value}"')
+    problem = Problem(f'what contains a "/" must stand in quotes here: "{shown(string)}"', string.span, mend=f'"{string.value}"')
     yield (*seen[:first], string, *(seen[rest[0] :] if rest else ())), problem
 
 
@@ -145,7 +146,7 @@ def _in_quotes(seen: Tokens, at: int) -> Iterator[Reading]:
         return
     text = span.chars if parts[0].kind == "{" or all(token.kind != "," for token in parts) else f"{{ {span.chars} }}"
     value = Token("string", text, span.text, span.start, span.end)
-    problem = Problem(f'the value of a macro must stand in quotes here: "{text}"', span, mend=f'"{text}"')
+    problem = Problem(f'the value of a macro must stand in quotes here: "{shown(value)}"', span, mend=f'"{text}"')
     yield (*seen[:2], value), problem
 
 
@@ -157,7 +158,7 @@ def _without_word(seen: Tokens, at: int) -> Iterator[Reading]:
         message = f'"port" cannot stand after "{shown(seen[at - 1])}", only after "from" or "to" and an address, if there is one'
         text = "to"
     elif token.is_string and _INTERFACE.match(token.value):
-        message, text = f'expected "on" before the interface "{token.value}"', "on"
+        message, text = f'expected "on" before the interface "{shown(token)}"', "on"
     elif token.is_string and token.value in _PROTOCOLS:
         message, text = f'expected "proto" before the protocol "{token.value}"', "proto"
     if text is not None:
@@ -186,7 +187,7 @@ def _braces(seen: Tokens, at: int) -> Iterator[Reading]:
     span = Span(seen[first].text, seen[first].start, seen[last - 1].end)
     plain = not any(token.via for token in seen[first:last])
     text = f"{{ {span.chars} }}" if plain else None
-    message = f"several {_LISTS[seen[first - 1].kind]} must stand in braces: {text or '{ ... }'}"
+    message = f"several {_LISTS[seen[first - 1].kind]} must stand in braces: {brief(text) if text else '{ ... }'}"
     yield wrapped, Problem(message, seen[at].span if not plain else span, mend=text)
 
 

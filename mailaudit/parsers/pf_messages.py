@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.tree import Problem, Token
 
@@ -28,7 +29,7 @@ def mismatch(found: Mismatch, seen: tuple[Token, ...], tokens: tuple[Token, ...]
         return Problem("lists nested too deeply to be read", (token or tokens[-1]).span, refused=False)
     first = seen[0]
     if found.at <= 1 and (first.value in _OLD or (first.is_string and (len(seen) < 2 or seen[1].kind != "="))):
-        return Problem(_OLD.get(first.value, f'"{first.value}" begins no statement of pf.conf(5)'), first.span)
+        return Problem(_OLD.get(first.value, f'"{shown(first)}" begins no statement of pf.conf(5)'), first.span)
     special = _special(found, seen)
     if special is not None:
         return special
@@ -90,15 +91,15 @@ def bad_token(token: Token) -> Problem:
     if message is None and value[:1] in ("'", '"'):
         message = "this quoted string is never closed"
     elif message is None and value.startswith("$"):
-        message = f'the macro "{value[1:]}" stands inside the value of another, where macros are not put in'
+        message = f'the macro "{brief(value[1:])}" stands inside the value of another, where macros are not put in'
     elif message is None and len(value) == 1 and value > "~":
         message = "characters beyond ASCII may stand in quotes and comments only"
-    return Problem(message or f"{value!r} means nothing here", token.span)
+    return Problem(message or f"{brief(value)!r} means nothing here", token.span)
 
 
 def shown(token: Token) -> str:
     """A token as a message shows it."""
-    return token.value if token.kind != "newline" else "the end of the line"
+    return brief(token.value) if token.kind != "newline" else "the end of the line"
 
 
 def placed(mark: str) -> str:

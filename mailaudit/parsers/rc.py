@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 
 from mailaudit.parsers import lines
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Include, Language, Statement, Template, Token, Tree
 from mailaudit.text import Text
 
@@ -60,9 +61,9 @@ def why_not(line: str, *, closed: bool) -> str | None:
     if "=" not in line:
         return 'expected a variable and "=", as in smtpd_flags='
     if not is_variable(name.lower()):
-        return f'"{name}" is no variable of rc.conf(8)'
+        return f'"{brief(name)}" is no variable of rc.conf(8)'
     if not _NAME.match(name):
-        return f'expected the name of a variable before "=", found "{name}"'
+        return f'expected the name of a variable before "=", found "{brief(name)}"'
     return None if closed else "the last line has no newline, so rc(8) does not read it"
 
 

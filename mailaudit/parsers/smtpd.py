@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
 from mailaudit.parsers.smtpd_old import became, is_rule, told
@@ -54,7 +55,7 @@ class _Reader:
         row, strange = _without_strange_ends(row)
         seen = expand(row, self.macros, LEXICON) if row else ()
         if isinstance(seen, Undefined):
-            problem = Problem(f'the macro "{seen.use.value}" is not defined above', seen.use.span)
+            problem = Problem(f'the macro "{brief(seen.use.value)}" is not defined above', seen.use.span)
             return Statement("unread", written, problem=problem)
         if not seen:  # a macro that is empty or a comment, or a carriage return alone
             return Statement("empty", written, problem=strange)
@@ -66,7 +67,8 @@ class _Reader:
     def _included(self, statement: Statement, above: tuple[str, ...]) -> tuple[Statement, Included]:
         name = statement.seen[1]
         if name.value in above or len(above) > MAX_INCLUDES:
-            why = f'"{name.value}" is included from within itself' if name.value in above else "files are included too deeply"
+            circle = f'"{brief(name.value)}" is included from within itself'
+            why = circle if name.value in above else "files are included too deeply"
             problem = Problem(why, name.place)
             unread = Statement("unread", statement.tokens, statement.seen, problem=problem)
             return unread, Included(name.value, name.place, None, why)
@@ -239,8 +241,7 @@ def _message(row: tuple[Token, ...], at: int, expected: str) -> str:
 
 
 def _shown(token: Token) -> str:
-    value = token.value or token.span.chars
-    return value if len(value) <= 40 else value[:37] + "..."
+    return brief(token.value or token.span.chars)
 
 
 def _old_grammar(row: Sequence[Token], found: Token) -> str:

@@ -237,7 +237,8 @@ _limits = pp.ZeroOrMore(node("limit", _string - _number))
 _size = _either(_number, _string, name="a size such as 35M")
 _admd = node("admd", _word("admd") - _string)
 _bounce = node("bounce", _word("bounce") - _word("warn-interval") - _string, pp.ZeroOrMore(_word(",") - _string))
-_mda = node("mda", _word("mda") - _either(_word("limit") + _limits, node("wrapper", _word("wrapper") - _string - _string)))
+_wrapper = node("wrapper", _word("wrapper") - _string - _string)
+_mda = node("mda", _word("mda") - _either(_word("limit") + _limits, _wrapper, name='"limit" or "wrapper"'))
 _mta = node(
     "mta",
     _word("mta")

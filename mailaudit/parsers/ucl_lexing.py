@@ -199,10 +199,11 @@ def _here_document(text: Text, at: int) -> Value | None:
         return Value(token, end.end() - 1)
     close = re.compile(rf"\n([ \t]*{word})(?![A-Za-z0-9_])[^\n]*").search(chars, match.end()) if word else None
     if close is None:
-        problem = Problem(f'expected a line "{word}" to end the text, found the end of the file', Span(text, at, match.end() - 1))
+        message = f'expected a line "{brief(word)}" to end the text, found the end of the file'
+        problem = Problem(message, Span(text, at, match.end() - 1))
         return Value(None, len(chars), problem)
     token = Token("heredoc", chars[match.end() : close.start()], text, at, close.end(1))
-    message = f'expected "{word}" alone on its line to end the text, found "{brief(close.group()[1:])}"'
+    message = f'expected "{brief(word)}" alone on its line to end the text, found "{brief(close.group()[1:])}"'
     return Value(token, close.end(1), Problem(message, Span(text, close.start(1), close.end())))
 
 

@@ -49,7 +49,7 @@ class Names:
                 raise Unreadable(self._no_value(keys, at))
             bracket = self.chars[at] in "{["
             if separator and len(keys.numbers) > 1 and bracket:
-                message = f'"{keys.tokens[-1].value}" must not stand between several names and "{self.chars[at]}"'
+                message = f'"{brief(keys.tokens[-1].value)}" must not stand between several names and "{self.chars[at]}"'
                 keys.problem = keys.problem or Problem(message, keys.tokens[-1].span, mend="")
             if bracket or not self._more_names(at) or (separator and len(keys.numbers) == 1):
                 break
@@ -129,7 +129,7 @@ class Names:
         at = keys.at
         if separator and chars[at] in "=:":
             where = Span(self.text, at, at + 1)
-            raise Unreadable(Problem(f'expected a value after "{keys.tokens[-1].value}", found "{chars[at]}"', where))
+            raise Unreadable(Problem(f'expected a value after "{brief(keys.tokens[-1].value)}", found "{chars[at]}"', where))
         if chars[at] in "\r\n\v\f":
             match = _BLANKS.match(chars, at)
             at = match.end() if match else at

@@ -11,6 +11,7 @@ from mailaudit.models.dovecot.reading import Setting, key_of
 from mailaudit.models.dovecot.settings import NEW, OLD, RENAMED, SUCCESSORS
 from mailaudit.models.dovecot.values import comes_to, expected
 from mailaudit.models.dovecot.vars import broken_variable
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Problem, Statement
 from mailaudit.text import Span
 
@@ -110,7 +111,7 @@ def refused_value(setting: Setting, definition: Definition, family: str) -> Prob
     if comes_to(definition, value, is_new=family == NEW) is not None:
         return None
     wanted, meant = expected(definition, value)
-    found = value if len(value) <= 40 else value[:37] + "..."
+    found = brief(value)
     found = found if wanted.startswith("a port") else f'"{found}"'
     name = "" if wanted.startswith("a port") else f" for {written_name(setting)}"
     return Problem(f"expected {wanted}{name}, found {found}", setting.span, mend=meant if token else None)
