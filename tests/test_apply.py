@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mailaudit import apply
 from mailaudit.apply import ApplyError, out_folder, with_secrets, write_folder
+from mailaudit.apply import folder as apply
 
 OLD = {"/etc/pf.conf": b"pass\n", "/etc/mail/smtpd.conf": b"listen on all\n"}
 NEW = {"/etc/pf.conf": b"block\npass\n", "/etc/mail/smtpd.conf": b"listen on all tls\n"}
