@@ -113,7 +113,7 @@ USER = ("maildir", "/var/vmail/example.com/user/Maildir", "vmail")
 )
 def test_mail_from_outside(recipient: str, answer: str, expected: list[tuple[str, str | None, str | None]]) -> None:
     delivery = deliver(maps(), Session(), recipient)
-    assert (delivery.answer, ends(delivery), delivery.doubts) == (answer, expected, ())
+    assert (delivery.answer, ends(delivery), delivery.gaps) == (answer, expected, ())
 
 
 def test_what_smtpd_says() -> None:
@@ -166,7 +166,7 @@ def test_a_list_in_a_file() -> None:
     assert {end.where for end in deliver(listed, Session(), "list@example.com").ends} == where
     unknown = deliver(maps(), Session(), "list@example.com")
     assert unknown.answer == "unknown"
-    assert unknown.doubts[0][1] is not None
+    assert unknown.gaps[0].span is not None
 
 
 def test_forward_files() -> None:

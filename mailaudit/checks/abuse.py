@@ -124,8 +124,9 @@ def _domains(smtpd: SmtpdConfig) -> list[str]:
 def _of_nobody(maps: Maps, session: Session, domain: str, dovecot: object, credentials: object) -> Iterator[Finding | Doubt]:
     """What becomes of mail for a name that nobody has."""
     found = deliver(maps, session, f"{NOBODY}@{domain}")
-    if found.doubts:
-        yield Doubt(Reason.NOT_RECORDED, f"Whether mail for any name of {domain} is accepted is not known: {found.doubts[0][0]}.")
+    if found.gaps:
+        gap = found.gaps[0]
+        yield Doubt(gap.reason, f"Whether mail for any name of {domain} is accepted is not known: {gap.says}.")
     elif found.answer == ACCEPT:
         for end in found.ends:
             if end.bounce is not None:

@@ -114,7 +114,7 @@ def _by_lmtp(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: 
             yield Finding(message, (place,), fix, f"action {action.name.value}", "no rcpt-to", absence=True)
         else:
             message = f"Whether Dovecot knows the account that smtpd names is not known: {account.why}."
-            yield Doubt(Reason.IN_DOUBT, message, (place,))
+            yield Doubt(account.reason, message, (place,))
         return
     mark = smtpd.options.sub_address_delimiter
     for address in users:
@@ -123,7 +123,7 @@ def _by_lmtp(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: 
             found = mail_user(dovecot, spelt, LMTP)
             if found.exists is None:
                 message = f"Whether Dovecot takes mail for {spelt} is not known: {found.why}."
-                yield Doubt(Reason.IN_DOUBT, message, (place,))
+                yield Doubt(found.reason, message, (place,))
                 return
             if not found.exists:
                 yield _unknown(dovecot, action, found, address)

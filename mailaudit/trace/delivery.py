@@ -15,7 +15,6 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import REJECT, TEMPFAIL, Delivery, End, Step, deliver
 from mailaudit.models.smtpd.maps import Maps
 from mailaudit.models.smtpd.match import Session
-from mailaudit.models.smtpd.parts import Rule
 from mailaudit.models.sources import Known
 from mailaudit.models.virtuals import DEEPEST
 from mailaudit.questions import Reason
@@ -32,9 +31,6 @@ _HOST = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+-]+)://)?(?:[^@/]*@)?(?P<host>\[[^
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[?::1\]?")
 _PORTS = {"smtps": 465, "lmtp": 24}
 Steps = Generator[Hop, None, str]
-_NO_RULE = "no rule applies"
-_NOT_IN = "not in the table "
-_IN_DOUBT = ("more than", "could not be read")  # what no record could have told
 
 
 def delivered(host: Host, smtpd: SmtpdConfig, session: Session, recipient: str, sender: str | None) -> Steps:
@@ -50,12 +46,12 @@ def delivered(host: Host, smtpd: SmtpdConfig, session: Session, recipient: str, 
         yield from hops[:-1] if hops and hops[-1].subject == refused.hop.subject and hops[-1].kind is refused.hop.kind else hops
         raise refused
     yield from hops
-    doubts = list(_doubts(smtpd, way, recipient))
+    gaps = list(_gaps(way, recipient))
     if not way.ends:
-        yield from doubts[:-1]
+        yield from gaps[:-1]
         message = "Where this mail ends could not be told."
-        raise ChainEndError(doubts[-1]) if doubts else lost(Kind.EXPANSION, recipient, Reason.IN_DOUBT, message)
-    yield from doubts
+        raise ChainEndError(gaps[-1]) if gaps else lost(Kind.EXPANSION, recipient, Reason.IN_DOUBT, message)
+    yield from gaps
     return (yield from _branches(host, way.ends))
 
 
@@ -64,20 +60,20 @@ def _steps(smtpd: SmtpdConfig, way: Delivery) -> Iterator[Hop]:
     for step in way.steps:
         places = at([step.span])
         if step.kind != "rule":
-            yield _expanded(smtpd, step, places)
+            yield _expanded(step, places)
             continue
-        if step.says == _NO_RULE:
+        if step.rule is None:
             continue
         yield ok(Kind.RULE, step.name, f"Mail for {step.name} goes by this rule: {step.says}.", *places)
-        action = left.pop(step.says.removeprefix('action "').removesuffix('"'), None)
+        action = left.pop(step.rule.action.name.value, None) if step.rule.action is not None else None
         if action is not None:  # each is told of once
             what = "goes on to other servers" if action.is_relay else f"is delivered here, by {action.kind}"
             yield ok(Kind.ACTION, action.name.value, f"The mail {what}.", Place.at(action.at))
 
 
-def _expanded(smtpd: SmtpdConfig, step: Step, places: tuple[Place, ...]) -> Hop:
-    if _is_missed(step):
-        return ok(Kind.EXPANSION, step.name, f"{step.name} is {step.says}.", *_table(smtpd, step), *places)
+def _expanded(step: Step, places: tuple[Place, ...]) -> Hop:
+    if step.missed is not None:
+        return ok(Kind.EXPANSION, step.name, f"{step.name} is {step.says}.", *_table(step), *places)
     words = {
         "virtual": f"The virtual map has, for {step.name}: {step.says}.",
         "alias": f"The aliases have, for {step.name}: {step.says}.",
@@ -95,25 +91,19 @@ def _refusal(smtpd: SmtpdConfig, way: Delivery) -> ChainEndError | None:
     last = way.steps[-1] if way.steps else None
     places = at([way.decided]) or (at([last.span]) if last is not None else ()) or (Place.whole(smtpd.path),)
     if last is None or last.kind == "rule":
-        says = "No rule takes this mail" if last is None or last.says == _NO_RULE else "This rule refuses the mail"
+        says = "No rule takes this mail" if last is None or last.rule is None else "This rule refuses the mail"
         return broken(Kind.RULE, way.recipient if last is None else last.name, f"{says}: smtpd answers {way.reply}.", *places)
-    places = (*_table(smtpd, last), *places) if _is_missed(last) else places
+    places = (*_table(last), *places)
     return broken(Kind.EXPANSION, last.name, f"{_why(last)}: smtpd answers {way.reply}.", *places)
 
 
-def _is_missed(step: Step) -> bool:
-    """True if a name is not in a table."""
-    return step.kind in ("virtual", "alias") and step.says.startswith(_NOT_IN)
-
-
-def _table(smtpd: SmtpdConfig, step: Step) -> tuple[Place, ...]:
+def _table(step: Step) -> tuple[Place, ...]:
     """The file of the table that a name is not in."""
-    table = smtpd.tables.get(step.says.removeprefix(_NOT_IN))
-    return (Place.whole(table.path),) if table is not None and table.path is not None else ()
+    return (Place.whole(step.missed.path),) if step.missed is not None and step.missed.path is not None else ()
 
 
 def _why(last: Step) -> str:
-    if _is_missed(last):
+    if last.missed is not None:
         return f"{last.name} is {last.says}"
     if last.kind == "account":
         return f"Mail for {last.name} would go to an account of the host, and {last.says}"
@@ -122,27 +112,10 @@ def _why(last: Step) -> str:
     return f"This ends nowhere: {last.name} leads to {last.says}"
 
 
-def _doubts(smtpd: SmtpdConfig, way: Delivery, recipient: str) -> Iterator[Hop]:
-    for says, span in way.doubts:
-        rule = next((each for each in smtpd.rules if each.span == span), None)
-        if rule is not None:
-            yield _rule_doubt(smtpd, rule, recipient)
-            continue
-        reason = Reason.IN_DOUBT if any(word in says for word in _IN_DOUBT) else Reason.NOT_RECORDED
-        yield unknown(Kind.EXPANSION, recipient, reason, f"{says[:1].upper()}{says[1:]}.", *at([span]))
-
-
-def _rule_doubt(smtpd: SmtpdConfig, rule: Rule, recipient: str) -> Hop:
-    """Why it is not known whether a rule applies: a table that is not at hand, or what only the message itself can tell."""
-    criteria = (rule.source, rule.destination, rule.tag, rule.helo, rule.auth, rule.mail_from, rule.rcpt_to)
-    tables = [each.table for each in criteria if each is not None and each.table is not None]
-    missing = next((table for table in tables if smtpd.keys(table) is None), None)
-    why = "it depends on what the sender says of himself"
-    if missing is not None:
-        why = f"what the table {missing.name} holds is not at hand"
-    reason = Reason.IN_DOUBT if missing is None else Reason.NOT_RECORDED
-    message = f"Whether this rule takes mail for {recipient} is not known: {why}."
-    return unknown(Kind.RULE, recipient, reason, message, Place.at(rule.span))
+def _gaps(way: Delivery, recipient: str) -> Iterator[Hop]:
+    for gap in way.gaps:
+        kind = Kind.EXPANSION if gap.rule is None else Kind.RULE
+        yield unknown(kind, recipient, gap.reason, f"{gap.says[:1].upper()}{gap.says[1:]}.", *at([gap.span]))
 
 
 def _branches(host: Host, ends: tuple[End, ...]) -> Steps:

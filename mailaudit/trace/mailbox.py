@@ -34,7 +34,7 @@ def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
         yield _asked(each, number, user)
     if user.password is None:
         if user.passdbs and user.may_log_in is None:
-            raise lost(Kind.LOGIN, address, _reason(user.why), f"Whether {address} may log in could not be told: {user.why}.")
+            raise lost(Kind.LOGIN, address, user.reason, f"Whether {address} may log in could not be told: {user.why}.")
         if not dovecot.passdbs and not _is_of_host(host):
             message = "The files at hand name no passdb; others may be on the host."
             raise lost(Kind.LOGIN, address, Reason.NOT_RECORDED, message, own_place(dovecot))
@@ -46,7 +46,7 @@ def logged_in(host: Host, dovecot: DovecotConfig, address: str) -> Steps:
         message = f"{address} logs in, and no userdb knows it: the session ends at once."
         raise broken(Kind.LOGIN, address, message, *_databases(dovecot, "userdb"))
     if user.exists is None:
-        yield unknown(Kind.LOGIN, address, _reason(user.why), f"Whether a userdb knows {address} could not be told: {user.why}.")
+        yield unknown(Kind.LOGIN, address, user.reason, f"Whether a userdb knows {address} could not be told: {user.why}.")
     return (yield from _opened(dovecot, user))
 
 
@@ -86,7 +86,7 @@ def _asked(each: Lookup, number: int, user: MailUser) -> Hop:
     place = Place.at(database.path.span if database.path is not None else database.statement.span)
     what = f"{database.driver}{f' {database.path.value}' if database.path is not None else ''}"
     if each.found is None:
-        return unknown(Kind.LOGIN, subject, _reason(each.why), f"{what}: {each.why}.", place)
+        return unknown(Kind.LOGIN, subject, each.reason, f"{what}: {each.why}.", place)
     if database.denies and each.found:
         raise broken(Kind.LOGIN, subject, f"{what} turns {each.key} away.", *at([each.line.span if each.line else None]), place)
     if each.found:
@@ -107,11 +107,6 @@ def _matchable(found: Lookup, address: str) -> None:
 def _databases(dovecot: DovecotConfig, kind: str) -> tuple[Place, ...]:
     found = dovecot.passdbs if kind == "passdb" else dovecot.userdbs
     return tuple(Place.at(each.statement.span) for each in found) or (own_place(dovecot),)
-
-
-def _reason(why: str) -> Reason:
-    """The reason in what an evaluator says in words."""
-    return Reason.NOT_RECORDED if "could not be read" in why or "not at hand" in why or "not in the" in why else Reason.IN_DOUBT
 
 
 def _opened(dovecot: DovecotConfig, user: MailUser) -> Steps:
@@ -151,7 +146,7 @@ def _ids(dovecot: DovecotConfig, user: MailUser) -> Hop:
         if decided.value is None:
             message = f"Nothing says with which {kind} the mail is opened: the session ends at once."
             if user.exists is None:
-                return unknown(Kind.MAILBOX, user.address, _reason(user.why), f"The {kind} of the mail is not known.", *places)
+                return unknown(Kind.MAILBOX, user.address, user.reason, f"The {kind} of the mail is not known.", *places)
             raise broken(Kind.MAILBOX, user.address, message, *places)
         number = _number(dovecot, kind, decided.value)
         first = dovecot.setting(f"first_valid_{kind}")
@@ -188,7 +183,7 @@ def delivered(host: Host, dovecot: DovecotConfig, name: str, protocol: str) -> S
         raise broken(Kind.MAILBOX, name, message, *_databases(dovecot, "userdb"))
     if user.exists is None:
         message = f"Whether Dovecot knows {name} could not be told: {user.why}."
-        yield unknown(Kind.MAILBOX, name, _reason(user.why), message, *_databases(dovecot, "userdb"))
+        yield unknown(Kind.MAILBOX, name, user.reason, message, *_databases(dovecot, "userdb"))
         return None
     known = user.known_by
     line = known.line.span if known is not None and known.line is not None else None
@@ -215,9 +210,10 @@ def read_from(host: Host, end: End, stored: Place) -> Iterator[Hop]:
         raise broken(Kind.MAILBOX, user.address, message, *_databases(dovecot, "userdb"), stored)
     place = _decided(dovecot, user.inbox_path)
     if user.inbox_path.value is None or user.exists is None:
-        why = user.why or user.inbox_path.why or user.mail.why
+        is_known = user.exists is not None
+        why = (user.inbox_path.why or user.mail.why) if is_known else user.why
         message = f"Whether {user.address} reads {end.where} could not be told: {why}."
-        yield unknown(Kind.MAILBOX, user.address, _reason(why), message, *place)
+        yield unknown(Kind.MAILBOX, user.address, Reason.IN_DOUBT if is_known else user.reason, message, *place)
         return
     if reading is None:
         message = (

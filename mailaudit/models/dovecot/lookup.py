@@ -11,6 +11,7 @@ from mailaudit.models.dovecot.parts import Database
 from mailaudit.models.dovecot.passwd_file import Line, lines_of
 from mailaudit.models.dovecot.values import is_true
 from mailaudit.models.dovecot.vars import expand
+from mailaudit.questions import Absent, Failed, Reason
 from mailaudit.text import Text
 
 SYSTEM = ("bsdauth", "pam", "passwd", "shadow")  # drivers that know the host's accounts
@@ -25,7 +26,7 @@ class Lookup:
     """One database, asked for one name.
 
     `key` is what it is asked for, None where that cannot be told; `found` None where it is not known whether the name is
-    there, `why` then says what is in the way; `line` is the line of a passwd-file that answers.
+    there, `why` then says what is in the way, `reason` of which sort that is; `line` is the line of a passwd-file that answers.
     """
 
     database: Database
@@ -33,10 +34,11 @@ class Lookup:
     found: bool | None
     line: Line | None = None
     why: str = ""
+    reason: Reason = Reason.IN_DOUBT
 
 
 def name_of_login(dovecot: DovecotConfig, address: str) -> tuple[str | None, str]:
-    """The name that a login becomes before any lookup, or None and why: refused, or not known.
+    """The name that a login becomes before any lookup; none and why if it is refused, None and why if that is not known.
 
     Source: auth_request_fix_username(): default domain, translation, allowed characters, format.
     """
@@ -47,11 +49,11 @@ def name_of_login(dovecot: DovecotConfig, address: str) -> tuple[str | None, str
     allowed = dovecot.setting("auth_username_chars").value
     wrong = next((each for each in name if allowed and each not in allowed), None)
     if wrong is not None:
-        return None, f"auth_username_chars does not allow {wrong!r} in a name"
+        return "", f"auth_username_chars does not allow {wrong!r} in a name"
     login = dovecot.login(name)
     if login is None:
         return None, f"what auth_username_format makes of {address} could not be evaluated"
-    return (login, "") if login else (None, "no name is left after auth_username_format")
+    return login, "" if login else "no name is left after auth_username_format"
 
 
 def passdb_lookups(dovecot: DovecotConfig, login: str) -> Iterator[Lookup]:
@@ -89,7 +91,8 @@ def _asked(dovecot: DovecotConfig, database: Database, login: str) -> Lookup:
         return _in_system(dovecot, database, key)
     if database.driver == "static":
         return Lookup(database, key, found=True)
-    return Lookup(database, key, None, why=f"whom the driver {database.driver} knows is not in the host's files")
+    why = f"whom the driver {database.driver} knows is not in the host's files"
+    return Lookup(database, key, None, why=why, reason=Reason.NOT_RECORDED)
 
 
 def _in_file(dovecot: DovecotConfig, database: Database, key: str | None) -> Lookup:
@@ -98,7 +101,7 @@ def _in_file(dovecot: DovecotConfig, database: Database, key: str | None) -> Loo
     if key is None:
         return Lookup(database, None, None, why="the key of the lookup could not be evaluated")
     if not isinstance(text, Text):
-        return Lookup(database, key, None, why=f"{path or 'its file'} could not be read")
+        return Lookup(database, key, None, why=f"{path or 'its file'} could not be read", reason=_reason(text))
     line = lines_of(text).get(key)
     if line is None:
         return Lookup(database, key, found=False)
@@ -112,13 +115,14 @@ def _in_file(dovecot: DovecotConfig, database: Database, key: str | None) -> Loo
     if database.kind == "passdb" and taken and limits:
         return Lookup(database, key, None, line, f"the line has {limits[0]}")
     why = "whether its ids are accounts of the host is not known" if taken is None else ""
-    return Lookup(database, key, taken, line, why)
+    return Lookup(database, key, taken, line, why, Reason.IN_DOUBT if dovecot.accounts is not None else Reason.NOT_RECORDED)
 
 
 def _in_system(dovecot: DovecotConfig, database: Database, key: str | None) -> Lookup:
     if key is not None and ("@" in key or (dovecot.accounts is not None and dovecot.accounts.user(key) is None)):
         return Lookup(database, key, found=False)
-    return Lookup(database, key, None, why=f"whether {database.driver} knows {key or 'the name'} is not in the files")
+    why = f"whether {database.driver} knows {key or 'the name'} is not in the files"
+    return Lookup(database, key, None, why=why, reason=Reason.NOT_RECORDED)
 
 
 def _prefetched(database: Database, login: str, protocol: str, password: Lookup | None) -> Lookup:
@@ -138,23 +142,25 @@ def _static(dovecot: DovecotConfig, database: Database, login: str, protocol: st
     everybody = (flag is not None and is_true(flag.value)) or f"{_STATIC_FLAG}=yes" in args.split()
     if protocol == LOGIN or everybody:
         return Lookup(database, login, found=True)
-    found, why = settled(tuple(passdb_lookups(dovecot, login)))
-    return Lookup(database, login, found, why=why)
+    found, doubt = settled(tuple(passdb_lookups(dovecot, login)))
+    return Lookup(database, login, found) if doubt is None else Lookup(database, login, found, why=doubt.why, reason=doubt.reason)
 
 
-def settled(lookups: tuple[Lookup, ...]) -> tuple[bool | None, str]:
-    """What the lookups come to: whether the name is known to any, and why that is not known.
+def _reason(text: Absent | Failed | None) -> Reason:
+    return text.reason if isinstance(text, Failed) else Reason.NOT_RECORDED
+
+
+def settled(lookups: tuple[Lookup, ...]) -> tuple[bool | None, Lookup | None]:
+    """What the lookups come to: whether the name is known to any, and the lookup for which that is not known.
 
     A passdb that denies turns away whom it has.
     """
-    doubt = ""
+    doubt: Lookup | None = None
     for each in lookups:
-        if each.database.denies:
-            if each.found:
-                return False, ""
-            doubt = doubt or (each.why if each.found is None else "")
+        if each.found is None:
+            doubt = doubt or each
+        elif each.found and each.database.denies:
+            return False, None
         elif each.found:
-            return (None, doubt) if doubt and any(e.database.denies and e.found is None for e in lookups) else (True, "")
-        elif each.found is None:
-            doubt = doubt or each.why
-    return (None, doubt) if doubt else (False, "")
+            return (None, doubt) if doubt and any(e.database.denies and e.found is None for e in lookups) else (True, None)
+    return (None, doubt) if doubt else (False, None)

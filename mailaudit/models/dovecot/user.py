@@ -17,6 +17,7 @@ from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import NEW, OLD
 from mailaudit.models.dovecot.values import is_true
 from mailaudit.models.dovecot.vars import expand
+from mailaudit.questions import Reason
 from mailaudit.text import Span
 
 _FIELD = re.compile(r"(?:^|\s)(\w[\w/]*)=(\S*)")
@@ -63,7 +64,8 @@ class MailUser:
     """One user as Dovecot knows it.
 
     `address` is what was asked for, `login` what the lookups ask for (None: `why` says), `user` the name that variables mean,
-    which a userdb may change. `exists` and `may_log_in` are None where that is not known, `why` then says what is in the way.
+    which a userdb may change. `exists` and `may_log_in` are None where that is not known, `why` then says what is in the way,
+    `reason` of which sort that is.
     `mail` is the directory of the mail, `inbox_path` that of new mail, the same but where a setting says otherwise.
     `inbox` is None where namespaces are written and none holds the inbox: Dovecot then opens no mail.
     """
@@ -76,6 +78,7 @@ class MailUser:
     may_log_in: bool | None = None
     exists: bool | None = None
     why: str = ""
+    reason: Reason = Reason.IN_DOUBT
     user: str = ""
     uid: Decided = field(default_factory=Decided)
     gid: Decided = field(default_factory=Decided)
@@ -111,26 +114,28 @@ def mail_user(dovecot: DovecotConfig, address: str, protocol: str = LOGIN) -> Ma
     """
     asked = without_detail(dovecot, address) if protocol == "lmtp" else address
     login, why = name_of_login(dovecot, asked)
-    if login is None:
-        refused = None if "evaluated" in why else False
+    if not login:
+        refused = None if login is None else False
         return MailUser(address, protocol, None, may_log_in=refused, exists=refused, why=why)
     passdbs = tuple(passdb_lookups(dovecot, login)) if protocol != "lmtp" else ()
-    let_in, why_not = settled(passdbs)
+    let_in, unsure_password = settled(passdbs)
     password = next((each for each in passdbs if each.found and not each.database.denies), None)
     userdbs = tuple(userdb_lookups(dovecot, login, protocol, password))
-    exists, why = settled(userdbs)
+    exists, unsure_user = settled(userdbs)
+    unsure = unsure_user or unsure_password
+    why, reason = (unsure.why, unsure.reason) if unsure is not None else ("", Reason.IN_DOUBT)
     if dovecot.has_packaged_users:
         let_in = exists = None
-        why = why_not = "the packaged files that say who the users are, are not at hand"
+        why, reason = "the packaged files that say who the users are, are not at hand", Reason.NOT_RECORDED
     known = next((each for each in userdbs if each.found is not False), None)
     fields = dict(_fields(dovecot, known, login)) if known is not None and known.found else {}
     broken = next((each.why for each in fields.values() if each.why), "")
     if broken and exists:
-        exists, why = None, broken
+        exists, why, reason = None, broken, Reason.IN_DOUBT
     named = fields.get("user")
     user = named.value if named is not None and named.value else login
     home = _home(dovecot, fields.get("home"), user)
-    doubt = "" if known is not None and known.found else (known.why if known is not None else why)
+    doubt = (known.why if not known.found else "") if known is not None else (why if exists is None else "")
     place = dovecot.place_in(protocol)
     location = _location(dovecot, place, fields)
     root = Decided(why=doubt) if doubt and _needs_fields(place) else _mail(dovecot, location, user, home)
@@ -142,7 +147,8 @@ def mail_user(dovecot: DovecotConfig, address: str, protocol: str = LOGIN) -> Ma
         userdbs,
         _and(let_in, exists) if protocol != "lmtp" else None,
         exists,
-        why or why_not,
+        why,
+        reason,
         user,
         _id(dovecot, "uid", fields),
         _id(dovecot, "gid", fields),

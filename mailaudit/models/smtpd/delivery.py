@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from mailaudit.models.smtpd.expand import Recipient, expand, mail_path
 from mailaudit.models.smtpd.maps import MAPS, Account, Maps
 from mailaudit.models.smtpd.match import LOCAL, Session
-from mailaudit.models.smtpd.parts import Action, Rule
+from mailaudit.models.smtpd.parts import Action, Rule, Table
 from mailaudit.models.smtpd.route import Router
 from mailaudit.models.virtuals import DEEPEST, Target, alias_keys, virtual_keys
-from mailaudit.questions import Failed
+from mailaudit.questions import Failed, Reason
 from mailaudit.text import Span
 
 MOST = 2_000  # names that are followed for one recipient
@@ -32,6 +32,7 @@ class Step:
     """One step of an expansion: what was looked up, what came of it, and the place that decided it.
 
     `kind` is `rule`, `virtual`, `alias`, `include`, `account` or `forward`; `depth` counts from 0, the recipient itself.
+    `rule` is the rule that applies, `missed` the table that does not have the name.
     """
 
     kind: str
@@ -39,6 +40,21 @@ class Step:
     says: str
     span: Span | None
     depth: int
+    rule: Rule | None = None
+    missed: Table | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """Something that is not known, on which an answer hangs: why, in words and as a reason, and its place.
+
+    `rule` is the rule of which it is not known whether it applies.
+    """
+
+    reason: Reason
+    says: str
+    span: Span | None = None
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +79,8 @@ class Delivery:
     """What becomes of mail for a recipient.
 
     `answer` is accept, reject, tempfail or unknown, `reply` what smtpd says when it refuses, `decided` the place that made it.
-    A refusal on any branch refuses the whole recipient: `ends` are then those that were found before it. `doubts` are what the
-    answer hangs on that is not known, each with its place; `assumed` what was taken for granted.
+    A refusal on any branch refuses the whole recipient: `ends` are then those that were found before it. `gaps` are what the
+    answer hangs on that is not known; `assumed` what was taken for granted.
     """
 
     recipient: str
@@ -73,7 +89,7 @@ class Delivery:
     decided: Span | None = None
     steps: tuple[Step, ...] = ()
     ends: tuple[End, ...] = ()
-    doubts: tuple[tuple[str, Span | None], ...] = ()
+    gaps: tuple[Gap, ...] = ()
     assumed: tuple[str, ...] = ()
 
 
@@ -121,7 +137,7 @@ class _Walk:
     seen: set[tuple[Hashable, ...]] = field(default_factory=set)
     steps: list[Step] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
-    doubts: list[tuple[str, Span | None]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     refusal: tuple[str, str, Span | None] | None = None
     routers: dict[bool, Router] = field(default_factory=dict)
@@ -130,14 +146,14 @@ class _Walk:
         self._insert(_Node("address", self.recipient, None))
         while self.queue and self.refusal is None:
             if len(self.nodes) > MOST:
-                self.doubts.append((f"more than {MOST} names come of it", None))
+                self.gaps.append(Gap(Reason.IN_DOUBT, f"more than {MOST} names come of it"))
                 break
             self._follow(self.queue.popleft())
         answer, reply, span = self.refusal or (ACCEPT, "", None)
         if self.refusal is None and not self.ends:
             last = self.steps[-1].span if self.steps else None
             answer, reply, span = REJECT, NO_END, last
-        if self.doubts:
+        if self.gaps:
             answer, reply = UNKNOWN, ""
         return Delivery(
             self.recipient,
@@ -146,7 +162,7 @@ class _Walk:
             span,
             tuple(self.steps),
             tuple(self.ends),
-            tuple(self.doubts),
+            tuple(self.gaps),
             tuple(dict.fromkeys(self.assumed)),
         )
 
@@ -161,6 +177,20 @@ class _Walk:
 
     def _step(self, kind: str, node: _Node, says: str, span: Span | None) -> None:
         self.steps.append(Step(kind, node.value, says, span, node.depth))
+
+    def _not_known(self, what: str, failed: Failed, span: Span | None) -> None:
+        self.gaps.append(Gap(failed.reason, f"{what} is not known: {failed.detail}", span))
+
+    def _may_apply(self, rule: Rule, address: str) -> None:
+        """A rule of which it is not known whether it applies: for want of a table, or of what only the message can tell."""
+        criteria = (rule.source, rule.destination, rule.tag, rule.helo, rule.auth, rule.mail_from, rule.rcpt_to)
+        tables = [each.table for each in criteria if each is not None and each.table is not None]
+        missing = next((table for table in tables if self.maps.smtpd.keys(table) is None), None)
+        why = "it depends on what the sender says of himself"
+        if missing is not None:
+            why = f"what the table {missing.name} holds is not at hand"
+        reason = Reason.IN_DOUBT if missing is None else Reason.NOT_RECORDED
+        self.gaps.append(Gap(reason, f"whether this rule takes mail for {address} is not known: {why}", rule.span, rule))
 
     def _refuse(self, answer: str, reply: str, span: Span | None) -> None:
         self.refusal = answer, reply, span
@@ -182,11 +212,11 @@ class _Walk:
             self.routers[internal] = Router(self.maps.smtpd, session)
         way = self.routers[internal].route(node.value, self.sender)
         for rule, _ in way.maybe:
-            self.doubts.append(("whether this rule applies is not known", rule.span))
+            self._may_apply(rule, node.value)
         span = way.rule.span if way.rule is not None else node.span
         action = way.rule.action if way.rule is not None else None
         says = "no rule applies" if way.rule is None else f'action "{action.name.value}"' if action is not None else way.answer
-        self._step("rule", node, says, span)
+        self.steps.append(Step("rule", node.value, says, span, node.depth, way.rule))
         if action is None:
             self._refuse(way.answer, LATER if way.answer == TEMPFAIL else INVALID, span)
             return
@@ -209,10 +239,11 @@ class _Walk:
         table = action.tables[option]
         entry = self.maps.lookup(table, keys)
         if isinstance(entry, Failed):
-            self.doubts.append((f"what the table {table.name} has for {node.value} is not known: {entry.detail}", table.at.span))
+            self._not_known(f"what the table {table.name} has for {node.value}", entry, table.at.span)
             return True
         if entry is None:
-            self._step(option, node, f"not in the table {table.name}", table.at.span)
+            says = f"not in the table {table.name}"
+            self.steps.append(Step(option, node.value, says, table.at.span, node.depth, missed=table))
             return False
         self._step(option, node, ", ".join(target.token.value for target in entry.targets), entry.key.span)
         if not entry.is_sound:
@@ -226,7 +257,7 @@ class _Walk:
         if target.kind == "include":
             listed = self.maps.included(target)
             if isinstance(listed, Failed):
-                self.doubts.append((f"what {target.value} names is not known: {listed.detail}", target.token.span))
+                self._not_known(f"what {target.value} names", listed, target.token.span)
                 return True
             self._step("include", node, target.value if listed is not None else "is not there", target.token.span)
             for each in listed or ():
@@ -249,7 +280,7 @@ class _Walk:
             self._refuse(REJECT, INVALID, node.span)
             return
         if isinstance(account, Failed):
-            self.doubts.append((f"whether there is an account {name} is not known: {account.detail}", node.span))
+            self._not_known(f"whether there is an account {name}", account, node.span)
             account = Account(name)
         else:
             self._step("account", node, f"account {name}", account.span)
@@ -265,7 +296,7 @@ class _Walk:
         targets = self.maps.forward(account)
         path = f"{(account.home or '~').rstrip('/')}/.forward"
         if isinstance(targets, Failed):
-            self.doubts.append((f"{path} could not be read", account.span))
+            self.gaps.append(Gap(targets.reason, f"{path} could not be read", account.span))
         elif targets and any(target.kind == "invalid" for target in targets):
             self._refuse(TEMPFAIL, LATER_NO_END, targets[0].token.span)
         elif targets:
