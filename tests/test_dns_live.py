@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import dns_lab
 import pytest
 
+from mailaudit.collect import ways
 from mailaudit.collect.budget import Budget
 from mailaudit.collect.dns import wire
 from mailaudit.collect.dns.lookups import Lookups
 from mailaudit.collect.dns.wire import Server
+from mailaudit.models.dns.reply import reply_of
 from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
 
 # ---- nsd and unbound
@@ -294,6 +300,75 @@ def test_a_lame_server_is_told_beside_the_answer() -> None:
     found = rrset(beside(saying("203.0.113.9"), saying(rcode=dns.rcode.REFUSED)))
     assert found.records == ("203.0.113.9",)
     assert found.servers == {"127.0.0.1": {"rcode": "REFUSED", "aa": False, "records": ()}}
+
+
+def test_a_server_that_cannot_answer_now_is_not_lame_but_untold() -> None:
+    found = rrset(beside(saying("203.0.113.9"), saying(rcode=dns.rcode.SERVFAIL)))
+    [said] = reply_of(A, Found(found)).servers
+    assert (said.lame, said.failed) == (False, Reason.SERVFAIL)
+
+
+def test_a_server_that_is_closed_by_tcp_is_told_beside_its_answer() -> None:
+    soa = LookUp("example.com.", "SOA")
+    found = rrset(beside(saying(), saying(aa=True), soa))
+    assert found.servers["127.0.0.1"] == {"rcode": "NOERROR", "aa": True, "records": (), "tcp": "refused"}
+
+
+def test_a_closed_port_is_heard_at_once() -> None:
+    async def run() -> Answer:
+        async with server(saying()) as (at, _):
+            closed = Server("127.0.0.1", at.port)
+        return (await Lookups((closed,), Budget(20)).ask([A]))[A]
+
+    start = time.monotonic()
+    answer = asyncio.run(run())
+    assert time.monotonic() - start < 1
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.REFUSED
+
+
+def _without(family: socket.AddressFamily) -> Callable[..., object]:
+    """socket.socket on a machine that has no route for a family."""
+    real = socket.socket
+
+    class Blind(real):  # type: ignore[valid-type, misc]
+        def connect(self, address: Any) -> None:
+            if self.family == family:
+                raise OSError(errno.ENETUNREACH, "Network is unreachable")
+            super().connect(address)
+
+    return Blind
+
+
+def test_a_server_that_only_others_reach_by_ipv6_costs_no_time_and_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> Answer:
+        async with server(saying("203.0.113.9", aa=True)) as (at, _):
+            lookups = Lookups((at,), Budget(20), at.port)
+            lookups.authorities.zones[dns.name.from_text(A.owner)] = dns.name.from_text("example.com.")
+            lookups.authorities.servers[dns.name.from_text("example.com.")] = (at, Server("2001:db8::53", 53))
+            return (await lookups.ask([A]))[A]
+
+    monkeypatch.setattr("mailaudit.collect.ways.socket.socket", _without(socket.AF_INET6))
+    start = time.monotonic()
+    found = rrset(asyncio.run(run()))
+    assert time.monotonic() - start < 1
+    assert list(found.servers) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "reason"),
+    [
+        ("fd00::2", "2a01:4f8::53", Reason.OFFLINE),
+        ("2a01:4f8::9", "2a01:4f8::53", Reason.TIMEOUT),
+        ("fd00::2", "fd00::53", Reason.TIMEOUT),
+        ("10.0.0.2", "192.0.2.53", Reason.TIMEOUT),
+    ],
+)
+def test_silence_by_ipv6_proves_nothing_to_who_has_only_an_inner_address(
+    source: str, to: str, reason: Reason, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "_source", lambda _: ip_address(source))
+    assert ways.unheard(to, "it does not answer").reason is reason
 
 
 @pytest.mark.usefixtures("hasty")

@@ -124,9 +124,15 @@ def test_servers_that_do_not_know_the_zone_are_lame() -> None:
         "192.0.2.2": {"rcode": "REFUSED"},
         "192.0.2.3": {"rcode": "NOERROR", "aa": False, "records": []},
         "192.0.2.4": {"error": "timeout"},
+        "192.0.2.5": {"rcode": "SERVFAIL", "aa": False},
+        "192.0.2.6": {"rcode": "NOTAUTH", "aa": False},
+        "192.0.2.7": {"rcode": "FORMERR", "aa": False},
+        "192.0.2.8": {"error": "no word of ours"},
     }
     reply = reply_of(LookUp("example.com.", "A"), Found(RRset("NOERROR", ("1.2.3.4",), servers=servers)))
-    assert [each.lame for each in reply.servers] == [False, True, True, False]
+    assert [each.lame for each in reply.servers] == [False, True, True, False, False, True, False, False]
+    failed = [None, None, None, Reason.TIMEOUT, Reason.SERVFAIL, None, Reason.PROTOCOL, Reason.PROTOCOL]
+    assert [each.failed for each in reply.servers] == failed
 
 
 def test_questions_are_bounded() -> None:

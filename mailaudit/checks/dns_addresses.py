@@ -144,18 +144,33 @@ def _agreement(dns: Dns, domain: str) -> Iterator[Outcome]:
         message = f"The name server {server} does not answer for {domain}, though the domain is delegated to it."
         fix = Fix("Set the zone up on this server, or take it out of the delegation", Safety.MANUAL)
         yield Finding(message, seen(*asked), fix, f"lame name server of {domain}", "lame")
+    yield from _tcp(domain, dns.look(domain, "SOA"))
     for reply in asked:
-        silent = [server for server in reply.servers if server.error]
-        if silent:
-            names = [str(reason) for reason in Reason]
-            reason = Reason(silent[0].error) if silent[0].error in names else Reason.PROTOCOL
-            yield Doubt(reason, f"The name server {silent[0].server} did not answer about {domain}.", seen(reply))
-        told = {tuple(sorted(server.records)) for server in reply.servers if not server.error and server.server not in lame}
+        for silent in [each for each in reply.servers if each.failed is not None][:1]:
+            said = f"answered {silent.rcode}" if silent.rcode else "did not answer"
+            message = f"The name server {silent.server} {said} when it was asked about {domain}."
+            yield Doubt(silent.failed or Reason.PROTOCOL, message, seen(reply))
+        told = {tuple(sorted(each.records)) for each in reply.servers if each.failed is None and not each.lame}
         if len(told) > 1:
             message = f"The name servers of {domain} differ about its {reply.type} records: some are not up to date."
             places = (Evidence(reply.question, "; ".join(", ".join(each) or "nothing" for each in sorted(told))),)
             fix = Fix("Raise the serial number, and look why the zone is not transferred", Safety.MANUAL)
             yield Finding(message, places, fix, f"{reply.type} of {domain}", "different")
+
+
+def _tcp(domain: str, reply: Reply) -> Iterator[Outcome]:
+    """Servers that answer by UDP must answer by TCP as well (RFC 7766, section 5): what does not fit goes there."""
+    for server in reply.servers:
+        if server.lame or server.failed is not None or server.tcp in ("", server.rcode, Reason.OFFLINE):
+            continue
+        place = Evidence(f"{reply.question} of {server.server} by TCP", server.tcp)
+        if server.tcp != Reason.REFUSED:
+            message = f"The name server {server.server} answers for {domain} by UDP; what it does by TCP could not be told."
+            yield Doubt(Reason(server.tcp) if server.tcp in list(Reason) else Reason.PROTOCOL, message, (place,))
+            continue
+        message = f"The name server {server.server} answers for {domain} by UDP alone: what does not fit, such as a key, is lost."
+        fix = Fix("Let the server answer by TCP on port 53, and the firewall let it in", Safety.MANUAL)
+        yield Finding(message, (place,), fix, f"TCP of a name server of {domain}", "refused")
 
 
 @rule("DNS013")

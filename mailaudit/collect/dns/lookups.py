@@ -65,10 +65,16 @@ class Lookups:
     async def _look_up(self, question: LookUp) -> Answer:
         owner = self._owner(question.owner)
         type_ = dns.rdatatype.from_text(question.type)
-        resolved, servers = await asyncio.gather(self._resolved(owner, type_), self._authoritative(owner, type_))
+        resolved, servers, by_tcp = await asyncio.gather(
+            self._resolved(owner, type_), self._authoritative(owner, type_), self._by_tcp(owner, type_)
+        )
         if isinstance(resolved, Told) and _is_intercepted(servers.values()):
             servers = dict.fromkeys(servers, Trouble(Reason.IN_DOUBT, "something on the way answers in the name servers' place"))
-        mapping = {server.address: _server(said) for server, said in servers.items() if not _is_from_here(said)}
+        mapping = {
+            server.address: {**_server(said), **by_tcp.get(server, {})}
+            for server, said in servers.items()
+            if not _is_from_here(said)
+        }
         answers = [said for said in servers.values() if isinstance(said, Told) and said.aa and said.is_answer]
         own = next((said for said in answers if said.records or not said.aliases), None)
         if isinstance(resolved, Trouble):
@@ -106,6 +112,18 @@ class Lookups:
             return told(await self.exchange.ask(server, Query(owner, type_, recurse=False)))
         except Trouble as trouble:
             return trouble
+
+    async def _by_tcp(self, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> dict[Server, dict[str, object]]:
+        """Of a zone's SOA: what its servers say by TCP, which they must speak as well (RFC 7766, section 5)."""
+        servers = await self.authorities.of(owner) if type_ == dns.rdatatype.SOA else ()
+        found = await asyncio.gather(*(self._heard(each, Query(owner, type_, recurse=False, tcp=True)) for each in servers))
+        return {server: {"tcp": said} for server, said in zip(servers, found, strict=True)}
+
+    async def _heard(self, server: Server, query: Query) -> str:
+        try:
+            return told(await self.exchange.ask(server, query)).rcode
+        except Trouble as trouble:
+            return str(trouble.reason)
 
     async def _is_bogus(self, trouble: Trouble, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> bool:
         """True if a resolver that fails answers once it need not validate: then nobody who validates sees the record."""

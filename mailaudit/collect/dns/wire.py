@@ -17,6 +17,8 @@ import dns.rcode
 import dns.rdatatype
 
 from mailaudit.collect.budget import Budget, Trouble
+from mailaudit.collect.dns import datagram
+from mailaudit.collect.ways import no_way, unheard
 from mailaudit.questions import Reason
 
 UDP_SIZE = 1232  # bytes that pass every path unfragmented (DNS flag day 2020)
@@ -105,17 +107,20 @@ class Exchange:
         gate = self._gates.setdefault(server, asyncio.Semaphore(AT_ONCE))
         async with gate:
             if self.is_silent(server):
-                raise Trouble(Reason.TIMEOUT, f"{server} does not answer")
+                raise unheard(server.address, f"{server} does not answer")
             try:
                 found = await self._send(server, query)
             except Trouble as trouble:
-                if trouble.reason is Reason.TIMEOUT and not query.tcp:
+                if trouble.reason in (Reason.TIMEOUT, Reason.OFFLINE) and not query.tcp:
                     self.unanswered[server] = self.unanswered.get(server, 0) + 1
                 raise
             self.answered.add(server)
             return found
 
     async def _send(self, server: Server, query: Query) -> dns.message.Message:
+        lost = no_way(server.address)
+        if lost is not None:
+            raise lost
         try:
             found = await self._either(server, query, edns=True)
             if found.rcode() in _ODD_WITH_EDNS:
@@ -129,7 +134,7 @@ class Exchange:
         return found
 
     def _late(self, server: Server) -> Trouble:
-        return Trouble(Reason.TIMEOUT, f"{server} does not answer") if self.budget.left() else self.budget.over
+        return unheard(server.address, f"{server} does not answer") if self.budget.left() else self.budget.over
 
     async def _either(self, server: Server, query: Query, *, edns: bool) -> dns.message.Message:
         message = query.message(edns=edns)
@@ -144,20 +149,12 @@ class Exchange:
         """The answer, or None where it was cut off."""
         for patience in PATIENCE:
             try:
-                return await dns.asyncquery.udp(
-                    message,
-                    server.address,
-                    timeout=self.budget.share(patience),
-                    port=server.port,
-                    ignore_unexpected=True,
-                    ignore_errors=True,
-                    raise_on_truncation=True,
-                )
+                return await datagram.ask(message, server.address, server.port, self.budget.share(patience))
             except dns.message.Truncated:
                 return None
-            except dns.exception.Timeout:
+            except TimeoutError:
                 if not self.budget.left():
-                    raise
+                    break
         raise dns.exception.Timeout
 
 
@@ -168,8 +165,6 @@ def _heeded(task: asyncio.Task[dns.message.Message]) -> None:
 
 
 def _unreachable(server: Server, error: OSError) -> Trouble:
-    if error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) and ":" in server.address:
-        return Trouble(Reason.OFFLINE, f"there is no IPv6 from here to {server}")
     if error.errno == errno.ECONNREFUSED:
         return Trouble(Reason.REFUSED, f"{server} refuses connections")
-    return Trouble(Reason.TIMEOUT, f"{server} cannot be reached: {(error.strerror or str(error)).lower()}")
+    return unheard(server.address, f"{server} cannot be reached: {(error.strerror or str(error)).lower()}")

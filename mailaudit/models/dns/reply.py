@@ -13,23 +13,38 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 100  # of one answer; more than 64 KiB of text hold no more that mean anything to mail
 _RCODES = {"SERVFAIL": Reason.SERVFAIL, "REFUSED": Reason.REFUSED}
+_ANSWERS = ("NOERROR", "NXDOMAIN")
+_NOT_MINE = ("REFUSED", "NOTAUTH")
 _SHOWN = 400  # characters of an answer in evidence
 
 
 @dataclass(frozen=True, slots=True)
 class ServerReply:
-    """What one authoritative server said: `error` is why it could not be told, `lame` that it does not know the zone."""
+    """What one authoritative server said, or why it could not be told; `tcp` is what it said by TCP, where that was asked."""
 
     server: str
     rcode: str = ""
     records: tuple[str, ...] = ()
     authoritative: bool | None = None
     error: str = ""
+    tcp: str = ""
 
     @property
     def lame(self) -> bool:
-        """True for a server that answers without authority, or refuses the zone that is delegated to it."""
-        return not self.error and (self.authoritative is False or self.rcode in _RCODES)
+        """True for a server that answers without authority, or refuses the zone that is delegated to it.
+
+        SERVFAIL says that it cannot answer now, which does not tell whether it has the zone.
+        """
+        return self.failed is None and (self.authoritative is False or self.rcode in _NOT_MINE)
+
+    @property
+    def failed(self) -> Reason | None:
+        """Why what it has could not be told; None if it could."""
+        if self.error:
+            return Reason(self.error) if self.error in list(Reason) else Reason.PROTOCOL
+        if self.rcode == "SERVFAIL":
+            return Reason.SERVFAIL
+        return Reason.PROTOCOL if self.rcode and self.rcode not in (*_ANSWERS, *_NOT_MINE) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +109,7 @@ def reply_of(question: LookUp, answer: Answer) -> Reply:
     assert isinstance(answer, Found)
     assert isinstance(answer.value, RRset)
     found = answer.value
-    if found.rcode not in ("NOERROR", "NXDOMAIN"):
+    if found.rcode not in _ANSWERS:
         reason = _RCODES.get(found.rcode, Reason.PROTOCOL)
         return Reply(question.owner, question.type, failed=Failed(reason, f"{question} was answered by {found.rcode}"))
     try:
@@ -122,4 +137,5 @@ def _server(server: str, said: Mapping[str, object]) -> ServerReply:
         tuple(str(each) for each in records[:MOST_RECORDS]) if isinstance(records, (list, tuple)) else (),
         authoritative if isinstance(authoritative, bool) else None,
         str(said.get("error", "")),
+        str(said.get("tcp", "")),
     )

@@ -21,6 +21,7 @@ from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sourc
 from mailaudit.models.spf.check import SpfResult
 from mailaudit.questions import Failed, Found, LookUp, Reason, ZoneSecurity
 
+TTL = 300  # seconds: what the reference's own records have
 MOST_DOMAINS = 20
 MOST_NAMES = 20  # exchangers, name servers or names of an address that are followed
 OF_DOMAIN = ("SOA", "NS", "DS", "A", "AAAA", "MX", "CAA", "TXT")
@@ -93,6 +94,13 @@ class Dns(Model):
     def climb(self, name: str) -> Reply:
         """The CAA records that hold for a name: of the closest name above it that has any (RFC 8659, section 3)."""
         return climb(self.look, name)
+
+    def remembered(self, owner: str) -> int:
+        """For how many seconds resolvers may go by what a name had until now; what is not there, they remember by the SOA."""
+        domain = next((each for each in self.domains if is_below(owner, each)), None)
+        known = [reply.ttl or 0 for reply in self.replies.values() if bare(reply.owner) == bare(owner) and reply.is_there]
+        known += [int(data.split()[-1]) for data in self.look(domain, "SOA").data] if domain is not None else []
+        return max(known, default=0) or TTL
 
     def security(self, zone: str) -> str | Failed:
         """`secure`, `insecure` or `bogus`, or why that could not be told."""
