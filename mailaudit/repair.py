@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mailaudit.audit import Auditor
 from mailaudit.edits import Fix, Safety, apply, compatible, unified_diff
 from mailaudit.findings import FileStatus, HostReport, Result, Verdict
+from mailaudit.models.dns.site_records import TTL, Dns
+from mailaudit.models.facts import Facts
+from mailaudit.models.sources import Known
+from mailaudit.models.taking_effect import steps
 from mailaudit.questions import Absent, Found, ReadFile
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import Text, encode
+from mailaudit.worklist import Deed, worklist
 
 CALLS = 6  # a new port is opened in pf and throttled there; learning from what users move has six parts
+BY_HAND = "by hand"
+TYPED = "by commands on the host"
 MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be mended: by which safety levels, of which rules (None: all that are judged), and in partly read files too.
+
+    A rule that is not chosen is judged nevertheless: no fix may bring up a finding of it.
+    """
+
+    allowed: frozenset[Safety]
+    rules: frozenset[str] | None = None
+    partly_read: bool = False
+
+    def names(self, result: Result) -> bool:
+        """True for a result of a rule that is chosen."""
+        return self.rules is None or result.rule in self.rules
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be written: new characters by path, with the bytes they replace (None: the file is new); what was left, and why.
 
-    `mended` are the findings that go away, `left` those that stay with the reason, `report` the audit of the planned files.
+    `mended` are the findings that go away, `left` those that stay with the reason, `report` the audit of the planned files, both
+    reports of the chosen rules alone. `todo` is what is to be done once the files are written, in order.
     """
 
     before: HostReport
@@ -31,6 +56,7 @@ class Plan:
     mended: tuple[Result, ...]
     left: tuple[tuple[Result, str], ...]
     converged: bool = True
+    todo: tuple[Deed, ...] = ()
 
     @property
     def diff(self) -> str:
@@ -42,44 +68,80 @@ class Plan:
 @dataclass
 class _Round:
     snapshot: Snapshot
+    facts: Facts
     report: HostReport
     refused: dict[str, str] = field(default_factory=dict)  # fingerprint of a finding whose fix did harm: what harm
     has_changed: bool = False  # since the first of these was refused
 
     def accept(self, other: _Round) -> None:
         """Go on from another state of the host."""
-        self.snapshot, self.report = other.snapshot, other.report
+        self.snapshot, self.facts, self.report = other.snapshot, other.facts, other.report
         self.has_changed = bool(self.refused)
 
 
-def plan(auditor: Auditor, allowed: frozenset[Safety]) -> Plan:
-    """Plan all fixes of the allowed safety levels for the auditor's host."""
+def plan(auditor: Auditor, allowed: frozenset[Safety], *, rules: frozenset[str] | None = None, partly_read: bool = False) -> Plan:
+    """Plan all fixes of the allowed safety levels for the auditor's host; the other two are as in `Wish`."""
+    wish = Wish(allowed, rules, partly_read)
     snapshot, facts = auditor.learn()
     before = auditor.examine(snapshot, facts)
-    state = _Round(snapshot, before)
+    state = _Round(snapshot, facts, before)
     converged = False
     for _ in range(MAX_ROUNDS + len(_failing(before))):
-        if _mend(auditor, state, allowed):
+        if _mend(auditor, state, wish):
             continue
         if not state.refused or not state.has_changed:
             converged = True
             break
         state.refused.clear()  # what did harm then may do none beside the other corrections
         state.has_changed = False
+    return _told(snapshot, before, state, wish, converged=converged)
+
+
+def _told(snapshot: Snapshot, before: HostReport, state: _Round, wish: Wish, *, converged: bool) -> Plan:
     files, read = _changed(snapshot, state.snapshot)
-    after = {result.fingerprint for result in _failing(state.report)}
-    mended = tuple(result for result in _failing(before) if result.fingerprint not in after)
-    left = tuple((result, _why_left(result, allowed, state)) for result in _failing(state.report))
-    return Plan(before, state.report, files, read, mended, left, converged)
+    asked, found = _chosen(before, wish), _chosen(state.report, wish)
+    after = {result.fingerprint for result in _failing(found)}
+    mended = tuple(result for result in _failing(asked) if result.fingerprint not in after)
+    left = tuple((result, _why_left(result, wish, state)) for result in _failing(found))
+    todo = worklist(
+        [*(result.fix for result in mended if result.fix is not None), *_without_files(left, wish)],
+        steps(files, state.facts.slots),
+        partial(_remembered, state.facts),
+    )
+    return Plan(asked, found, files, read, mended, left, converged, todo)
 
 
-def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
+def _chosen(report: HostReport, wish: Wish) -> HostReport:
+    return replace(report, results=tuple(result for result in report.results if wish.names(result)))
+
+
+def _without_files(left: Iterable[tuple[Result, str]], wish: Wish) -> Iterator[Fix]:
+    """Fixes that are nothing but commands, and records; what only a person can decide stays with its finding."""
+    for result, _ in left:
+        fix = result.fix
+        if fix is None or fix.edits:
+            continue
+        if fix.safety in wish.allowed:
+            yield fix
+        elif fix.records:
+            yield replace(fix, commands=())
+
+
+def _remembered(facts: Facts, owner: str) -> int:
+    """For how many seconds resolvers may go by what a name had until now."""
+    slot = facts.slots.get(Dns)
+    return slot.value.remembered(owner) if isinstance(slot, Known) and isinstance(slot.value, Dns) else TTL
+
+
+def _mend(auditor: Auditor, state: _Round, wish: Wish) -> bool:
     """One round: apply what fits together; if that does harm, the first half of it, down to one. True if anything changed."""
-    todo = [(r.fingerprint, r.fix) for r in _failing(state.report) if r.fix is not None and _wanted(r, allowed, state)]
+    todo = [
+        (r.fingerprint, r.fix) for r in _failing(state.report) if r.fix is not None and _wanted(r, wish, state) and wish.names(r)
+    ]
     some = todo
     while some:
         taken, _ = compatible([fix for _, fix in some])
-        done = _carried_out(auditor, state, taken, allowed) if taken else "its edits overlap"
+        done = _carried_out(auditor, state, taken, wish) if taken else "its edits overlap"
         if not isinstance(done, str):
             state.accept(done)
             return True
@@ -92,14 +154,14 @@ def _mend(auditor: Auditor, state: _Round, allowed: frozenset[Safety]) -> bool:
     return False
 
 
-def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], allowed: frozenset[Safety]) -> _Round | str:
+def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], wish: Wish) -> _Round | str:
     """The host with these fixes, or the harm they would do. What a fix calls for is done with it: a new listener's port in pf."""
     done = _applied(auditor, state.snapshot, fixes)
     harm = _harm(state.report, done.report)
     known = {result.fingerprint for result in _failing(state.report)}
     for _ in range(CALLS):
         new = [result for result in _failing(done.report) if result.fingerprint not in known]
-        called_for = [result.fix for result in new if result.fix is not None and _wanted(result, allowed, done)]
+        called_for = [result.fix for result in new if result.fix is not None and _wanted(result, wish, done)]
         taken, _ = compatible(called_for)
         if harm is None or not taken:
             break
@@ -116,7 +178,7 @@ def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Rou
         chars = text.chars if text is not None else ""
         files[path] = encode(apply(chars, [edit for edit in edits if edit.path == path]))
     changed, facts = auditor.learn(snapshot.with_files(files))
-    return _Round(changed, auditor.examine(changed, facts))
+    return _Round(changed, facts, auditor.examine(changed, facts))
 
 
 def _harm(before: HostReport, after: HostReport) -> str | None:
@@ -136,30 +198,32 @@ def _failing(report: HostReport) -> list[Result]:
     return [result for result in report.results if result.verdict is Verdict.FAIL]
 
 
-def _wanted(result: Result, allowed: frozenset[Safety], state: _Round) -> bool:
+def _wanted(result: Result, wish: Wish, state: _Round) -> bool:
     fix = result.fix
-    if fix is None or not fix.edits or fix.safety not in allowed or result.fingerprint in state.refused:
+    if fix is None or not fix.edits or fix.safety not in wish.allowed or result.fingerprint in state.refused:
         return False
-    return not _partly_read(fix, state)
+    return not _partly_read(fix, wish, state)
 
 
-def _partly_read(fix: Fix, state: _Round) -> bool:
-    partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ}
-    return any(edit.path in partly for edit in fix.edits)
+def _partly_read(fix: Fix, wish: Wish, state: _Round) -> list[str]:
+    """The files that a fix edits and that mailaudit may not edit, for it does not know what all of their statements say."""
+    partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ and not wish.partly_read}
+    return sorted(partly & {edit.path for edit in fix.edits})
 
 
-def _why_left(result: Result, allowed: frozenset[Safety], state: _Round) -> str:
+def _why_left(result: Result, wish: Wish, state: _Round) -> str:
     fix = result.fix
     if fix is None:
-        return "by hand"
+        return BY_HAND
     if result.fingerprint in state.refused:
         return f"its fix was taken back: {state.refused[result.fingerprint]}"
+    if fix.safety not in wish.allowed:
+        return "needs --unsafe" if fix.safety is Safety.UNSAFE else BY_HAND
     if not fix.edits:
-        return "by hand"
-    if fix.safety not in allowed:
-        return "needs --unsafe" if fix.safety is Safety.UNSAFE else "by hand"
-    if _partly_read(fix, state):
-        return "its file was only partly read, so it is not edited"
+        return TYPED
+    partly = _partly_read(fix, wish, state)
+    if partly:
+        return f"{', '.join(partly)} was only partly read, so it is not edited; --force-partial edits it"
     return "the other corrections took all rounds; run fix again"
 
 

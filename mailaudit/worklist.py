@@ -51,7 +51,7 @@ COMMANDS: tuple[tuple[re.Pattern[str], Phase], ...] = tuple(
         (r"openssl (?:gen|rsa|pkey|dhparam|ecparam|ec\b)", Phase.KEYS),
         (r"ch(?:own|mod|grp)\b", Phase.RIGHTS),
         (r"cap_mkdb\b|sievec\b|makemap\b|newaliases\b|pwd_mkdb\b", Phase.DATABASES),
-        (r"rcctl (?:enable|disable|order|set)\b", Phase.BOOT),
+        (r"rcctl (?:enable|disable|order|set)\b|\(?crontab\b", Phase.BOOT),
         (r"pfctl\b", Phase.FIREWALL),
         (r"rcctl \w+ httpd\b", Phase.WEB),
         (r"acme-client (?!-v)", Phase.CERTIFICATE),

@@ -50,21 +50,21 @@ def test_what_is_left_after_all_fixes_is_for_hands(published: Path) -> None:
     done = planned(published, ALL)
     assert done.converged
     assert [(result.rule, why) for result, why in done.left] == [
-        ("ACME013", "by hand"),
-        ("SIEVE006", "by hand"),
-        ("PF003", "by hand"),
-        ("ABUSE013", "by hand"),
-        ("CRED002", "by hand"),
-        ("DKIM002", "by hand"),
+        ("ACME013", "by commands on the host"),
+        ("SIEVE006", "by commands on the host"),
+        ("PF003", "by commands on the host"),
+        ("ABUSE013", "by commands on the host"),
+        ("CRED002", "by commands on the host"),
+        ("DKIM002", "by commands on the host"),
         ("DNS007", "by hand"),
         ("DNS009", "by hand"),
         ("DNS011", "by hand"),
         ("DNS017", "by hand"),
         ("DNS031", "by hand"),
         ("DNS042", "by hand"),
-        ("HOST036", "by hand"),
-        ("HOST055", "by hand"),
-        ("PF004", "by hand"),
+        ("HOST036", "by commands on the host"),
+        ("HOST055", "by commands on the host"),
+        ("PF004", "by commands on the host"),
     ]
     assert {file.status for file in done.report.files} == {FileStatus.READ}
     failing = {result.rule for result in done.before.results if result.verdict is Verdict.FAIL}
@@ -80,7 +80,7 @@ def test_fixing_again_proposes_nothing(published: Path) -> None:
 def test_safe_fixes_are_fewer_and_name_what_needs_more(published: Path) -> None:
     safe, everything = planned(published, SAFE), planned(published, ALL)
     assert set(safe.files) <= set(everything.files)
-    assert {why for _, why in safe.left} == {"by hand", "needs --unsafe"}
+    assert {why for _, why in safe.left} == {"by commands on the host", "by hand", "needs --unsafe"}
     assert {result.rule for result in safe.mended} == {
         "ALIAS001",
         "CRED013",

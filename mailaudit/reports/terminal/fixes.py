@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mailaudit.edits import Fix
 from mailaudit.findings import Place, Report, Result
@@ -11,6 +11,7 @@ from mailaudit.reports.json import mask_of, order
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
+from mailaudit.worklist import Kind
 
 
 def write(  # noqa: PLR0913  each is one thing the reader asked for
@@ -28,6 +29,7 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
             paper.blank()
         _mended(paper, plan, written=written, detail=detail)
         _left(paper, plan, detail)
+        _todo(paper, plan, written=written)
         if not plan.converged:
             paper.wrapped(
                 "The corrections were stopped before all were tried; look at the result, and run fix again.", style="yellow"
@@ -49,16 +51,26 @@ def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
         if detail is Detail.VERBOSE and result.fix is not None:
             paper.wrapped(paper.clean(result.fix.title), "    ")
     paper.blank()
-    todo = [result.fix for result in plan.mended if result.fix is not None and (result.fix.commands or result.fix.records)]
-    if todo:
-        paper.line(("with it, by hand:", "bold"))
-        for fix in todo:
-            _copied(paper, fix, "  ")
-        paper.blank()
+
+
+def _todo(paper: Paper, plan: Plan, *, written: bool) -> None:
+    """What is to be done once the files are written: each line of it can be copied."""
+    if not plan.todo:
+        return
+    heading = "to do, in this order" if written or not plan.files else "to do once the files are written, in this order"
+    paper.line((f"{heading}:", "bold"))
+    for number, deed in enumerate(plan.todo, 1):
+        check = f"{deed.check} && " if deed.check else ""
+        if deed.kind is Kind.WAIT:
+            paper.wrapped(paper.clean(deed.text), f"{number:4}  ", "      ")
+        else:
+            paper.line(f"{number:4}  ", (paper.clean(check + deed.text), "bold"))
+    paper.blank()
 
 
 def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
-    """What is left, by the reason; commands and records stand ready to be copied."""
+    """What is left, by the reason; commands and records stand ready to be copied, here or in the list of what is to do."""
+    planned = {deed.text for deed in plan.todo} | {deed.check for deed in plan.todo}
     for why in dict.fromkeys(why for _, why in plan.left):
         results = _worst_first(result for result, each in plan.left if each == why)
         paper.wrapped(f"{paper.clean(why)}: {len(results)}", style="bold")
@@ -69,7 +81,7 @@ def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
             paper.wrapped(paper.clean(result.message), "    ")
             if result.fix is not None:
                 paper.wrapped(f"-> {paper.clean(result.fix.title)}", "    ", "       ")
-                _copied(paper, result.fix, "       ")
+                _copied(paper, result.fix, planned)
         paper.blank()
 
 
@@ -77,9 +89,10 @@ def _worst_first(results: Iterable[Result]) -> list[Result]:
     return sorted(results, key=lambda each: (-each.severity, order(each)))
 
 
-def _copied(paper: Paper, fix: Fix, indent: str) -> None:
+def _copied(paper: Paper, fix: Fix, planned: Collection[str]) -> None:
     for line in (*fix.commands, *fix.records):
-        paper.line(indent, (paper.clean(line), "bold"))
+        if line not in planned:
+            paper.line("       ", (paper.clean(line), "bold"))
 
 
 def _name(paper: Paper, result: Result) -> None:
