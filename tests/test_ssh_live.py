@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ssh_host import SshHost, free_port, running, stand_ins
 
-from mailaudit.collect.ssh.connection import Connection, wait_for
+from mailaudit.collect.ssh.connection import Connection, Loop, wait_for
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import Address, is_path, read_address
 from mailaudit.collect.world import TargetError
@@ -216,6 +219,26 @@ def test_a_snapshot_is_judged_like_the_host_and_holds_no_secret(host: SshHost, t
 def _judged(text: str) -> list[tuple[str, ...]]:
     [told] = json.loads(text)["hosts"]
     return [(each["rule"], each["verdict"], each["message"], each.get("reason", "")) for each in told["results"]]
+
+
+def test_hosts_that_are_opened_at_once_share_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a loop for each thread, a connection that one made could not be used on the other."""
+    made: list[asyncio.AbstractEventLoop] = []
+
+    def slow() -> asyncio.AbstractEventLoop:
+        time.sleep(0.05)
+        made.append(asyncio.SelectorEventLoop())
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "new_event_loop", slow)
+    loop = Loop()
+    with ThreadPoolExecutor(2) as pool:
+        running = list(pool.map(lambda _: loop.running(), range(2)))
+    assert running == [*made, *made]
+    made[0].call_soon_threadsafe(made[0].stop)
+    while made[0].is_running():
+        time.sleep(0.001)
+    made[0].close()
 
 
 @daemon

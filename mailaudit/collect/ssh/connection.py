@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,17 +37,28 @@ class _Client(asyncssh.SSHClient):
         return False
 
 
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """The loop on which all hosts are talked to, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="mailaudit-ssh", daemon=True).start()
-    return loop
+class Loop:
+    """The loop on which all hosts are talked to, in a thread of its own, which the first who needs it starts."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()  # connections that two loops made are of no use to each other
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def running(self) -> asyncio.AbstractEventLoop:
+        """The loop, begun if need be."""
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="mailaudit-ssh", daemon=True).start()
+            return self._loop
+
+
+_LOOP = Loop()
 
 
 def wait_for(doing: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that runs on the shared loop; an interrupt cancels it."""
-    future = asyncio.run_coroutine_threadsafe(doing, _loop())
+    future = asyncio.run_coroutine_threadsafe(doing, _LOOP.running())
     try:
         return future.result()
     except BaseException:
