@@ -26,6 +26,7 @@ from mailaudit.collect.dns import wire
 from mailaudit.collect.dns.lookups import Lookups
 from mailaudit.collect.dns.wire import Server
 from mailaudit.models.dns.reply import reply_of
+from mailaudit.models.dns.signatures import signatures
 from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
 
 # ---- nsd and unbound
@@ -68,6 +69,15 @@ def rrset(answer: Answer) -> RRset:
 )
 def test_zones_are_validated_from_the_root(lab: dns_lab.Lab, zone: str, state: str) -> None:
     assert of_lab(lab, ZoneSecurity(zone)) == Found(state)
+
+
+@pytest.mark.daemon
+def test_the_signatures_of_a_zone_come_with_its_soa_and_its_keys(lab: dns_lab.Lab) -> None:
+    records = rrset(of_lab(lab, LookUp("signed.test.", "RRSIG"))).records
+    assert {record.split()[0] for record in records} == {"SOA", "DNSKEY"}
+    found = signatures(reply_of(LookUp("signed.test.", "RRSIG"), of_lab(lab, LookUp("signed.test.", "RRSIG"))))
+    assert all(each.begins < each.ends for each in found)
+    assert rrset(of_lab(lab, LookUp("plain.test.", "RRSIG"))).records == ()
 
 
 @pytest.mark.daemon
@@ -241,6 +251,12 @@ def test_an_address_that_only_a_resolver_has_and_nobody_can_reach_is_in_doubt(ad
     assert isinstance(answer, Failed)
     assert answer.reason is Reason.IN_DOUBT
     assert address in answer.detail
+
+
+@pytest.mark.parametrize("owner", ["9.113.0.203.zen.example.com.", f"{'1.' * 32}zen.example.com."])
+def test_a_code_of_a_blocklist_is_an_answer_and_its_own_servers_are_not_bothered(owner: str) -> None:
+    found = rrset(asked_of(saying("127.0.0.2"), question=LookUp(owner, "A")))
+    assert (found.records, found.servers) == (("127.0.0.2",), {})
 
 
 def test_a_budget_ends_everything() -> None:

@@ -29,6 +29,7 @@ catch_all = []                           # domains that have one on purpose
 forwards_to = []                         # foreign domains that aliases may lead to
 backup_days = 7                          # declared backups; absent: unknown
 ca_file = "etc/ssl/ca.pem"               # further trusted roots
+blocklists = ["zen.example.net"]         # lists of addresses that are asked about this host's
 [rules]
 profile = "recommended"
 ignore = ["DNS013"]
@@ -61,6 +62,7 @@ def test_the_contract_s_example() -> None:
             forwards_to=(),
             backup_days=7,
             ca_file="etc/ssl/ca.pem",
+            blocklists=("zen.example.net",),
         ),
         profile="recommended",
         ignore=("DNS013",),

@@ -1,4 +1,4 @@
-"""Rules about the zone and the addresses in it: DNSSEC, where names lead, name servers, wildcards, TTLs."""
+"""Rules about the zone and the addresses in it: where names lead, name servers, wildcards, TTLs."""
 
 from __future__ import annotations
 
@@ -12,29 +12,12 @@ from mailaudit.models.dns.names import bare
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import RANDOM, Dns
 from mailaudit.models.site import Site
-from mailaudit.questions import Failed, Reason
+from mailaudit.questions import Reason
 
 LONGEST_TTL = 3600
 _TIMED = ("A", "AAAA", "MX", "TXT", "CAA")
 _COMPARED = ("SOA", "MX", "TXT")
 _AT_LEAST = 2
-
-
-@rule("DNS001")
-def signatures_are_valid(dns: Dns) -> Iterator[Outcome]:
-    """A zone that is signed validates."""
-    states = {domain: dns.security(domain) for domain in dns.domains}
-    for domain, state in states.items():
-        if isinstance(state, Failed):
-            yield Doubt(state.reason, state.detail or f"The DNSSEC state of {domain} is not known.")
-        elif state == "bogus":
-            message = (
-                f"The signatures of {domain} do not validate: resolvers that look answer SERVFAIL to every question about it."
-            )
-            fix = Fix("Sign the zone again, or take the DS records out at the registrar", Safety.MANUAL)
-            yield Finding(message, (Evidence(f"{domain}. DNSSEC", "bogus"),), fix, f"DNSSEC of {domain}", "bogus")
-    if all(state == "insecure" for state in states.values()):
-        yield Exempt("no domain is signed, and the guide leaves that open")
 
 
 @rule("DNS002")
@@ -115,7 +98,11 @@ def name_servers_agree(dns: Dns) -> Iterator[Outcome]:
     for domain in dns.domains:
         reply = dns.look(domain, "NS")
         yield from doubts(reply)
-        if reply.is_there:
+        if reply.is_absent and reply.rcode == "NXDOMAIN":
+            message = f"{domain} does not exist in DNS: nobody can send mail to it, and mail from it is refused."
+            fix = Fix("Register the domain, and have it delegated to two name servers", Safety.MANUAL)
+            yield lacks(message, reply, fix, domain)
+        elif reply.is_there:
             yield from _count(dns, domain, reply)
             yield from _agreement(dns, domain)
 

@@ -30,6 +30,7 @@ class Declared:
     forwards_to: tuple[str, ...] = ()
     backup_days: int | None = None
     ca_file: str | None = None
+    blocklists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

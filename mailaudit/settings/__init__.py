@@ -55,6 +55,7 @@ _SITE: Mapping[str, Expected] = {
     "catch_all": Expected('a list of domains like ["example.com"]', values.domains),
     "forwards_to": Expected('a list of domains like ["example.com"]', values.domains),
     "backup_days": Expected("a number of days, 1 or more", values.days),
+    "blocklists": Expected('a list of zones like ["zen.spamhaus.org"]', values.domains),
     "ca_file": Expected('a path like "etc/ssl/ca.pem"', values.text),
 }
 _RULES: Mapping[str, Expected] = {

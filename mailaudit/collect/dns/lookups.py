@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ import dns.rdatatype
 from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.dns.authority import Authorities
 from mailaudit.collect.dns.chain import ROOT_ANCHORS, Chain
-from mailaudit.collect.dns.replies import Told, not_public, told
+from mailaudit.collect.dns.replies import MOST_RECORDS, Told, not_public, told
 from mailaudit.collect.dns.resolvers import Resolvers
 from mailaudit.collect.dns.wire import Exchange, Query, Server
 from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
 
 DnsQuestion = LookUp | ZoneSecurity
+_LISTING = re.compile(r"(?:[0-9]{1,3}\.){4}|(?:[0-9a-f]\.){32}")
 _RANDOM = 8  # bytes of a label that nobody has written down
 
 
@@ -56,11 +58,22 @@ class Lookups:
         try:
             if isinstance(question, ZoneSecurity):
                 return Found(await self.chain.state(dns.name.from_text(question.zone)))
+            if question.type == "RRSIG":
+                return Found(await self._signatures(question.owner))
             return await self._look_up(question)
         except Trouble as trouble:
             return trouble.failed
         except (dns.exception.DNSException, ValueError) as error:
             return Failed(Reason.PROTOCOL, f"{question} cannot be asked: {error}")
+
+    async def _signatures(self, owner: str) -> RRset:
+        """A zone's signatures, as they come with its SOA and its keys: to a question for RRSIG many servers give no answer."""
+        types = (dns.rdatatype.SOA, dns.rdatatype.DNSKEY)
+        name = dns.name.from_text(owner)
+        found = await asyncio.gather(*(self.resolvers.ask(name, type_, dnssec=True) for type_ in types))
+        sets = [each for message in found for each in message.answer if each.rdtype == dns.rdatatype.RRSIG and each.name == name]
+        records = sorted({rdata.to_text() for each in sets for rdata in each})
+        return RRset("NOERROR", tuple(records[:MOST_RECORDS]), min((each.ttl for each in sets), default=None))
 
     async def _look_up(self, question: LookUp) -> Answer:
         owner = self._owner(question.owner)
@@ -82,7 +95,7 @@ class Lookups:
                 return resolved.failed
             return Found(_rrset(own, mapping, ad=None))
         odd = not_public(question.type, resolved.records)
-        if odd is None or any(set(said.records) == set(resolved.records) for said in answers):
+        if odd is None or _is_listing(question.owner) or any(set(said.records) == set(resolved.records) for said in answers):
             return Found(_rrset(resolved, mapping, ad=resolved.ad))
         if own is not None:
             return Found(_rrset(own, mapping, ad=None))
@@ -104,6 +117,8 @@ class Lookups:
             return trouble
 
     async def _authoritative(self, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> Mapping[Server, Told | Trouble]:
+        if _is_listing(owner.to_text()):
+            return {}
         servers = await self.authorities.of(owner.parent() if type_ == dns.rdatatype.DS else owner)
         return dict(zip(servers, await asyncio.gather(*(self._said(each, owner, type_) for each in servers)), strict=True))
 
@@ -135,6 +150,11 @@ class Lookups:
             return False
         trouble.detail += "; it answers when it is asked not to validate: DNSSEC is broken"
         return True
+
+
+def _is_listing(owner: str) -> bool:
+    """True for a question to a blocklist, which answers by codes in 127.0.0.0/8 and is asked through resolvers (RFC 5782)."""
+    return _LISTING.match(owner) is not None and not owner.endswith(".arpa.")
 
 
 def _is_intercepted(answers: Collection[Told | Trouble]) -> bool:

@@ -41,6 +41,11 @@ def reverse(address: str) -> str:
     return f"{ip_address(address).reverse_pointer}."
 
 
+def listing(address: str, blocklist: str) -> str:
+    """The name at which a blocklist says whether an address is on it (RFC 5782, section 2)."""
+    return f"{reverse(address).rpartition('.in-addr.arpa')[0] or reverse(address).rpartition('.ip6.arpa')[0]}.{bare(blocklist)}."
+
+
 def above(name: str) -> tuple[str, ...]:
     """A name and those above it up to the registered domain, where its owner's say ends; nothing of a registry's is asked."""
     labels = bare(name).split(".")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import MOST, HostAddresses, is_public, read_host
-from mailaudit.models.dns.names import above, askable, bare, is_below, reverse
+from mailaudit.models.dns.names import above, askable, bare, is_below, listing, reverse
 from mailaudit.models.dns.policies import dmarc_records, mailboxes, permission
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.sending import Sender, Sending, SpfAsking, read_sending
@@ -24,7 +25,7 @@ from mailaudit.questions import Failed, Found, LookUp, Reason, ZoneSecurity
 TTL = 300  # seconds: what the reference's own records have
 MOST_DOMAINS = 20
 MOST_NAMES = 20  # exchangers, name servers or names of an address that are followed
-OF_DOMAIN = ("SOA", "NS", "DS", "A", "AAAA", "MX", "CAA", "TXT")
+OF_DOMAIN = ("SOA", "NS", "DS", "RRSIG", "A", "AAAA", "MX", "CAA", "TXT")
 OF_HOST = ("A", "AAAA", "CNAME", "TXT")
 SERVICES = ("_submissions._tcp", "_imaps._tcp", "_sieve._tcp")
 BELOW = (("_dmarc", "TXT"), ("_mta-sts", "TXT"), ("mta-sts", "A"), ("_smtp._tls", "TXT"), *((each, "SRV") for each in SERVICES))
@@ -193,6 +194,8 @@ def _names(asking: Asking, site: Site, dns: Dns) -> None:
             asking.look(f"{selector}._domainkey.{domain}", type_)
     for address in dict.fromkeys((*dns.host.known, *dns.sending.addresses)):
         _pointer(asking, address)
+    for address, blocklist in product(dns.host.known, site.declared.blocklists[:MOST_NAMES]):
+        asking.look(listing(address, blocklist), "A")
 
 
 def _domain(asking: Asking, domain: str) -> None:
