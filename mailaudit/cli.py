@@ -121,12 +121,13 @@ def fix(
     unsafe: Annotated[bool, typer.Option("--unsafe", help="The unsafe ones as well: mail flow or access may change.")] = False,
     check: Annotated[bool, typer.Option("--check", help="No diff; only the exit code tells.")] = False,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Write the corrected tree there.")] = None,
+    partial: Annotated[bool, typer.Option("--force-partial", help="Edit files too that could be read in part only.")] = False,
 ) -> int:
     """Plan the corrections and show them as a diff; write nothing without --write."""
-    from mailaudit.commands.fix import Level
     from mailaudit.commands.fix import fix as run
+    from mailaudit.commands.level import Level
 
-    return run(common, target, Level(write=write, unsafe=unsafe, check=check, out=out))
+    return run(common, target, Level(write=write, unsafe=unsafe, check=check, out=out, force_partial=partial))
 
 
 @app.command()

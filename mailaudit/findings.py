@@ -181,6 +181,7 @@ class HostReport:
     notes: tuple[str, ...] = ()
     crashes: tuple[BaseException, ...] = field(default=(), repr=False)
     live: bool = False  # it was asked itself, so that there are no files of it to mend here
+    plan: Mapping[str, object] | None = None  # what `fix` would do or did, as `reports.plan` has it
 
     def counts(self) -> dict[str, int]:
         """The number of results of each verdict, all verdicts named."""

@@ -46,7 +46,8 @@ class Plan:
     """What would be written: new characters by path, with the bytes they replace (None: the file is new); what was left, and why.
 
     `mended` are the findings that go away, `left` those that stay with the reason, `report` the audit of the planned files, both
-    reports of the chosen rules alone. `todo` is what is to be done once the files are written, in order.
+    reports of the chosen rules alone. `todo` is what is to be done once the files are written, in order. `failed`, of a plan that
+    was written, are the findings that a new audit has and the plan had promised away.
     """
 
     before: HostReport
@@ -57,6 +58,7 @@ class Plan:
     left: tuple[tuple[Result, str], ...]
     converged: bool = True
     todo: tuple[Deed, ...] = ()
+    failed: tuple[Result, ...] = ()
 
     @property
     def diff(self) -> str:
@@ -109,6 +111,21 @@ def _told(snapshot: Snapshot, before: HostReport, state: _Round, wish: Wish, *, 
         partial(_remembered, state.facts),
     )
     return Plan(asked, found, files, read, mended, left, converged, todo)
+
+
+def verified(plan: Plan, report: HostReport) -> Plan:
+    """A plan that was written, beside what a new audit of the same rules says of the host."""
+    rules = frozenset(result.rule for result in plan.before.results)
+    report = _chosen(report, Wish(frozenset(), rules))
+    promised = {result.fingerprint for result in _failing(plan.report)}
+    after = {result.fingerprint for result in _failing(report)}
+    return replace(
+        plan,
+        report=report,
+        mended=tuple(result for result in plan.mended if result.fingerprint not in after),
+        left=tuple((result, why) for result, why in plan.left if result.fingerprint in after),
+        failed=tuple(result for result in _failing(report) if result.fingerprint not in promised),
+    )
 
 
 def _chosen(report: HostReport, wish: Wish) -> HostReport:

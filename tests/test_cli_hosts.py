@@ -18,7 +18,7 @@ from mailaudit import cli
 from mailaudit.apply import ApplyError
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
-from mailaudit.commands import fix
+from mailaudit.commands import fix_folder
 from mailaudit.findings import Exempt, Outcome
 from mailaudit.models.pf.config import Ruleset
 
@@ -129,7 +129,7 @@ def test_a_fix_that_fails_has_its_code(run: Run, published: Path, monkeypatch: p
     def write_folder(*_: object) -> None:
         raise ApplyError("/etc/pf.conf was changed since it was read; nothing was changed")
 
-    monkeypatch.setattr(fix, "write_folder", write_folder)
+    monkeypatch.setattr(fix_folder, "write_folder", write_folder)
     code, out, err = run("fix", published, "--write", "--format", "json")
     assert code == report(out)["exit_code"] == 5
     assert err == "mailaudit: /etc/pf.conf was changed since it was read; nothing was changed\n"

@@ -59,6 +59,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "files": [_file(each, mask) for each in sorted(host.files, key=lambda each: each.path)],
         "results": [_result(each, host.texts, mask) for each in sorted(host.results, key=order)],
         "counts": host.counts(),
+        **({} if host.plan is None else {"plan": host.plan}),
     }
 
 

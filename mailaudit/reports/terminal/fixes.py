@@ -28,6 +28,7 @@ def write(  # noqa: PLR0913  each is one thing the reader asked for
             paper.verbatim(show(plan.diff, paper.mask, screen))
             paper.blank()
         _mended(paper, plan, written=written, detail=detail)
+        _failed(paper, plan)
         _left(paper, plan, detail)
         _todo(paper, plan, written=written)
         if not plan.converged:
@@ -50,6 +51,16 @@ def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
         _name(paper, result)
         if detail is Detail.VERBOSE and result.fix is not None:
             paper.wrapped(paper.clean(result.fix.title), "    ")
+    paper.blank()
+
+
+def _failed(paper: Paper, plan: Plan) -> None:
+    if not plan.failed:
+        return
+    paper.line((f"still failing, though their fixes were written: {len(plan.failed)}", "bold red"))
+    for result in _worst_first(plan.failed):
+        _name(paper, result)
+        paper.wrapped(paper.clean(result.message), "    ")
     paper.blank()
 
 

@@ -1,0 +1,104 @@
+"""`fix` on folders: what is chosen, what is refused, what is written and looked at anew, and what JSON says of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from mailaudit import cli, repair
+from mailaudit.apply import write_folder
+from mailaudit.commands import fix_folder
+
+SMTPD = """\
+table aliases file:/etc/mail/aliases
+listen on socket
+action "local" mbox alias <aliases>
+match from local for local action "local"
+"""
+PF = "set skip on lo\nblock all\npass out\npass in on egress proto tcp to port 25\n"
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def done(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mailaudit", *map(str, arguments)])
+        out = io.StringIO()
+        with redirect_stdout(out), redirect_stderr(io.StringIO()), pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), out.getvalue()
+
+    return done
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    (tmp_path / "host/etc/mail").mkdir(parents=True)
+    (tmp_path / "host/etc/mail/smtpd.conf").write_text(SMTPD)
+    (tmp_path / "host/etc/mail/aliases").write_text("root: user@example.com\n")
+    (tmp_path / "host/etc/pf.conf").write_text(PF)
+    return tmp_path / "host"
+
+
+def test_only_chosen_rules_are_mended(run: Run, host: Path) -> None:
+    code, out = run("fix", host, "--select", "PF052", "--write", "--format", "json")
+    (found,) = json.loads(out)["hosts"]
+    assert code == 0
+    assert {each["rule"] for each in found["results"]} == {"PF052"}
+    assert found["plan"]["written"]
+    assert [each["rule"] for each in found["plan"]["mended"]] == ["PF052"]
+    assert [(each["check"], each["text"]) for each in found["plan"]["todo"]] == [
+        ("pfctl -nf /etc/pf.conf", "pfctl -f /etc/pf.conf")
+    ]
+    assert (host / "etc/pf.conf").read_text() == PF.replace("block all", "block log all")
+    assert (host / "etc/mail/smtpd.conf").read_text() == SMTPD
+
+
+def test_an_ignored_rule_is_not_mended(run: Run, host: Path) -> None:
+    _, out = run("fix", host, "--select", "PF05", "--ignore", "PF052", "--unsafe", "--format", "json")
+    (found,) = json.loads(out)["hosts"]
+    assert "block log" not in found["plan"]["diff"]
+    assert "PF052" not in {each["rule"] for each in found["results"]}
+
+
+def test_a_file_that_was_partly_read_is_edited_only_if_forced(run: Run, host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_pf(fix: repair.Fix, wish: repair.Wish, _: object) -> list[str]:
+        return [] if wish.partly_read else sorted({edit.path for edit in fix.edits} & {"/etc/pf.conf"})
+
+    monkeypatch.setattr(repair, "_partly_read", of_pf)
+    code, out = run("fix", host, "--select", "PF052", "--write")
+    assert code == 1
+    assert "/etc/pf.conf was only partly read, so it is not edited; --force-partial edits it: 1" in " ".join(out.split())
+    assert (host / "etc/pf.conf").read_text() == PF
+    assert run("fix", host, "--select", "PF052", "--write", "--force-partial")[0] == 0
+    assert (host / "etc/pf.conf").read_text() != PF
+
+
+def test_what_is_found_again_after_writing_is_said(run: Run, host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fix_folder, "write_folder", lambda *_: None)
+    code, out = run("fix", host, "--select", "PF052", "--write")
+    assert code == 5
+    assert "still failing, though their fixes were written: 1\n" in out
+    monkeypatch.setattr(fix_folder, "write_folder", write_folder)
+    code, out = run("fix", host, "--select", "PF052", "--write")
+    assert code == 0
+    assert "\nmended: 1\n" in out
+    assert "to do, in this order:\n   1  pfctl -nf /etc/pf.conf && pfctl -f /etc/pf.conf\n" in out
+
+
+def test_several_hosts_are_written_elsewhere_each_in_its_place(run: Run, host: Path, tmp_path: Path) -> None:
+    (host.parent / "repository").mkdir()
+    for name in ("one", "two"):
+        (host.parent / "repository" / name / "etc").mkdir(parents=True)
+        (host.parent / "repository" / name / "etc/pf.conf").write_text(PF)
+    code, _ = run("fix", host.parent / "repository", "--select", "PF052", "--out", tmp_path / "out")
+    assert code == 0
+    for name in ("one", "two"):
+        assert "block log all" in (tmp_path / "out" / name / "etc/pf.conf").read_text()
+        assert (host.parent / "repository" / name / "etc/pf.conf").read_text() == PF
