@@ -125,11 +125,17 @@ class ZoneSecurity:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What a listener shows from outside; answered by `Endpoint`."""
+    """What a listener shows from outside; answered by `Endpoint`.
+
+    How it is asked is no part of the question: `name` is what those who connect call the listener, `domain` one whose mail it
+    takes.
+    """
 
     address: str
     port: int
     protocol: str
+    name: str = field(default="", compare=False)
+    domain: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.address} {self.port} {self.protocol}"

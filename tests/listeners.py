@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -95,6 +96,20 @@ def endlessly(chunk: bytes) -> Conversation:
     return talk
 
 
+@contextmanager
+def deaf() -> Iterator[int]:
+    """A port of 127.0.0.1 on which nobody answers, neither yes nor no: its queue of one is full."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
 @dataclass(frozen=True)
 class Smtp:
     """An SMTP listener: what it says to each step, and the context of its STARTTLS."""
@@ -105,12 +120,15 @@ class Smtp:
     starttls: bytes = b"220 go ahead\r\n"
     after: bytes | None = None  # what comes in place of a TLS handshake; empty: a reset
     tls: ssl.SSLContext | None = None
+    mail: bytes = b"530 5.7.0 Must issue a STARTTLS command first\r\n"
+    said: list[bytes] = field(default_factory=list)  # what it was told
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(self.greeting)
         said = self.ehlo
         while line := await reader.readline():
             word = line.split()[0].upper() if line.split() else b""
+            self.said.append(line.strip())
             if word == b"EHLO":
                 writer.write(b"\r\n".join(said) + b"\r\n")
             elif word == b"STARTTLS":
@@ -124,6 +142,10 @@ class Smtp:
                     with contextlib.suppress(ssl.SSLError):
                         await writer.start_tls(self.tls)
                     said = self.ehlo_tls
+            elif word == b"MAIL":
+                writer.write(self.mail)
+            elif word == b"RSET":
+                writer.write(b"250 ok\r\n")
             elif word == b"QUIT":
                 return
 

@@ -114,6 +114,54 @@ def test_what_pf_keeps_shut_is_cross020s(tmp_path: Path) -> None:
     assert verdict(report)[0] is Verdict.NOT_APPLICABLE
 
 
+FILTERED = {"filtered": "no answer in 2.5 seconds, while port 587 answers"}
+
+
+@pytest.mark.parametrize("rule", ["TLS010", "TLS011", "TLS014", "TLS015"])
+def test_a_port_that_is_dropped_is_nobodys_doubt_but_cross022s(tmp_path: Path, rule: str) -> None:
+    answered = {**GOOD, "chain": CHAIN}
+    endpoints = {**both(25, "smtp", FILTERED), **both(587, "smtp", answered), **both(465, "smtps", FILTERED)}
+    report = audited(tmp_path, rule, endpoints, {"/etc/ssl/mail.example.com.pem": FILE})
+    assert verdict(report)[0] in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+
+def test_what_must_be_open_and_is_dropped_is_unknown_and_says_by_whom(tmp_path: Path) -> None:
+    report = audited(tmp_path, "CROSS022", {**both(25, "smtp", FILTERED), **both(587, "smtp", GOOD)})
+    assert verdict(report) == (Verdict.UNKNOWN, Reason.TIMEOUT)
+    assert "dropped by a firewall" in report.results[0].message
+    assert "port 25" in report.results[0].message
+    (evidence,) = report.results[0].places
+    assert evidence == Evidence("203.0.113.9 25 smtp", f"203.0.113.9 25 smtp: {FILTERED['filtered']}")
+
+
+def test_what_pf_drops_is_cross020s(tmp_path: Path) -> None:
+    files = {"/etc/pf.conf": "set skip on lo\nblock drop all\npass out\npass in proto tcp to port 587\n"}
+    report = audited(tmp_path, "CROSS022", {**both(25, "smtp", FILTERED), **both(587, "smtp", GOOD)}, files)
+    assert verdict(report)[0] is Verdict.NOT_APPLICABLE
+
+
+def test_without_a_way_to_ipv6_the_rest_is_quietly_unknown(tmp_path: Path) -> None:
+    offline = {"error": "offline", "detail": "there is no IPv6 from here to 2001:db8::9, so it was not asked"}
+    report = audited(tmp_path, "CROSS022", {**both(25, "smtp", GOOD, offline), **both(587, "smtp", GOOD, offline)})
+    assert verdict(report) == (Verdict.UNKNOWN, Reason.OFFLINE)
+    assert "no IPv6 from here" in report.results[0].message
+
+
+def test_mail_before_tls_is_smtpd023s_where_the_file_allows_it(tmp_path: Path) -> None:
+    taken = both(587, "smtp", {**GOOD, "mail_reply": "250 2.0.0 Ok"})
+    files = {"/etc/mail/smtpd.conf": SMTPD.replace("tls-require", "tls")}
+    assert verdict(audited(tmp_path / "told", "TLS011", taken, files))[0] is not Verdict.FAIL
+    assert verdict(audited(tmp_path / "live", "TLS011", taken))[0] is Verdict.FAIL
+
+
+def test_a_file_that_is_broken_explains_what_is_not_trusted(tmp_path: Path) -> None:
+    shown = {**GOOD, "chain": CHAIN[:1], "trusted": False, "trust_error": "unable to get local issuer certificate"}
+    for name, text, count in (("broken", CHAIN[0], 1), ("whole", FILE, 1)):
+        report = audited(tmp_path / name, "TLS006", both(25, "smtp", shown), {"/etc/ssl/mail.example.com.pem": text})
+        assert [each.verdict for each in report.results] == [Verdict.FAIL] * count
+        assert ("leads to no authority" in report.results[0].message) == (name == "whole")
+
+
 def test_a_submission_that_is_clear_in_the_file_is_smtpd023s(tmp_path: Path) -> None:
     files = {"/etc/mail/smtpd.conf": SMTPD.replace("submission tls-require pki mail.example.com", "submission")}
     report = audited(tmp_path, "TLS011", both(587, "smtp", {"greeting": "220 x", "ehlo": [], "starttls": False}), files)

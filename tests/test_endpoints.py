@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.dns.host import HostAddresses
-from mailaudit.models.endpoints import MAX_LINE, MAX_LINES, SPOKEN, Endpoints, Seen, read_endpoints
+from mailaudit.models.dns.reply import reply_of
+from mailaudit.models.dns.site_records import Dns
+from mailaudit.models.endpoints import MAX_LINE, MAX_LINES, SPOKEN, Endpoints, Filtered, Seen, read_endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources
-from mailaudit.questions import Absent, Answer, Endpoint, Failed, Found, Handshake, Reason
+from mailaudit.questions import Absent, Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason, RRset
 from mailaudit.recording import parse_answers
 from mailaudit.snapshot import Snapshot
 
@@ -27,7 +29,9 @@ HERE: tuple[Slot[object], ...] = (Known(object()),)
 
 
 def model(answers: Mapping[Any, Answer], site: Site = SITE, *, online: bool = False) -> Slot[Endpoints]:
-    return read_endpoints(Sources(Snapshot("h", "t", dict(answers), recorded=True, online=online)), site, NOWHERE, HERE)
+    return read_endpoints(
+        Sources(Snapshot("h", "t", dict(answers), recorded=True, online=online)), site, NOWHERE, NotHere(""), HERE
+    )
 
 
 def one(fields: dict[str, object], port: int = 25, protocol: str = "smtp") -> Seen:
@@ -39,7 +43,7 @@ def one(fields: dict[str, object], port: int = 25, protocol: str = "smtp") -> Se
 
 def test_the_example_is_read() -> None:
     answers = parse_answers(EXAMPLE.read_bytes()).answers
-    slot = read_endpoints(Sources(Snapshot("h", "t", answers, recorded=True)), SITE, NOWHERE, HERE)
+    slot = read_endpoints(Sources(Snapshot("h", "t", answers, recorded=True)), SITE, NOWHERE, NotHere(""), HERE)
     assert isinstance(slot, Known)
     smtp, other = slot.value.seen(25)
     assert (smtp.at.address, other.at.address) == ("203.0.113.9", "2001:db8::9")
@@ -69,8 +73,51 @@ def test_what_another_protocol_answered_serves_as_well() -> None:
 
 def test_own_addresses_and_known_ports_are_asked_and_no_others() -> None:
     sources = Sources(Snapshot("h", "t", {}, recorded=True))
-    read_endpoints(sources, Site(ipv4=("203.0.113.9", "203.0.113.9", "mail.example.com")), NOWHERE, HERE)
+    read_endpoints(sources, Site(ipv4=("203.0.113.9", "203.0.113.9", "mail.example.com")), NOWHERE, NotHere(""), HERE)
     assert sources.wanted == {Handshake("203.0.113.9", port, words[0]) for port, words in SPOKEN.items()}
+
+
+DOMAINS = Site(domains=("example.com",), mail_host="mail.example.com", host_name="host7.example.com", ipv4=("203.0.113.9",))
+
+
+def exchangers(*records: str) -> Slot[Dns]:
+    reply = reply_of(LookUp("example.com.", "MX"), Found(RRset("NOERROR", records)))
+    return Known(Dns(domains=("example.com",), replies={LookUp("example.com.", "MX"): reply}))
+
+
+@pytest.mark.parametrize(
+    ("records", "name"),
+    [
+        (("0 mail.example.com.",), "mail.example.com"),
+        (("10 example.com.", "20 mail.example.com."), "mail.example.com"),
+        (("10 mx1.example.com.", "20 mx2.example.com."), "mx1.example.com"),
+        (("10 mx.example.net.",), "mail.example.com"),
+        (("0 .",), "mail.example.com"),
+    ],
+)
+def test_port_25_is_called_as_other_servers_call_it_and_the_rest_as_people_do(records: tuple[str, ...], name: str) -> None:
+    sources = Sources(Snapshot("h", "t", {}, online=True))
+    read_endpoints(sources, DOMAINS, NOWHERE, exchangers(*records), HERE)
+    called = {each.port: (each.name, each.domain) for each in sources.wanted if isinstance(each, Handshake)}
+    assert called == dict.fromkeys(SPOKEN, ("mail.example.com", "example.com")) | {25: (name, "example.com")}
+
+
+def test_port_25_waits_for_the_name_and_for_nothing_else() -> None:
+    sources = Sources(Snapshot("h", "t", {}, online=True), wanted={LookUp("example.com.", "MX")})
+    read_endpoints(sources, DOMAINS, NOWHERE, Lacking(Reason.NOT_RECORDED, "not yet"), HERE)
+    assert {each.port for each in sources.wanted if isinstance(each, Handshake)} == set(SPOKEN) - {25}
+    sources = Sources(Snapshot("h", "t", {LookUp("example.com.", "MX"): Failed(Reason.TIMEOUT)}, online=True))
+    read_endpoints(sources, DOMAINS, NOWHERE, Lacking(Reason.TIMEOUT, "no answer"), HERE)
+    assert {each.port for each in sources.wanted if isinstance(each, Handshake)} == set(SPOKEN)
+
+
+def test_filtered_is_a_timeout_with_its_words() -> None:
+    slot = model({Handshake("203.0.113.9", 143, "tcp"): Found(Endpoint({"filtered": "no answer in 2.5 seconds"}))})
+    assert isinstance(slot, Known)
+    ((_, found),) = [each for each in slot.value.on(143) if each[0].address == "203.0.113.9"]
+    assert isinstance(found, Filtered)
+    assert (found.reason, found.detail) == (Reason.TIMEOUT, "203.0.113.9 143 tcp: no answer in 2.5 seconds")
+    assert not slot.value.refused(143)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +130,7 @@ def test_own_addresses_and_known_ports_are_asked_and_no_others() -> None:
 )
 def test_what_is_another_hosts_is_not_asked(host: HostAddresses, asked: set[str]) -> None:
     sources = Sources(Snapshot("h", "t", {}, recorded=True))
-    read_endpoints(sources, Site(ipv4=("203.0.113.9",), ipv6=("2001:DB8:0::9",)), host, HERE)
+    read_endpoints(sources, Site(ipv4=("203.0.113.9",), ipv6=("2001:DB8:0::9",)), host, NotHere(""), HERE)
     assert {question.address for question in sources.wanted if isinstance(question, Handshake)} == asked
 
 
@@ -106,7 +153,7 @@ def test_without_addresses_nothing_is_asked() -> None:
 
 def test_without_a_daemon_nothing_is_asked() -> None:
     sources = Sources(Snapshot("h", "t", {}))
-    assert isinstance(read_endpoints(sources, SITE, NOWHERE, (NotHere("no"),)), NotHere)
+    assert isinstance(read_endpoints(sources, SITE, NOWHERE, NotHere(""), (NotHere("no"),)), NotHere)
     assert not sources.wanted
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import errno
+import socket
 import ssl
 import time
 from collections.abc import Sequence
@@ -20,8 +22,9 @@ from cryptography.x509.oid import NameOID
 from listeners import Conversation, Listener, Smtp, listening, saying
 
 from mailaudit.collect.budget import Budget
-from mailaudit.collect.tls import ports
+from mailaudit.collect.tls import dialogues, ports
 from mailaudit.collect.tls.ports import Ports
+from mailaudit.collect.tls.trust import Trust
 from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, Reason
 
 V = ssl.TLSVersion
@@ -40,12 +43,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def look(
-    conversation: Conversation, protocol: str = "smtp", *, tls: ssl.SSLContext | None = None, seconds: float = 10
+    conversation: Conversation,
+    protocol: str = "smtp",
+    *,
+    tls: ssl.SSLContext | None = None,
+    seconds: float = 10,
+    name: str = "mail.example.com",
+    trust: Trust | None = None,
 ) -> tuple[Answer, Listener]:
     async def run() -> tuple[Answer, Listener]:
         async with listening(conversation, tls) as listener:
-            question = Handshake("127.0.0.1", listener.port, protocol)
-            return (await Ports(Budget(seconds), loopback=True).ask([question]))[question], listener
+            question = Handshake("127.0.0.1", listener.port, protocol, name, "example.com")
+            asked = Ports(Budget(seconds), loopback=True, trust=trust or Trust())
+            return (await asked.ask([question]))[question], listener
 
     return asyncio.run(run())
 
@@ -172,6 +182,89 @@ def test_sieve(certificate: tuple[Path, Path]) -> None:
     assert found["protocols"] == ("TLSv1.2", "TLSv1.3")
 
 
+# ---- names, authorities, mail in clear
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("mail.example.com", "mail.example.com"),
+        ("", None),
+        ("203.0.113.9", None),
+        ("2001:db8::9", None),
+        ("m\u00e4il.example.com", None),
+        (f"{'a.' * 150}com", None),
+    ],
+)
+def test_the_name_that_was_sent_is_told(certificate: tuple[Path, Path], name: str, sent: str | None) -> None:
+    tls = listeners.context(*certificate, V.TLSv1_2, V.TLSv1_3)
+    heard: list[str | None] = []
+    tls.sni_callback = lambda _socket, said, _context: heard.append(said)
+    found = fields(look(Smtp(tls=tls), name=name)[0])
+    assert found.get("name") == sent
+    assert set(heard) == {sent}
+
+
+def test_the_name_is_no_part_of_the_question() -> None:
+    assert Handshake("203.0.113.9", 25, "smtp", "mail.example.com") == Handshake("203.0.113.9", 25, "smtp")
+
+
+def test_port_80_is_asked_for_the_hosts_name() -> None:
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 404 Not Found\r\n\r\n")
+        await writer.drain()
+
+    for name in ("mail.example.com", ""):
+        look(talk, "http", name=name)
+    assert b"\r\nHost: mail.example.com\r\n" in heard[0]
+    assert b"\r\nHost: 127.0.0.1\r\n" in heard[1]
+
+
+def test_an_authority_of_the_sites_own_is_trusted(certificate: tuple[Path, Path]) -> None:
+    tls = listeners.context(*certificate, V.TLSv1_2, V.TLSv1_3)
+    own = fields(look(Smtp(tls=tls), trust=Trust(certificate[0].read_text()))[0])
+    assert own["trusted"] is True
+    other = fields(look(Smtp(tls=tls))[0])
+    assert other.get("trusted") is not True
+    if Path("/etc/ssl/certs/ca-certificates.crt").exists():
+        assert (other["trusted"], "self-signed" in other["trust_error"]) == (False, True)
+
+
+@pytest.mark.parametrize("chain", [(), ("no certificate",), ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",)])
+def test_of_what_is_no_chain_no_trust_is_told(chain: tuple[str, ...]) -> None:
+    assert Trust().of(chain) == {}
+
+
+@pytest.mark.parametrize(("reply", "after"), [(b"530 5.7.0 STARTTLS first\r\n", b"STARTTLS"), (b"250 2.0.0 Ok\r\n", b"RSET")])
+def test_mail_before_tls_is_tried_on_submission_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path], reply: bytes, after: bytes
+) -> None:
+    server = Smtp(tls=listeners.context(*certificate, V.TLSv1_2, V.TLSv1_3), mail=reply)
+    assert "mail_reply" not in fields(look(server)[0])
+    assert b"MAIL FROM:<>" not in server.said
+    monkeypatch.setattr(dialogues, "SUBMISSION", _Any())
+    answer, listener = look(server)
+    found = fields(answer)
+    assert found["mail_reply"] == reply.decode().strip()
+    assert found["protocols"] == ("TLSv1.2", "TLSv1.3")
+    assert server.said.count(b"MAIL FROM:<>") == 1
+    assert server.said[server.said.index(b"MAIL FROM:<>") + 1] == after
+    assert not {b"RCPT", b"DATA"} & {line.split()[0] for line in server.said if line}
+    assert listener.connections <= 3
+
+
+class _Any:
+    """Any port: listeners of tests have those that are free."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 # ---- those that say no
 
 
@@ -183,6 +276,39 @@ def test_a_closed_port_is_refused() -> None:
         return (await Ports(Budget(5), loopback=True).ask([question]))[question]
 
     assert failed(asyncio.run(run()))[0] is Reason.REFUSED
+
+
+def test_a_port_that_is_silent_beside_one_that_answers_is_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PROMPT", 0.2)
+    monkeypatch.setattr(ports, "CONNECTING", 0.3)
+
+    async def run() -> tuple[Answer, Answer, Answer]:
+        with listeners.deaf() as port:
+            silent = Handshake("127.0.0.1", port, "tcp")
+            alone = (await Ports(Budget(5), loopback=True).ask([silent]))[silent]
+            async with listening(saying(b"hello\r\n")) as listener:
+                other = Handshake("127.0.0.1", listener.port, "tcp")
+                answers = await Ports(Budget(5), loopback=True).ask([silent, other])
+            return alone, answers[silent], (await Ports(Budget(0.1), loopback=True).ask([silent]))[silent]
+
+    alone, beside, in_haste = asyncio.run(run())
+    assert failed(alone) == (Reason.TIMEOUT, "no answer in 0.3 seconds")
+    assert fields(beside)["filtered"].startswith("no answer in 0.2 seconds, while port ")
+    assert failed(in_haste)[0] is Reason.TIMEOUT
+    assert "seconds for this host were over" in failed(in_haste)[1]
+
+
+def test_without_a_way_an_address_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wayless(socket.socket):
+        def connect(self, _address: object) -> None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr("mailaudit.collect.tls.stream.socket.socket", Wayless)
+    start = time.monotonic()
+    question = Handshake("2001:db8::9", 25, "smtp")
+    answer = asyncio.run(Ports(Budget(5)).ask([question]))[question]
+    assert failed(answer) == (Reason.OFFLINE, "there is no IPv6 from here to 2001:db8::9, so it was not asked")
+    assert time.monotonic() - start < 0.5
 
 
 @pytest.mark.parametrize("greeting", [b"421 too many connections\r\n", b"554 go away\r\n"])

@@ -15,7 +15,7 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.behind import Behind
 from mailaudit.models.daemons import Daemons
-from mailaudit.models.endpoints import Endpoints, Seen
+from mailaudit.models.endpoints import Endpoints, Filtered, Seen
 from mailaudit.models.listening import Listening, Port, for_the_internet
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.values import TCP
@@ -49,12 +49,12 @@ def somebody_answers(
         return
     for port in ports:
         answers = asked(endpoints, port, listening) if isinstance(endpoints, Endpoints) else []
-        refused = [question for question, each in answers if isinstance(each, Failed) and each.reason is Reason.REFUSED]
+        refused, closed = _refused(answers), _closed(answers)
         bare = listening.sockets is not None and not listening.sockets.public(port.number)
-        if not refused and not bare:
-            yield from unsure(answers)
-        elif (why := _told_elsewhere(port, refused, pf, daemons, behind)) is not None:
+        if (closed or bare) and (why := _told_elsewhere(port, closed, pf, daemons, behind)) is not None:
             yield Exempt(why)
+        elif not refused and not bare:
+            yield from unsure(answers)
         else:
             yield _nobody(port, refused, answers, bare=bare)
 
@@ -65,28 +65,46 @@ def asked(endpoints: Endpoints, port: Port, listening: Listening) -> list[tuple[
     return [each for each in endpoints.on(port.number) if any(one.is_bound_to(each[0].address) for one in alike)]
 
 
+def _refused(answers: list[tuple[Handshake, Seen | Failed]]) -> list[Handshake]:
+    return [question for question, each in answers if isinstance(each, Failed) and each.reason is Reason.REFUSED]
+
+
+def _closed(answers: list[tuple[Handshake, Seen | Failed]]) -> list[Handshake]:
+    """Where connections are refused, or dropped by some firewall."""
+    return [*_refused(answers), *(question for question, each in answers if isinstance(each, Filtered))]
+
+
 def unsure(answers: list[tuple[Handshake, Seen | Failed]]) -> Iterator[Doubt]:
     """A doubt for each answer that is none; connections that are refused are an answer."""
     for question, each in answers:
-        if isinstance(each, Failed) and each.reason is not Reason.REFUSED:
+        if isinstance(each, Filtered):
+            yield Doubt(each.reason, _dropped(question), (Evidence(str(question), each.detail),))
+        elif isinstance(each, Failed) and each.reason is not Reason.REFUSED:
             evidence = (Evidence(str(question), str(each.reason)),)
             yield Doubt(each.reason, each.detail or f"{question}: {each.reason}", evidence)
 
 
-def _told_elsewhere(port: Port, refused: list[Handshake], pf: object, daemons: object, behind: Behind) -> str | None:
+def _dropped(question: Handshake) -> str:
+    """A firewall stands in between; which one, nobody can tell from here."""
+    whose = "the host's, its provider's, or one of the network that mailaudit is in"
+    often = ", as many networks let nobody out to port 25" if question.port == SMTP else ""
+    return f"Port {question.port} at {question.address} is dropped by a firewall: {whose}{often}. Look from another network."
+
+
+def _told_elsewhere(port: Port, closed: list[Handshake], pf: object, daemons: object, behind: Behind) -> str | None:
     """Why nobody answers, where another rule says so."""
     name = port.daemon.lower()
     if isinstance(daemons, Daemons) and daemons.running(name) is False:
         return f"{name} does not run: HOST030 to HOST033 tell of that"
     if name in behind:
         return f"{name} does not run what is on disk: HOST036 tells of that"
-    if refused and isinstance(pf, Ruleset) and _is_shut(pf, port, refused):
+    if closed and isinstance(pf, Ruleset) and _is_shut(pf, port, closed):
         return f"pf lets nobody in on port {port.number}: CROSS020 tells of that"
     return None
 
 
-def _is_shut(pf: Ruleset, port: Port, refused: list[Handshake]) -> bool:
-    families = {ip_address(question.address).version for question in refused}
+def _is_shut(pf: Ruleset, port: Port, closed: list[Handshake]) -> bool:
+    families = {ip_address(question.address).version for question in closed}
     return all(pf.passes_in(family, TCP, port.number).value == "no" for family in families)
 
 
@@ -125,10 +143,10 @@ def the_authority_gets_in(
         yield Exempt("no certificate is got through port 80" if not acme.domains else "nobody listens on port 80: see HTTPD003")
         return
     answers = asked(endpoints, port, listening)
-    refused = [question for question, each in answers if isinstance(each, Failed) and each.reason is Reason.REFUSED]
+    refused, closed = _refused(answers), _closed(answers)
     if isinstance(daemons, Daemons) and daemons.running(port.daemon.lower()) is False:
         yield Exempt("httpd does not run: HOST030 tells of that")
-    elif isinstance(pf, Ruleset) and refused and _is_shut(pf, port, refused):
+    elif isinstance(pf, Ruleset) and closed and _is_shut(pf, port, closed):
         yield Exempt("pf lets nobody in on port 80: CROSS020 tells of that")
     elif refused:
         versions = sorted({ip_address(each.address).version for each in refused})
@@ -138,4 +156,5 @@ def the_authority_gets_in(
         evidence = (Evidence(str(question), "refused") for question in refused)
         fix = Fix("See who should answer at this address", Safety.MANUAL, commands=RESTARTS["httpd"])
         yield Finding(message, (place, *evidence), fix, "port 80", " ".join(NAMES[version] for version in versions))
-    yield from unsure(answers)
+    else:
+        yield from unsure(answers)

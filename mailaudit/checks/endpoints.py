@@ -14,7 +14,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.dovecot.config import DovecotConfig
-from mailaudit.models.endpoints import Endpoints, Seen
+from mailaudit.models.endpoints import Endpoints, Filtered, Seen
 from mailaudit.models.listening import Listening
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
@@ -71,11 +71,11 @@ def heard(endpoints: Endpoints, number: int) -> Iterator[Seen | Doubt | Exempt]:
 
 
 def silent(endpoints: Endpoints, *numbers: int) -> Iterator[Doubt | Exempt]:
-    """What answers that are none mean. That connections are refused is for CROSS022 and HTTPD005 to tell."""
+    """What answers that are none mean. That connections are refused, or dropped, is for CROSS022 and HTTPD005 to tell."""
     answers = endpoints.on(*numbers)
     failed = [(question, each) for question, each in answers if isinstance(each, Failed)]
     for question, each in failed:
-        if each.reason is not Reason.REFUSED:
+        if each.reason is not Reason.REFUSED and not isinstance(each, Filtered):
             shown = (Evidence(str(question), str(each.reason)),)
             yield Doubt(each.reason, each.detail or f"{question}: {each.reason}", shown)
     if len(failed) == len(answers):
@@ -156,8 +156,11 @@ def passwords_travel_in_tls(
 ) -> Iterator[Outcome]:
     """Port 587 has its TLS, and no port takes a login before it."""
     port = listener(listening, SUBMISSION)
-    if port is not None and not any(each.tls == "none" for each in public(smtpd, SUBMISSION)):
+    found = public(smtpd, SUBMISSION)
+    if port is not None and not any(each.tls == "none" for each in found):
         yield from tls_works(endpoints, port)
+    if port is not None and not any(each.tls in ("none", "tls") for each in found):  # SMTPD023 tells of these
+        yield from _mail_in_clear(endpoints, port)
     for number, takes in ((SMTP, _mail_login), (SUBMISSION, _mail_login), (IMAP, _imap_login), (SIEVE, _sieve_login)):
         seen = [each for each in endpoints.seen(number) if not each.turns_away]
         bare = [(each, words) for each in seen if (words := takes(each))]
@@ -169,6 +172,16 @@ def passwords_travel_in_tls(
         evidence = [said(each, words) for each, words in bare]
         places: tuple[Place | Evidence, ...] = (*((place.place,) if place is not None else ()), *evidence)
         yield Finding(message, places, place.restart if place is not None else None, f"port {number}", "login in clear")
+
+
+def _mail_in_clear(endpoints: Endpoints, port: Listener) -> Iterator[Finding]:
+    """TLS that is offered is not yet required: who asks must send no mail without it."""
+    seen = [each for each in endpoints.seen(port.number) if each.mail_reply]
+    taken = [each for each in seen if each.mail_reply.startswith("2")]
+    if taken:
+        message = f"Port {port.number}{at(taken, seen)} takes mail before STARTTLS, which a client may then leave out."
+        words = (said(each, f"MAIL before STARTTLS: {each.mail_reply}") for each in taken)
+        yield Finding(message, (port.place, *words), port.restart, port.about, "mail in clear")
 
 
 def _mail_login(seen: Seen) -> str:

@@ -8,12 +8,14 @@ from itertools import pairwise
 
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.certificates import Certificate, NotReadError
 from mailaudit.models.clock import Clock
+from mailaudit.models.endpoints import Endpoints, Seen
 from mailaudit.models.pem import PemFiles
 from mailaudit.models.shown import Shown, ShownCertificates
 from mailaudit.models.site import Site
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Absent, Failed, KeyFacts
 
 WARN_BELOW = 1 / 3  # of the lifetime: acme-client renews then, whatever the lifetime is
@@ -141,9 +143,12 @@ def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: 
 
 
 @rule("TLS006")
-def chain_is_complete(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
-    """Each file links the server's certificate to its authority's: each one is signed by the next."""
+def chain_is_complete(
+    shown: ShownCertificates, pem: PemFiles, endpoints: Endpoints | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
+    """Each file links the server's certificate to its authority's, and what is shown leads to one that is trusted."""
     yield from gaps(shown)
+    told: set[str] = set()
     for chain in chains(shown, pem):
         if not isinstance(chain, Chain):
             yield chain
@@ -153,6 +158,23 @@ def chain_is_complete(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outco
             at, kind, what = broken
             message = f"In {chain.path}, which {chain.daemons} shows, {what}."
             yield Finding(message, chain.places(kind, at), renew(shown, chain.path), f"chain of {chain.path}", kind)
+            told.add(chain.leaf.digest)
+    if isinstance(endpoints, Endpoints):
+        yield from _untrusted(endpoints, told)
+
+
+def _untrusted(endpoints: Endpoints, told: set[str]) -> Iterator[Finding]:
+    """What leads to no authority that programs trust, one finding for each certificate that a file does not explain."""
+    by_leaf: dict[str, list[Seen]] = {}
+    for seen in endpoints.seen():
+        if seen.trusted is False and seen.leaf is not None and seen.leaf.digest not in told:
+            by_leaf.setdefault(seen.leaf.digest, []).append(seen)
+    for some in by_leaf.values():
+        ports = sorted({each.at.port for each in some})
+        where = f"port{'s' * (len(ports) > 1)} {' and '.join(map(str, ports))}"
+        message = f"The certificate shown on {where} leads to no authority that programs trust: {some[0].trust_error}."
+        evidence = tuple(Evidence(str(each.at), each.trust_error) for each in some)
+        yield Finding(message, evidence, None, f"authority of {where}", "not trusted")
 
 
 def _broken(certificates: tuple[Certificate, ...]) -> tuple[Certificate, str, str] | None:

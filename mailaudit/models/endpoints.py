@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.certificates import MAX_CERTIFICATES, Certificate, NotReadError, read_certificate
 from mailaudit.models.dns.host import HostAddresses, canonical
+from mailaudit.models.dns.names import askable
+from mailaudit.models.dns.site_records import Dns, is_ours
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
-from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, Reason
+from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
 
 SPOKEN: Mapping[int, tuple[str, ...]] = {
     25: ("smtp",),
@@ -24,6 +26,7 @@ SPOKEN: Mapping[int, tuple[str, ...]] = {
 }
 """The ports that are asked: those of the reference, and those that it keeps shut. The first word of each is what is asked; an
 answer to another, where one is recorded, serves as well."""
+SMTP = 25
 MAX_ADDRESSES = 8  # of a site; one of each family is usual
 MAX_LINE = 1000  # characters of a greeting or of a line that follows it: twice what RFC 5321 allows
 MAX_LINES = 100
@@ -32,13 +35,20 @@ NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 OLD = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
 
 
+@dataclass(frozen=True, slots=True)
+class Filtered(Failed):
+    """Nobody answers on the port, while others at its address answer: what comes for it is dropped on the way, here or there."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """What one listener said. What was not recorded is None; a greeting that was not is empty.
 
     `lines` are the extensions before TLS (of ManageSieve its capabilities), `lines_tls` those inside it. `protocols` are the
     versions of TLS that it speaks: none at all if the handshake failed; `agreed` is the one of a handshake after which no others
-    were tried. `chain` has the server's own certificate first, `refusal` is what was said instead of a handshake.
+    were tried. `chain` has the server's own certificate first, `refusal` is what was said instead of a handshake. `name` is what
+    the listener was called in it. `trusted` says whether the chain led to an authority that is trusted where one looked from,
+    `trust_error` why not. `mail_reply` is what MAIL got before TLS.
     """
 
     at: Handshake
@@ -51,6 +61,10 @@ class Seen:
     refusal: str = ""
     chain: tuple[Certificate, ...] | NotReadError | None = None
     status: int | None = None
+    name: str = ""
+    trusted: bool | None = None
+    trust_error: str = ""
+    mail_reply: str = ""
 
     @property
     def leaf(self) -> Certificate | None:
@@ -96,7 +110,9 @@ class Endpoints(Model):
         return tuple(q for q, seen in self.on(port) if isinstance(seen, Failed) and seen.reason is Reason.REFUSED)
 
 
-def read_endpoints(sources: Sources, site: Site, host: HostAddresses, daemons: Iterable[Slot[object]]) -> Slot[Endpoints]:
+def read_endpoints(
+    sources: Sources, site: Site, host: HostAddresses, dns: Slot[Dns], daemons: Iterable[Slot[object]]
+) -> Slot[Endpoints]:
     """What the host's own addresses show. Nothing is asked where the target holds no daemon that would answer."""
     if not any(isinstance(slot, Known | Lacking) for slot in daemons) and not sources.snapshot.recorded:
         return NotHere("nothing of a daemon that listens for others is in the target")
@@ -105,7 +121,8 @@ def read_endpoints(sources: Sources, site: Site, host: HostAddresses, daemons: I
         reason = Reason.NOT_RECORDED if sources.snapshot.online else Reason.OFFLINE
         return Lacking(reason, "the addresses of this host are not known, so its ports were not asked")
     reader = _Reader()
-    found = dict(_answer(sources, address, port, reader) for address in addresses for port in SPOKEN)
+    names = _Names.of(sources, site, dns)
+    found = dict(_answer(sources, names.handshakes(address, port), reader) for address in addresses for port in names.ports)
     if all(isinstance(each, Failed) and each.reason in NOT_ASKED for each in found.values()):
         first = next(each for each in found.values() if isinstance(each, Failed))
         return Lacking(first.reason, "what this host's ports show was not asked")
@@ -119,10 +136,54 @@ def _addresses(site: Site, host: HostAddresses) -> list[str]:
     return list(dict.fromkeys([address for address in named if address in known] or known or named))[:MAX_ADDRESSES]
 
 
-def _answer(sources: Sources, address: str, port: int, reader: _Reader) -> tuple[Handshake, Seen | Failed]:
-    usual, *others = (Handshake(address, port, protocol) for protocol in SPOKEN[port])
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What those who connect call the host: other servers the exchanger, people the mail host; and a domain whose mail it takes.
+
+    The exchanger is None as long as DNS is still to say it: port 25 is asked then.
+    """
+
+    exchanger: str | None
+    mail_host: str
+    domain: str
+
+    @classmethod
+    def of(cls, sources: Sources, site: Site, dns: Slot[Dns]) -> _Names:
+        mail_host, domain = site.mail_host or site.host_name or "", next(iter(site.domains), "")
+        asked = [LookUp(owner, "MX") for owner in map(askable, site.domains) if owner is not None]
+        if sources.snapshot.online and any(question in sources.wanted for question in asked):
+            return cls(None, mail_host, domain)
+        known = dns.value if isinstance(dns, Known) else Dns()
+        named = [each.name for domain in known.domains for each in known.exchangers(domain) if is_ours(each.name, site)]
+        return cls(mail_host if mail_host in named or not named else named[0], mail_host, domain)
+
+    @property
+    def ports(self) -> Iterator[int]:
+        """The ports whose names are known."""
+        return (port for port in SPOKEN if port != SMTP or self.exchanger is not None)
+
+    def handshakes(self, address: str, port: int) -> Iterator[Handshake]:
+        """What is asked of a port, the usual first."""
+        name = (self.exchanger if port == SMTP else None) or self.mail_host
+        return (Handshake(address, port, protocol, name, self.domain) for protocol in SPOKEN[port])
+
+
+def _answer(sources: Sources, questions: Iterable[Handshake], reader: _Reader) -> tuple[Handshake, Seen | Failed]:
+    usual, *others = questions
     question = next((each for each in (usual, *others) if sources.snapshot.answer(each) is not None), usual)
     return question, reader.seen(question, sources.ask(question))
+
+
+def said(question: Handshake, answer: Answer) -> Mapping[str, object] | Failed:
+    """The fields of an answer, or why there are none."""
+    if isinstance(answer, Failed):
+        return answer
+    if not isinstance(answer, Found) or not isinstance(answer.value, Endpoint):
+        return Failed(Reason.REFUSED, f"{question}: nobody answers")
+    fields = answer.value.fields
+    if fields.get("filtered"):
+        return Filtered(Reason.TIMEOUT, f"{question}: {_line(fields['filtered']) or 'no answer, while other ports answer'}")
+    return fields
 
 
 @dataclass
@@ -132,12 +193,10 @@ class _Reader:
     known: dict[str, Certificate | NotReadError] = field(default_factory=dict)
 
     def seen(self, question: Handshake, answer: Answer) -> Seen | Failed:
-        if isinstance(answer, Failed):
-            return answer
-        if not isinstance(answer, Found) or not isinstance(answer.value, Endpoint):
-            return Failed(Reason.REFUSED, f"{question}: nobody answers")
-        fields = answer.value.fields
-        status, starttls = fields.get("status"), fields.get("starttls")
+        fields = said(question, answer)
+        if isinstance(fields, Failed):
+            return fields
+        status, starttls, trusted = fields.get("status"), fields.get("starttls"), fields.get("trusted")
         lines = _lines(fields.get("ehlo"))
         return Seen(
             at=question,
@@ -150,6 +209,10 @@ class _Reader:
             refusal=_line(fields.get("starttls_reply")),
             chain=self.chain(fields.get("chain")),
             status=status if isinstance(status, int) and not isinstance(status, bool) else None,
+            name=_line(fields.get("name")).lower(),
+            trusted=trusted if isinstance(trusted, bool) else None,
+            trust_error=_line(fields.get("trust_error")),
+            mail_reply=_line(fields.get("mail_reply")),
         )
 
     def chain(self, value: object) -> tuple[Certificate, ...] | NotReadError | None:

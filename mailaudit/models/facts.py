@@ -148,12 +148,12 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
     }
     slots.update(read_system(sources))
-    slots[Dns] = read_dns(sources, site, Subjects(smtpd, acme, rspamd, static, interfaces))
+    dns = slots[Dns] = read_dns(sources, site, Subjects(smtpd, acme, rspamd, static, interfaces))
     slots[Processes] = read_processes(sources, slots)
     slots[Daemons] = read_daemons(sources, slots)
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))
     slots[PemFiles] = Known(read_pem(sources, slots))
-    slots[Endpoints] = read_endpoints(sources, site, read_host(site, static, interfaces), (smtpd, dovecot, httpd))
+    slots[Endpoints] = read_endpoints(sources, site, read_host(site, static, interfaces), dns, (smtpd, dovecot, httpd))
     files = read_files(sources, accounts, looked_at(slots))
     slots[Files] = Known(files)
     slots[Behind] = Known(read_behind(slots[Processes], files))

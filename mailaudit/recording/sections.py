@@ -181,9 +181,12 @@ def _rrset_entry(rrset: RRset) -> dict[str, Any]:
 
 
 _TYPED: dict[str, Callable[[Reader], object]] = {
-    **dict.fromkeys(("greeting", "rcode", "error", "detail"), Reader.any_text),
-    **dict.fromkeys(("ehlo", "ehlo_tls", "protocols", "chain", "records", "cname"), Reader.texts),
-    **dict.fromkeys(("starttls", "aa", "ad"), Reader.flag),
+    **dict.fromkeys(("greeting", "filtered", "name", "path", "server", "location", "rcode", "error", "detail"), Reader.any_text),
+    **dict.fromkeys(("ehlo_reply", "mail_reply", "starttls_reply", "ehlo_tls_reply", "tls_error", "trust_error"), Reader.any_text),
+    **dict.fromkeys(("ehlo", "ehlo_tls", "capabilities", "protocols", "protocols_seen", "chain"), Reader.texts),
+    **dict.fromkeys(("records", "cname"), Reader.texts),
+    **dict.fromkeys(("starttls", "trusted", "aa", "ad"), Reader.flag),
+    "status": Reader.number,
 }
 """The known fields of an endpoint and of a server's own answer."""
 

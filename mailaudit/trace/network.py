@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from mailaudit.findings import Evidence
-from mailaudit.questions import Endpoint, Failed, Found, Handshake, LookUp, Reason, RRset
+from mailaudit.models.endpoints import said
+from mailaudit.questions import Failed, Found, Handshake, LookUp, Reason, RRset
 from mailaudit.trace.hops import NOT_ASKED, ChainEndError, Hop, Kind, Verdict, broken, ok, unanswered, unknown
 from mailaudit.trace.host import Host
 
@@ -86,19 +87,19 @@ def greeting(host: Host, addresses: Iterable[str], port: int, protocol: str) -> 
     subject = f"port {port}"
     asked = [Handshake(address, port, protocol) for address in _one_of_each_family(addresses)]
     answers = [(question, host.ask(question)) for question in asked]
-    heard = [(question, answer.value) for question, answer in answers if isinstance(answer, Found)]
-    said = [(question, value.fields) for question, value in heard if isinstance(value, Endpoint)]
-    if not said:
-        refused = [question for question, answer in answers if isinstance(answer, Failed) and answer.reason is Reason.REFUSED]
+    told = [(question, said(question, answer)) for question, answer in answers]
+    heard = [(question, fields) for question, fields in told if not isinstance(fields, Failed)]
+    if not heard:
+        refused = [question for question, answer in told if isinstance(answer, Failed) and answer.reason is Reason.REFUSED]
         if refused and len(refused) == len(answers):
             places = [Evidence(str(question), "refused") for question in refused]
             raise broken(Kind.GREETING, subject, f"Connections to port {port} are refused.", *places)
-        failed = sorted((a for _, a in answers if isinstance(a, Failed)), key=lambda a: a.reason in NOT_ASKED)
+        failed = sorted((a for _, a in told if isinstance(a, Failed)), key=lambda a: a.reason in NOT_ASKED)
         silent = failed[0] if failed else Failed(Reason.OFFLINE, "no address is known to connect to")
         for kind in (Kind.GREETING, Kind.HANDSHAKE):
             yield unanswered(kind, subject, silent)
         return
-    question, fields = said[0]
+    question, fields = heard[0]
     yield _greeted(subject, question, fields.get("greeting"))
     yield _shaken(subject, question, fields.get("starttls"), fields.get("protocols"))
 

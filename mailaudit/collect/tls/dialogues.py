@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from mailaudit.collect.budget import Trouble
-from mailaudit.collect.tls.stream import EndedError, Stream
-from mailaudit.questions import Reason
+from mailaudit.collect.tls.stream import EndedError, Stream, can_be_sent
+from mailaudit.questions import Handshake, Reason
 
 MOST_LINES = 100  # of one reply
 PROBE = "/.well-known/acme-challenge/mailaudit-probe"
+SUBMISSION = 587
+_REFUSALS = 400  # reply codes from here on
 _LISTENS = 0.4  # seconds to wait for a word from a port that need not speak
 _ASIDE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -31,9 +33,10 @@ class Dialogue:
     """One conversation and what it has brought so far, as the fields of an `endpoints` entry (contract, section 6)."""
 
     stream: Stream
-    address: str
+    question: Handshake
     shake: Shake
     facts: dict[str, object] = field(default_factory=dict)
+    only_tls: bool = False  # nothing is said after the handshake
 
 
 async def smtp(talk: Dialogue) -> None:
@@ -43,6 +46,8 @@ async def smtp(talk: Dialogue) -> None:
     talk.facts["starttls"] = any(line.upper() == "STARTTLS" for line in lines)
     if not talk.facts["starttls"]:
         return
+    if talk.only_tls and talk.question.port == SUBMISSION and "mail_reply" not in talk.facts:
+        await _mail_in_clear(talk)
     await talk.stream.send("STARTTLS")
     code, replies = await _reply(talk.stream)
     if code != 220:
@@ -51,6 +56,16 @@ async def smtp(talk: Dialogue) -> None:
     await talk.shake(talk.stream)
     await _ehlo(talk, "ehlo_tls")
     await _bye(talk.stream, "QUIT")
+
+
+async def _mail_in_clear(talk: Dialogue) -> None:
+    """Whether a message may be begun before TLS; no more of it is sent. A later conversation asks, so that the first is whole."""
+    await talk.stream.send("MAIL FROM:<>")
+    code, lines = await _reply(talk.stream)
+    talk.facts["mail_reply"] = lines[0]
+    if code < _REFUSALS:
+        await talk.stream.send("RSET")
+        await _reply(talk.stream)
 
 
 async def smtps(talk: Dialogue) -> None:
@@ -100,13 +115,14 @@ async def sieve(talk: Dialogue) -> None:
 
 async def http(talk: Dialogue) -> None:
     """One request for a challenge that is not there; no redirect is followed."""
-    host = f"[{talk.address}]" if ":" in talk.address else talk.address
+    address = talk.question.address
+    host = talk.question.name if can_be_sent(talk.question.name) else f"[{address}]" if ":" in address else address
     await talk.stream.send(f"GET {PROBE} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: mailaudit\r\nConnection: close\r\n")
     line = await talk.stream.line()
     status = re.match(r"HTTP/[0-9.]+ ([1-5][0-9][0-9])(?: |$)", line)
     if status is None:
         raise _odd("HTTP", line)
-    talk.facts.update(path=PROBE, status=int(status[1]))
+    talk.facts.update(name=host, path=PROBE, status=int(status[1]))
     for _ in range(MOST_LINES):
         name, mark, value = (await talk.stream.line()).partition(":")
         if not mark:

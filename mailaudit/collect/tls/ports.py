@@ -9,12 +9,14 @@ from ipaddress import ip_address
 
 from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.tls.dialogues import DIALOGUES, Dialogue, DoneError, Shake
-from mailaudit.collect.tls.stream import VERSIONS, AlertError, EndedError, Stream, connect
-from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, Reason
+from mailaudit.collect.tls.stream import VERSIONS, AlertError, EndedError, Stream, UnansweredError, can_be_sent, connect
+from mailaudit.collect.tls.trust import Trust
+from mailaudit.questions import Answer, Endpoint, Found, Handshake, Reason
 
 MOST_CONNECTIONS = 3  # to one port in one audit
 AT_ONCE = 32  # ports
 CONNECTING = 5.0  # seconds; a packet that is lost twice still arrives
+PROMPT = 2.5  # seconds; one that is lost once. No longer is waited for where the same address answers on another port
 TALKING = 12.0  # seconds for one conversation
 
 
@@ -24,8 +26,9 @@ class Ports:
 
     budget: Budget
     loopback: bool = False
-    name: str | None = None
+    trust: Trust = field(default_factory=Trust)
     connections: dict[tuple[str, int], int] = field(default_factory=dict)
+    awake: dict[str, int] = field(default_factory=dict)  # addresses that answered, yes or no, and one port on which they did
 
     async def ask(self, questions: Iterable[Handshake]) -> dict[Handshake, Answer]:
         """An answer to each question."""
@@ -34,24 +37,58 @@ class Ports:
             by_port.setdefault((question.address, question.port), []).append(question)
         gate = asyncio.Semaphore(AT_ONCE)
         found = await asyncio.gather(*(self._port(each, gate) for each in by_port.values()))
-        return {question: answer for answers in found for question, answer in answers.items()}
+        return {question: self._told(question, answer) for answers in found for question, answer in answers.items()}
 
-    async def _port(self, questions: list[Handshake], gate: asyncio.Semaphore) -> dict[Handshake, Answer]:
+    def _told(self, question: Handshake, answer: Endpoint | Trouble) -> Answer:
+        """What is told when all is asked: a port that drops what others at its address answer is filtered."""
+        if isinstance(answer, Endpoint):
+            return Found(answer)
+        other = self.awake.get(question.address)
+        if isinstance(answer, UnansweredError) and other is not None:
+            return Found(Endpoint({"filtered": f"{answer.detail}, while port {other} answers"}))
+        return answer.failed
+
+    async def _port(self, questions: list[Handshake], gate: asyncio.Semaphore) -> dict[Handshake, Endpoint | Trouble]:
         async with gate:
             return {question: await self._answer(question) for question in questions}
 
-    async def _answer(self, question: Handshake) -> Answer:
+    async def _answer(self, question: Handshake) -> Endpoint | Trouble:
         if question.protocol not in DIALOGUES:
-            return Failed(Reason.PROTOCOL, f"{question.protocol} is not spoken here")
-        why = self._not_to_be_asked(question.address)
+            return Trouble(Reason.PROTOCOL, f"{question.protocol} is not spoken here")
+        why = self.not_to_be_asked(question.address)
         if why is not None:
-            return Failed(Reason.IN_DOUBT, why)
+            return Trouble(Reason.IN_DOUBT, why)
         try:
-            return Found(Endpoint(await _Look(self, question).facts()))
+            return Endpoint(await _Look(self, question).facts())
         except Trouble as trouble:
-            return trouble.failed
+            return trouble
 
-    def _not_to_be_asked(self, written: str) -> str | None:
+    async def connect(self, address: str, port: int) -> Stream:
+        """One connection more. Raises `Trouble`; `UnansweredError` where nobody says yes or no in time."""
+        self.connections[address, port] = self.connections.get((address, port), 0) + 1
+        if not self.budget.left():
+            raise self.budget.over
+        wish = asyncio.ensure_future(connect(address, port))
+        try:
+            await asyncio.wait({wish}, timeout=self.budget.share(PROMPT))
+            waited = PROMPT
+            if not wish.done() and address not in self.awake:
+                waited = CONNECTING
+                await asyncio.wait({wish}, timeout=self.budget.share(CONNECTING - PROMPT))
+            if not wish.done():
+                raise UnansweredError(f"no answer in {waited:g} seconds") if self.budget.left() else self.budget.over
+            stream = wish.result()
+        except Trouble as trouble:
+            if trouble.reason is Reason.REFUSED:
+                self.awake.setdefault(address, port)
+            raise
+        finally:
+            wish.cancel()
+        self.awake.setdefault(address, port)
+        return stream
+
+    def not_to_be_asked(self, written: str) -> str | None:
+        """Why an address is not connected to; None if it may be."""
         try:
             address = ip_address(written)
         except ValueError:
@@ -72,15 +109,21 @@ class _Look:
     agreed: str | None = None
     shaking: bool = False
     chain: tuple[str, ...] = ()
+    again: dict[str, object] = field(default_factory=dict)  # what later conversations brought
 
     async def facts(self) -> dict[str, object]:
         facts, refused = await self._first()
+        if self.shaking and can_be_sent(self.question.name):
+            facts["name"] = self.question.name
         if refused is not None:
             return {**facts, "protocols": (), "tls_error": refused}
         if self.agreed is None:
             return facts
         best, facts["chain"] = self.agreed, self.chain
+        facts |= self.ports.trust.of(self.chain)
         protocols = await self._versions(best)
+        if "mail_reply" in self.again:
+            facts["mail_reply"] = self.again["mail_reply"]
         if protocols is not None:
             return {**facts, "protocols": protocols}
         return {**facts, "protocols_seen": (best,)}  # without `protocols` nothing is claimed of those not tried
@@ -130,7 +173,7 @@ class _Look:
         """The version that is agreed on out of a range, or None if the listener refuses them all."""
         self.agreed, self.shaking = None, False
         try:
-            await self._talk(least, most, {}, only_tls=True)
+            await self._talk(least, most, self.again, only_tls=True)
         except AlertError:
             return None
         except EndedError as ended:
@@ -146,23 +189,14 @@ class _Look:
 
     async def _talk(self, least: str, most: str, facts: dict[str, object], *, only_tls: bool = False) -> None:
         """One connection and its conversation, as far as the listener goes along with it."""
-        at = (self.question.address, self.question.port)
-        if self.ports.connections.get(at, 0) >= MOST_CONNECTIONS:
+        address, port = self.question.address, self.question.port
+        if self.ports.connections.get((address, port), 0) >= MOST_CONNECTIONS:
             raise Trouble(Reason.IN_DOUBT, f"no more than {MOST_CONNECTIONS} connections are made to one port")
-        self.ports.connections[at] = self.ports.connections.get(at, 0) + 1
-        budget = self.ports.budget
-        if not budget.left():
-            raise budget.over
+        stream = await self.ports.connect(address, port)
+        talk = Dialogue(stream, self.question, self._shake(least, most, only_tls=only_tls), facts, only_tls=only_tls)
         try:
-            async with asyncio.timeout(budget.share(CONNECTING)):
-                stream = await connect(*at)
-        except TimeoutError:
-            raise Trouble(Reason.TIMEOUT, "it does not answer") from None
-        try:
-            async with asyncio.timeout(budget.share(TALKING)):
-                await DIALOGUES[self.question.protocol](
-                    Dialogue(stream, at[0], self._shake(least, most, only_tls=only_tls), facts)
-                )
+            async with asyncio.timeout(self.ports.budget.share(TALKING)):
+                await DIALOGUES[self.question.protocol](talk)
         except DoneError:
             return
         finally:
@@ -171,7 +205,7 @@ class _Look:
     def _shake(self, least: str, most: str, *, only_tls: bool) -> Shake:
         async def shake(stream: Stream) -> None:
             self.shaking = True
-            self.agreed = await stream.start_tls(least, most, self.ports.name)
+            self.agreed = await stream.start_tls(least, most, self.question.name)
             if only_tls:
                 raise DoneError
             self.chain = stream.chain()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import re
+import socket
 from dataclasses import dataclass, field
 
 from OpenSSL import SSL, crypto
@@ -15,6 +17,8 @@ from mailaudit.questions import Reason
 MOST_BYTES = 256 * 1024  # of one connection; a whole conversation has less than 16 KiB
 MOST_LINE = 4096  # bytes; RFC 5321 allows 512, IMAP servers send longer capabilities
 _CHUNK = 16 * 1024
+_LONGEST_NAME = 254
+_HOST_NAME = re.compile(r"(?!.*\.[0-9]+\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}")
 VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _NUMBERS = {
     "TLSv1": SSL.TLS1_VERSION,
@@ -30,6 +34,13 @@ class AlertError(Exception):
 
 class EndedError(Exception):
     """The listener closed or reset the connection."""
+
+
+class UnansweredError(Trouble):
+    """Nobody answered the wish to connect, neither yes nor no."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.TIMEOUT, detail)
 
 
 @dataclass
@@ -107,15 +118,15 @@ class Stream:
         except OSError as error:
             raise EndedError("the connection was reset") from error
 
-    async def start_tls(self, least: str, most: str, name: str | None) -> str:
-        """Make a handshake with versions from `least` to `most`; the version that was agreed on.
+    async def start_tls(self, least: str, most: str, name: str) -> str:
+        """Make a handshake with versions from `least` to `most`, calling the listener `name`; the version that was agreed on.
 
         Raises `AlertError` where the listener refuses, `EndedError` where it closes, `Trouble` where it speaks no TLS.
         """
         if self.buffer:
             raise Trouble(Reason.PROTOCOL, "it went on in clear where TLS was to begin")
         connection = SSL.Connection(_context(least, most), None)
-        if name is not None:
+        if can_be_sent(name):
             connection.set_tlsext_host_name(name.encode("ascii"))
         connection.set_connect_state()
         while True:
@@ -179,14 +190,28 @@ def shown(data: bytes | bytearray) -> str:
     return repr(bytes(data[:40]))[1:]
 
 
+def can_be_sent(name: str) -> bool:
+    """True for what a handshake may call a listener: a host name in ASCII, no address (RFC 6066, section 3)."""
+    return len(name) < _LONGEST_NAME and _HOST_NAME.fullmatch(name) is not None
+
+
 async def connect(address: str, port: int) -> Stream:
-    """Connect. Raises `Trouble`: refused, no way from here, or unreachable."""
+    """Connect. Raises `Trouble`: refused, no way from here, or unanswered."""
+    _see_the_way(address)
     try:
         reader, writer = await asyncio.open_connection(address, port)
     except OSError as error:
         if error.errno == errno.ECONNREFUSED:
             raise Trouble(Reason.REFUSED, "the connection is refused") from error
-        if error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) and ":" in address:
-            raise Trouble(Reason.OFFLINE, f"there is no IPv6 from here to {address}") from error
-        raise Trouble(Reason.TIMEOUT, f"it cannot be reached: {(error.strerror or str(error)).lower()}") from error
+        raise UnansweredError(f"it cannot be reached: {(error.strerror or str(error)).lower()}") from error
     return Stream(reader, writer)
+
+
+def _see_the_way(address: str) -> None:
+    """Raises `Trouble` if this machine knows no way to an address. Connecting for datagrams looks up a route, no more."""
+    family, version = (socket.AF_INET6, "IPv6") if ":" in address else (socket.AF_INET, "IPv4")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as way:
+            way.connect((address, 9))
+    except OSError as error:
+        raise Trouble(Reason.OFFLINE, f"there is no {version} from here to {address}, so it was not asked") from error
