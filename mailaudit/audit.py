@@ -16,7 +16,7 @@ from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
 from mailaudit.collect.online import OnlineWorld, Outside
-from mailaudit.collect.targets import Login, Opened, open_targets
+from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
@@ -27,7 +27,7 @@ from mailaudit.questions import Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
-from mailaudit.survey import survey
+from mailaudit.survey import survey, told
 from mailaudit.text import Span
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
@@ -83,13 +83,16 @@ class Auditor:
         world = self.world
         if snapshot is None:
             snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
-        for _ in range(MAX_WAVES):
+        watch = self.options.login.watch if self.live or world.online else unwatched
+        for number in range(1, MAX_WAVES + 1):
             with _READING:
                 facts = self.facts(snapshot)
                 wave = survey(facts.wanted, snapshot)
             if not wave:
-                return snapshot, facts
+                break
+            watch(world.target, f"wave {number}: {told(wave)}")
             snapshot = snapshot.with_answers(world.ask(wave))
+        watch(world.target, "")
         return snapshot, facts
 
     def examine(self, snapshot: Snapshot, facts: Facts) -> HostReport:

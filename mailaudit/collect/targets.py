@@ -16,11 +16,16 @@ from mailaudit.collect.world import TargetError, World
 JOBS = 8  # hosts at once, unless -j says otherwise
 
 
+def unwatched(_target: str, _what: str) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
 
-    `outside` says how the network is asked about them, None that it is not.
+    `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
+    and nothing when it is done; it is called from several threads.
     """
 
     become: str = "auto"
@@ -28,6 +33,7 @@ class Login:
     jobs: int = JOBS
     known_hosts: tuple[str, ...] | None = None
     outside: Outside | None = None
+    watch: Callable[[str, str], None] = unwatched
 
 
 @dataclass
@@ -65,10 +71,13 @@ def _host(target: str, login: Login, key: str) -> Opened:
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
     world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts)
+    login.watch(target, "logging in")
     try:
         world.connect()
     except TargetError as error:
+        login.watch(target, "")
         return Opened(target, failure=error, live=True)
+    login.watch(target, "logged in")
     if login.outside is None:
         return Opened(target, [world], live=True, close=world.close)
     asked = OnlineWorld.of(world, replace(login.outside, seconds=world.left()))

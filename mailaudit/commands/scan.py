@@ -10,6 +10,7 @@ from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.commands import told
 from mailaudit.commands.choosing import chosen_targets, detail, options
 from mailaudit.commands.telling import reported, shown
+from mailaudit.commands.watching import watched
 from mailaudit.findings import Report
 from mailaudit.output import Telling
 from mailaudit.reports.terminal import report as terminal
@@ -25,7 +26,9 @@ def scan(common: Common, targets: Sequence[str], targets_file: str | None, looki
 
     def make() -> tuple[Report, Telling]:
         book = rulebook.load()
-        report = audit(chosen_targets(targets, targets_file, live=True), options(common, looking), book)
+        chosen = chosen_targets(targets, targets_file, live=True)
+        with watched(common, options(common, looking)) as settled:
+            report = audit(chosen, settled, book)
         told = detail(common)
         return report, lambda screen: terminal.write(report, screen, book.pages, told, show_passed=common.show_passed)
 
