@@ -89,6 +89,21 @@ class Looking:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewHost:
+    """What `init` is told of a host beside its names."""
+
+    ipv4: str | None = option("--ipv4", metavar="ADDR[/LEN]", told="Its IPv4 address.")
+    ipv6: str | None = option("--ipv6", metavar="ADDR[/LEN]", told="Its IPv6 address.")
+    out: str | None = option("-o", "--out", metavar="DIR", told="A new folder; default: called as the host.")
+    user: list[str] | None = option("--user", metavar="NAME", told="A mailbox, the part before the @; repeatable.")
+    interface: str | None = option("--interface", metavar="NAME", told="Write hostname.NAME for it, such as vio0.")
+    selector: str = option("--selector", metavar="NAME", default="selector0", told="The DKIM selector.")
+    mail_name: str = option("--mail-name", metavar="NAME", default="mail", told="What clients and the MX record call it.")
+    dovecot: str = option("--dovecot", metavar="2.3|2.4", default="2.3", told="The family that is installed there.")
+    openbsd: str = option("--openbsd", metavar="RELEASE", default="7.9", told="The release that runs there.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Common:
     """The options that `scan` and `fix` share (contract, section 1)."""
 

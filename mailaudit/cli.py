@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Color, Common, Direction, Format, Looking, Way
+from mailaudit.choices import Color, Common, Direction, Format, Looking, NewHost, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -327,6 +327,21 @@ def doctor(common: Common, looking: Looking, target: Host) -> int:
     from mailaudit.commands.snapshot import doctor as run
 
     return run(common, target, looking)
+
+
+@app.command(epilog=epilog())
+@with_options(Common, "debug")
+@with_options(NewHost)
+def init(
+    common: Common,
+    newhost: NewHost,
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The mail domain.")],
+    host: Annotated[str, typer.Option("--host", metavar="NAME", help="The host's own name below the domain, such as h1.")],
+) -> int:
+    """Write the whole corrected set-up of a new host, its zone, and a checklist of commands; touch nothing else."""
+    from mailaudit.commands.init import init as run
+
+    return run(common, newhost, domain, host)
 
 
 @app.command()

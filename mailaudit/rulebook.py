@@ -114,9 +114,17 @@ class Rulebook:
     @cached_property
     def reference(self) -> dict[str, str]:
         """The templates of the corrected reference: text by the path on a host."""
-        below = self.root / "reference"
-        paths = sorted(path for path in below.rglob("*") if path.is_file())
-        return {f"/{path.relative_to(below).as_posix()}": path.read_text("utf-8") for path in paths}
+        return _templates(self.root / "reference")
+
+    def founding(self, dovecot: str) -> dict[str, str]:
+        """The templates of a host from nothing: the reference, what stands around it, what a Dovecot has otherwise."""
+        below = self.root / "founding"
+        return {**self.reference, **_templates(below / "all"), **_templates(below / f"dovecot-{dovecot}")}
+
+
+def _templates(below: Path) -> dict[str, str]:
+    paths = sorted(path for path in below.rglob("*") if path.is_file())
+    return {f"/{path.relative_to(below).as_posix()}": path.read_text("utf-8") for path in paths}
 
 
 def load() -> Rulebook:

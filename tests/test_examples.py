@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from mailaudit.models.reference import read_reference
+from mailaudit.models.site import Site
+
 ROOT = Path(__file__).parents[1]
 GUIDE = Path(__file__).parents[2] / "shared" / "guide.md"
 REFERENCE = ROOT / "rules" / "reference"
@@ -20,14 +23,14 @@ EXAMPLES = [ROOT / "examples" / name for name in ("as-published", "corrected")]
 PUBLISHED, CORRECTED = EXAMPLES
 ON_HOST = {"etc", "usr", "var"}
 
-SITE = {
-    "domain": "example.com",
-    "mail_host": "mail.example.com",
-    "host_name": "host7.example.com",
-    "ipv4": "203.0.113.9",
-    "ipv6": "2001:db8::9",
-    "selector": "selector0",
-}
+SITE = Site(
+    domains=("example.com",),
+    mail_host="mail.example.com",
+    host_name="host7.example.com",
+    ipv4=("203.0.113.9",),
+    ipv6=("2001:db8::9",),
+    selectors={"example.com": "selector0"},
+)
 GENERATED = "{{generate:hex16}}"
 
 example = pytest.mark.parametrize("root", EXAMPLES, ids=lambda root: root.name)
@@ -45,10 +48,10 @@ def answers(root: Path) -> dict[str, Any]:
     return loaded
 
 
-def render(template: str) -> str:
-    for name, value in SITE.items():
-        template = template.replace("{{" + name + "}}", value)
-    return template
+def render(template: str, dkim_txt: str | None = None) -> str:
+    text = read_reference({"/": template}, SITE, dkim_txt).text("/")
+    assert text is not None
+    return text
 
 
 # Templates
@@ -93,7 +96,7 @@ def zone_records() -> dict[str, list[str]]:
     dns = answers(CORRECTED)["dns"]
     [dkim] = dns["selector0._domainkey.example.com. TXT"]["records"]
     records: dict[str, list[str]] = {}
-    for line in render((REFERENCE / "zone").read_text()).replace("{{dkim_txt}}", dkim).splitlines():
+    for line in render((REFERENCE / "zone").read_text(), dkim).splitlines():
         if not line or line.startswith((";", "$")):
             continue
         owner, in_, kind, data = line.split("\t")
@@ -134,7 +137,7 @@ def test_dkim_record_holds_the_key_of_the_example() -> None:
 def test_answers_are_a_snapshot(root: Path) -> None:
     recorded = answers(root)
     assert recorded["format"] == "mailaudit.snapshot/1"
-    assert recorded["host"] == (root / "etc/myname").read_text().strip() == SITE["host_name"]
+    assert recorded["host"] == (root / "etc/myname").read_text().strip() == SITE.host_name
 
 
 @example
@@ -170,7 +173,7 @@ def test_served_chain_is_the_file(root: Path) -> None:
 @example
 def test_settings_name_the_site(root: Path) -> None:
     site = tomllib.loads((root / "mailaudit.toml").read_text())["site"]
-    assert site["domains"] == [SITE["domain"]]
+    assert site["domains"] == list(SITE.domains)
     assert (root / site["ca_file"]).is_file()
 
 
@@ -233,7 +236,7 @@ def test_published_zone_is_the_guides_last_table() -> None:
     for line in takewhile(lambda line: line.startswith("|"), lines):
         kind, name, data, _ttl, priority = (cell.strip() for cell in line.split("|")[1:6])
         owner = f"{name}.example.com." if name else "example.com."
-        data = data.replace(r"\<", "<").replace("<IPv4-of-server>", SITE["ipv4"]).replace("<IPv6-of-server>", SITE["ipv6"])
+        data = data.replace(r"\<", "<").replace("<IPv4-of-server>", SITE.ipv4[0]).replace("<IPv6-of-server>", SITE.ipv6[0])
         if kind in {"CNAME", "MX", "NS"}:
             data += "."
         table.setdefault(f"{owner} {kind}", []).append(f"{priority} {data}".strip())

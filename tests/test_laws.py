@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("editing",),
     ("models",),
     ("checks", "collect", "relevance", "rulebook", "settings", "survey"),
-    ("audit", "trace", "worklist"),
+    ("audit", "founding", "trace", "worklist"),
     ("repair",),
     ("apply", "reports"),
     ("output",),
@@ -48,7 +48,7 @@ DOORS = {
     "cryptography": ("models.certificates",),
     "OpenSSL": ("collect.tls",),
 }
-PURE = ("checks", "editing", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
+PURE = ("checks", "editing", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
 IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -273,10 +272,9 @@ def reference(example: str) -> Reference:
 
 
 def named(example: str) -> str:
-    names = {"domain": "example.com", "mail_host": "mail.example.com", "host_name": "host7.example.com"}
-    names |= {"ipv4": "203.0.113.9", "ipv6": "2001:db8::9", "selector": "selector0"}
-    template = reference(example).templates["/zone"].replace("{{dkim_txt}}", reference(example).names["dkim_txt"])
-    return re.sub(r"\{\{([a-z_0-9]+)\}\}", lambda match: names[match[1]], template)
+    text = reference(example).text("/zone")
+    assert text is not None
+    return text
 
 
 def test_the_reference_zone_holds_what_the_corrected_name_servers_answered() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from mailaudit import rulebook
@@ -14,6 +11,7 @@ from mailaudit.choices import Common, Looking
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import chosen_targets, login, options
+from mailaudit.commands.new_folder import vacant, write_new
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
@@ -31,10 +29,11 @@ def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
 
     def make() -> str:
         nonlocal code
-        _vacant(out)
+        vacant(out)
         [known, facts] = _learned(common, target, looking)
         saved = without_secrets(known, facts.secrets, masking_key())
-        _save(saved, Path(out))
+        files = {path.lstrip("/"): data for path, data in saved_files(saved).items()}
+        write_new(Path(out), {**files, ANSWERS: save_answers(saved).encode()})
         failures = _failures(saved)
         code = ExitCode.INCOMPLETE if failures and not common.allow_incomplete else ExitCode.OK
         lines = [f"{len(saved_files(saved))} files and {len(saved.answers)} answers of {saved.host} are in {out}"]
@@ -92,31 +91,3 @@ def _learned(common: Common, target: str, looking: Looking) -> tuple[Snapshot, F
 def _failures(known: Snapshot) -> list[str]:
     answers = known.answers.values()
     return sorted({each.detail for each in answers if isinstance(each, Failed) and each.reason not in _QUIET})
-
-
-def _vacant(out: str) -> None:
-    place = Path(out)
-    if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
-        raise UsageError(f"-o {out}: it is there already; name a folder that is new or empty")
-    if not place.absolute().parent.is_dir():
-        raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
-
-
-def _save(known: Snapshot, place: Path) -> None:
-    """Write a snapshot beside its place and move it there when it is whole; none but its owner may read it."""
-    made = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.absolute().parent))
-    try:
-        (made / "etc").mkdir(mode=0o700)
-        for path, data in saved_files(known).items():
-            file = made / path.lstrip("/")
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_bytes(data)
-            file.chmod(0o600)
-        (made / ANSWERS).write_text(save_answers(known), "utf-8")
-        (made / ANSWERS).chmod(0o600)
-        with suppress(FileNotFoundError):
-            place.rmdir()
-        made.rename(place)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise

@@ -20,6 +20,7 @@ VMAIL_ID = 2000  # the guide's uid and gid of vmail
 CREDENTIALS = "/etc/mail/credentials"
 _FIELDS = ("args", "default_fields", "override_fields")
 _COLUMN = {"uid": 2, "gid": 3}
+_MASK = re.compile(r"\{\{masked:[^{}]*\}\}")  # its colons part no fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def _written(kind: str, root: Section, userdbs: tuple[Database, ...]) -> Iterato
 
 
 def _of_lines(kind: str, credentials: Text) -> Iterable[str]:
-    lines = (line.split(":") for line in credentials.chars.splitlines() if line.strip() and not line.startswith("#"))
+    chars = _MASK.sub("*", credentials.chars)
+    lines = (line.split(":") for line in chars.splitlines() if line.strip() and not line.startswith("#"))
     return dict.fromkeys(fields[_COLUMN[kind]] for fields in lines if len(fields) > _COLUMN[kind] and fields[_COLUMN[kind]])
 
 
