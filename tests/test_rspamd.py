@@ -230,3 +230,10 @@ def test_what_we_take_for_packaged_is_what_the_package_brings(root: Path) -> Non
     for name in (*whole.split(), "ratelimit", "redis", "replies", "settings", "spf", "worker"):
         assert same(ours[name], dumped[name]), (name, ours[name], dumped[name])
     assert dumped.keys() - ours.keys() == set()
+
+
+def test_the_public_key_of_a_fuzzy_storage_is_no_secret(root: Path) -> None:
+    key = "icy63itbhhni8bq15ntp5n5symuixf73s1kpjh6skaq4e7nx5fiy"
+    model = of(root, **{"modules.d/fuzzy_check.conf": f'fuzzy_check {{ rule "rspamd.com" {{ encryption_key = "{key}"; }} }}\n'})
+    assert any(key in tree.text.chars for tree in model.trees)
+    assert key not in dict(model.secrets).values()

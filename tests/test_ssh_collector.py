@@ -124,12 +124,13 @@ def test_password_hashes_leave_the_host_as_scheme_length_and_digest_only(tmp_pat
         assert canary.encode().hex(" ") not in said.decode().replace("\n", "")
     first = texts[0].split("\n")
     digest = hashlib.sha256(f"key:{BCRYPT}:key".encode()).hexdigest()[:16]
-    assert first[0] == f"u0@example.com:{{{{masked:bcrypt:60:{digest}}}}}"
+    assert first[0] == f"u0@example.com:{{{{masked:bcrypt-{BCRYPT[4:6]}:60:{digest}}}}}"
     for line, canary in zip(first, canaries, strict=False):
-        assert password_of(line.partition(":")[2]) == password_of(canary)
+        masked, whole = password_of(line.partition(":")[2]), password_of(canary)
+        assert (masked, masked.cost) == (whole, whole.cost)
     assert first[5].endswith(":1000:1000::/home/full:/bin/ksh")
     assert first[6:] == lines[6:]
-    assert texts[1] == f"pass='{{{{masked:bcrypt:60:{digest}}}}}' # $1$HOME stays\n"
+    assert texts[1] == f"pass='{{{{masked:bcrypt-{BCRYPT[4:6]}:60:{digest}}}}}' # $1$HOME stays\n"
     assert texts[2] == texts[0]
 
 

@@ -16,7 +16,7 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.dovecot.user import mail_user
 from mailaudit.models.mail_owner import VMAIL, VMAIL_ID, MailOwner
-from mailaudit.models.passwords import BCRYPT, is_masked
+from mailaudit.models.passwords import BCRYPT
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
@@ -26,7 +26,6 @@ LOWEST_COST = 8
 ENCRYPT = "smtpctl encrypt"  # without an argument it reads the password from standard input
 READABLE = ("plain", "des-crypt", "empty")
 PREFIXES = ("{PLAIN}", "{CLEARTEXT}", "{PLAIN-TRUNC}")
-_COST = re.compile(r"\$2[abxy]?\$([0-9]{2})\$")
 _MAIL = re.compile(r"(?:\A| )userdb_mail=(\S*)")
 
 Known = DovecotConfig | Missing | NotHere | Lacking
@@ -113,16 +112,14 @@ def hashes_are_slow(credentials: Credentials) -> Iterator[Outcome]:
     for entry in credentials.entries:
         if entry.password.scheme != BCRYPT:
             continue
-        written = entry.statement.node.leaves()[1].value
-        cost = _COST.match(written)
+        cost = entry.password.cost
         place = Place.at(entry.name.span, "the second field of this line")
         if cost is None:
-            reason = Reason.NOT_RECORDED if is_masked(written) else Reason.IN_DOUBT
-            yield Doubt(reason, f"How slow the hash of {entry.name.value} is was not recorded.", (place,))
-        elif int(cost[1]) < LOWEST_COST:
-            message = f"The hash of {entry.name.value} was made with the cost {int(cost[1])}, so passwords are tried fast."
+            yield Doubt(Reason.NOT_RECORDED, f"How slow the hash of {entry.name.value} is was not recorded.", (place,))
+        elif cost < LOWEST_COST:
+            message = f"The hash of {entry.name.value} was made with the cost {cost}, so passwords are tried fast."
             fix = Fix("Make a new hash; type the password when asked", Safety.MANUAL, commands=(ENCRYPT,))
-            yield Finding(message, (place,), fix, f"cost of {entry.address}", cost[1])
+            yield Finding(message, (place,), fix, f"cost of {entry.address}", f"{cost:02}")
 
 
 @rule("CRED011")

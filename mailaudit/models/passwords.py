@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BCRYPT = "bcrypt"
 EMPTY = "empty"
@@ -11,6 +11,7 @@ LOCKED = "locked"
 PLAIN = "plain"
 PREFIXED = "prefixed"
 
+_COST = re.compile(r"\$2[ab]\$([0-9]{2})\$|bcrypt-([0-9]{2})")
 _MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
 _SCHEMES = (
     (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
@@ -33,12 +34,13 @@ class Password:
     """What may be said of a password: its scheme and its length in characters, never the password.
 
     `scheme` is `bcrypt` or another crypt(3) scheme, `plain`, `empty`, `locked`, or a Dovecot prefix in braces: `{BLF-CRYPT}`;
-    `behind` is then the scheme of what follows the prefix.
+    `behind` is then the scheme of what follows the prefix. `cost` is that of bcrypt; a mask without it leaves it unknown.
     """
 
     scheme: str
     length: int
     behind: str = ""
+    cost: int | None = field(default=None, compare=False)
 
     @property
     def is_prefixed(self) -> bool:
@@ -60,10 +62,15 @@ def password_of(written: str) -> Password:
     """The kind of a password; a masked one is told by its mask."""
     masked = _MASKED.fullmatch(written)
     if masked is not None:
-        prefix, found, behind = masked[1].partition("+")
-        return Password(f"{{{prefix}}}" if found else prefix, int(masked[2]), behind)
+        prefix, found, rest = re.sub("(?<=bcrypt)-[0-9]{2}", "", masked[1]).partition("+")
+        return Password(f"{{{prefix}}}" if found else prefix, int(masked[2]), rest, _cost(masked[1]))
     scheme, behind = _scheme(written)
-    return Password(scheme, len(written), "" if behind is None else _scheme(behind)[0])
+    return Password(scheme, len(written), "" if behind is None else _scheme(behind)[0], _cost(written))
+
+
+def _cost(written: str) -> int | None:
+    found = _COST.search(written)
+    return int(found[1] or found[2]) if found else None
 
 
 def _scheme(written: str) -> tuple[str, str | None]:

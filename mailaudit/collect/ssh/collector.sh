@@ -42,7 +42,7 @@ function scheme(v) {
 	if (v == "") return "empty"
 	if (v ~ /^\$2[abxy]?\$/) {
 		if (v !~ /^\$2[abxy]?\$[0-9][0-9]\$[.\/A-Za-z0-9]+$/ || length(v) != (v ~ /^\$2\$/ ? 59 : 60)) return "broken bcrypt"
-		return v ~ /^\$2[ab]/ ? "bcrypt" : "bcrypt as other systems mark it"
+		return v ~ /^\$2[ab]/ ? "bcrypt-" substr(v, 5, 2) : "bcrypt as other systems mark it"
 	}
 	if (v ~ /^\$1\$/) return "md5-crypt"
 	if (v ~ /^\$5\$/) return "sha256-crypt"

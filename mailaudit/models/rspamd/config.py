@@ -23,7 +23,7 @@ __all__ = ["Bind", "DkimSigning", "RspamdConfig", "Worker", "read_rspamd"]
 MAIN = "rspamd.conf"
 PACKAGED = "rspamd's packaged settings"
 C_MODULES = frozenset({"chartable", "dkim", "fuzzy_check", "regexp"})  # loaded only if options.filters names them
-_SECRET = re.compile(r"password|secret|api_?key|privkey|encryption_key|(?:^|_)token$|credential", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|api_?key|privkey|(?:^|_)token$|credential", re.IGNORECASE)
 _STOCK_PASSWORD = "q1"  # noqa: S105  every copy of rspamd has it: no secret
 
 
