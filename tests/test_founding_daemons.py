@@ -1,0 +1,145 @@
+"""What is written from nothing, the real programs take: smtpd, doveconf, sievec, rspamadm, nsd and named's checkers.
+
+OpenBSD's paths and words stand for Debian's where a daemon looks at them; each such stand-in is in `DEBIAN`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import HERE, Root, need, roots
+from test_founding import PUBKEY, block, made, record
+
+from mailaudit.founding.files import CHECKLIST
+from mailaudit.founding.wish import Wish
+
+pytestmark = pytest.mark.daemon
+EVERY = pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+WISHES = {
+    "both": Wish("acme-mail.org", "h1", "9.9.9.9", "2620:fe::fe", ("anna", "bob")),
+    "ipv4": Wish("corp.acme-mail.org", "h1", "9.9.9.9", None, ("anna",)),
+    "ipv6": Wish("xn--bcher-kva.de", "h1", None, "2620:fe::fe"),
+}
+EACH = pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES)
+DEBIAN = {
+    "listen on all": "listen on lo",  # Linux has no address by that name
+    "port submission": "port 587",  # the newer root has no /etc/services
+    "/usr/local/lib/dovecot/sieve": "SIEVE",
+    "/usr/local/lib/dovecot": "/usr/lib/dovecot/modules",
+    "user = vmail": "user = mail",
+}
+
+
+@pytest.fixture
+def laid(root: Root, tmp_path: Path) -> Iterator[Path]:
+    """A folder that programs of the root can see."""
+    folder = root.room(tmp_path) / "host"
+    folder.mkdir()
+    yield folder
+    if root.path is not None:
+        shutil.rmtree(folder.parent)
+
+
+def lay(root: Root, folder: Path, wish: Wish) -> str:
+    """Write the files there, with secrets made as the checklist makes them, a certificate, and Debian's paths. Gives its name inside."""
+    files = made(wish)
+    inside = root.inside(folder)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    subprocess.run(["sh", "-ec", block(files[CHECKLIST], "sed -i")], cwd=folder, check=True)
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != CHECKLIST:
+            text = path.read_text()
+            for ours, theirs in DEBIAN.items():
+                text = text.replace(ours, theirs.replace("SIEVE", f"{inside}/usr/local/lib/dovecot/sieve"))
+            path.write_text(re.sub(r"(?<![\w/])/etc/(?!services)", f"{inside}/etc/", text))
+    mail = re.findall(r"acme-client -v (\S+)", files[CHECKLIST])[0]
+    key, certificate = folder / f"etc/ssl/private/{mail}.key", folder / f"etc/ssl/{mail}.pem"
+    key.parent.mkdir(parents=True)
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", f"/CN={mail}"]
+    subprocess.run([*new, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    key.chmod(0o600)
+    (folder / "etc/ssl/dovecot").mkdir()
+    shutil.copy(PUBKEY.parents[2] / "ssl/dovecot/dh.pem", folder / "etc/ssl/dovecot/dh.pem")
+    (folder / "etc/mail/smtpd.conf").chmod(0o600)
+    return inside
+
+
+@EVERY
+@EACH
+def test_smtpd_takes_its_file(root: Root, laid: Path, wish: Wish) -> None:
+    need(root, "smtpd")
+    inside = lay(root, laid, wish)
+    done = root.run("smtpd", "-n", "-f", f"{inside}/etc/mail/smtpd.conf")
+    assert (done.returncode, done.stderr.strip()) == (0, "configuration OK")
+
+
+@EVERY
+@EACH
+def test_doveconf_takes_its_files(root: Root, laid: Path, wish: Wish) -> None:
+    need(root, "doveconf")
+    version = root.run("dovecot", "--version").stdout[:3]
+    inside = lay(root, laid, Wish(wish.domain, wish.host, wish.ipv4, wish.ipv6, wish.users, dovecot=version))
+    done = root.run("doveconf", "-c", f"{inside}/etc/dovecot/dovecot.conf", "-n")
+    assert (done.returncode, done.stderr) == (0, "")
+    for said in ("ssl = required", "lmtp", f"{inside}/etc/mail/credentials", "/var/vmail/%"):
+        assert said in done.stdout
+    other = "2.4" if version == "2.3" else "2.3"
+    shutil.rmtree(laid)
+    laid.mkdir()
+    inside = lay(root, laid, Wish(wish.domain, wish.host, wish.ipv4, wish.ipv6, wish.users, dovecot=other))
+    assert root.run("doveconf", "-c", f"{inside}/etc/dovecot/dovecot.conf", "-n").returncode != 0
+
+
+@EVERY
+def test_sievec_compiles_the_scripts(root: Root, laid: Path) -> None:
+    need(root, "sievec")
+    version = root.run("dovecot", "--version").stdout[:3]
+    inside = lay(root, laid, Wish("acme-mail.org", "h1", "9.9.9.9", dovecot=version))
+    for name in ("spam-to-junk", "report-spam", "report-ham"):
+        script = f"{inside}/usr/local/lib/dovecot/sieve/{name}.sieve"
+        with_plugins = ["-x", "+vnd.dovecot.pipe +vnd.dovecot.environment +imapsieve"] if name != "spam-to-junk" else []
+        plugins = ["-P", "sieve_extprograms", "-P", "sieve_imapsieve"] if with_plugins else []
+        done = root.run("sievec", "-c", f"{inside}/etc/dovecot/dovecot.conf", *plugins, *with_plugins, script)
+        assert done.returncode == 0, done.stderr
+        assert (laid / f"usr/local/lib/dovecot/sieve/{name}.svbin").stat().st_size
+
+
+@pytest.mark.parametrize("root", [HERE], ids=["installed"])
+@EACH
+def test_rspamd_takes_its_files(root: Root, laid: Path, wish: Wish) -> None:
+    need(root, "rspamadm")
+    inside = lay(root, laid, wish)
+    local = f"--var=LOCAL_CONFDIR={inside}/etc/rspamd"
+    assert "syntax OK" in root.run("rspamadm", local, "configtest").stdout
+    dumped = root.run("rspamadm", local, "configdump", "dkim_signing").stdout
+    assert f"{inside}/etc/mail/dkim/{wish.domain}.key" in dumped
+    assert ("use_esld = false" in dumped) is (wish.domain.count(".") > 1)
+
+
+@pytest.mark.parametrize("root", [HERE], ids=["installed"])
+@pytest.mark.parametrize("checker", ["nsd-checkzone", "named-checkzone"])
+@EACH
+def test_name_servers_take_the_zone(root: Root, tmp_path: Path, wish: Wish, checker: str) -> None:
+    """With SOA and NS of an operator's, and the record of a key."""
+    need(root, checker)
+    head = f"{wish.domain}. 300 IN SOA ns.operator.net. hostmaster.{wish.domain}. 1 3600 900 604800 300\n"
+    zone = tmp_path / "zone"
+    text = made(wish)[f"{wish.domain}.zone"]
+    zone.write_text(
+        f"{head}{wish.domain}. 300 IN NS ns.operator.net.\n{text}" + record(PUBKEY, wish.domain, "selector0", tmp_path)
+    )
+    done = root.run(checker, wish.domain, str(zone))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not re.search(r"warning|error|ignor", done.stdout + done.stderr)
+
+
+def test_each_stand_in_is_needed() -> None:
+    text = "\n".join([*made(WISHES["both"]).values(), *made(Wish("a.org", "b", "9.9.9.9", dovecot="2.4")).values()])
+    assert [ours for ours in DEBIAN if ours in text] == list(DEBIAN)
