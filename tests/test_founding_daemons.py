@@ -46,19 +46,19 @@ def laid(root: Root, tmp_path: Path) -> Iterator[Path]:
 
 
 def lay(root: Root, folder: Path, wish: Wish) -> str:
-    """Write the files there, with secrets made as the checklist makes them, a certificate, and Debian's paths. Gives its name inside."""
+    """Write the files there with secrets as the checklist makes them, a certificate, Debian's paths. Gives its name inside."""
     files = made(wish)
     inside = root.inside(folder)
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     subprocess.run(["sh", "-ec", block(files[CHECKLIST], "sed -i")], cwd=folder, check=True)
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != CHECKLIST:
-            text = path.read_text()
+    for file in folder.rglob("*"):
+        if file.is_file() and file.name != CHECKLIST:
+            text = file.read_text()
             for ours, theirs in DEBIAN.items():
                 text = text.replace(ours, theirs.replace("SIEVE", f"{inside}/usr/local/lib/dovecot/sieve"))
-            path.write_text(re.sub(r"(?<![\w/])/etc/(?!services)", f"{inside}/etc/", text))
+            file.write_text(re.sub(r"(?<![\w/])/etc/(?!services)", f"{inside}/etc/", text))
     mail = re.findall(r"acme-client -v (\S+)", files[CHECKLIST])[0]
     key, certificate = folder / f"etc/ssl/private/{mail}.key", folder / f"etc/ssl/{mail}.pem"
     key.parent.mkdir(parents=True)
