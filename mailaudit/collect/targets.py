@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mailaudit.collect.budget import SECONDS
+from mailaudit.collect.folder import FolderDirectory
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.online import OnlineWorld, Outside
-from mailaudit.collect.roots import find_worlds
+from mailaudit.collect.root import SETTINGS, own_settings
+from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import TargetError, World
 
+ROOT = Path("/")
 JOBS = 8  # hosts at once, unless -j says otherwise
 
 
@@ -54,23 +58,46 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
     for target in live:
         read_address(target)
     key = masking_key() if live else ""
+    settings = _settings() if live else None
     with ThreadPoolExecutor(max(1, min(login.jobs, len(live)))) as pool:
-        hosts = {target: pool.submit(_host, target, login, key) for target in dict.fromkeys(live)}
-        return [hosts[target].result() if target in hosts else _path(target) for target in targets]
+        hosts = {target: pool.submit(_host, target, login, key, settings) for target in dict.fromkeys(live)}
+        return [hosts[target].result() if target in hosts else _path(target, login) for target in targets]
 
 
-def _path(target: str) -> Opened:
+def _path(target: str, login: Login) -> Opened:
     try:
+        if Path(target).resolve() == ROOT:
+            return _here(target, login)
         found = find_worlds(target)
     except TargetError as error:
         return Opened(target, failure=error)
     return Opened(target, [*found], found.errors)
 
 
-def _host(target: str, login: Login, key: str) -> Opened:
+def _here(target: str, login: Login) -> Opened:
+    """The machine itself, which is asked for its files and commands like any live host, but over no network."""
+    from mailaudit.collect.ssh.local import LocalWorld  # noqa: PLC0415  as below
+
+    if not is_root(FolderDirectory.at(ROOT)):
+        raise TargetError(f"{target}: none of the files that are audited is on this machine", 3)
+    world = LocalWorld(target, masking_key(), login.become, login.seconds)
+    world.connect()
+    return Opened(target, [world], close=world.close)
+
+
+def _settings() -> tuple[str, bytes] | None:
+    """The settings of the working directory, which are those of live hosts (contract, section 7)."""
+    try:
+        here = FolderDirectory.at(Path.cwd())
+    except OSError:
+        return None
+    return own_settings(here, SETTINGS)
+
+
+def _host(target: str, login: Login, key: str, settings: tuple[str, bytes] | None) -> Opened:
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
-    world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts)
+    world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts, settings=settings)
     login.watch(target, "logging in")
     try:
         world.connect()

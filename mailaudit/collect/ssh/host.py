@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
@@ -20,6 +21,22 @@ from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reaso
 from mailaudit.snapshot import unanswered
 
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
+
+
+class Channel(Protocol):
+    """A way to run the collector."""
+
+    async def open(self) -> None:
+        """Open it. Raises `TargetError` with code 4."""
+
+    async def run(self, script: bytes, seconds: float) -> bytes:
+        """What a script for sh prints, as far as it comes in so many seconds."""
+
+    async def close_rudely(self) -> None:
+        """Break it off."""
+
+    async def close(self) -> None:
+        """Close it."""
 
 
 @dataclass
@@ -43,7 +60,7 @@ class HostWorld:
     user: str = ""
     means: str = ""
     system: str = ""
-    _connection: Connection | None = None
+    _connection: Channel | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
 
@@ -55,7 +72,7 @@ class HostWorld:
     def connect(self) -> None:
         """Log in and see that the collector runs. Raises `TargetError` with code 4 where that cannot be done."""
         self._deadline = time.monotonic() + self.timeout
-        connection = Connection(self.address, min(CONNECT, self.timeout), self.known_hosts)
+        connection = self.channel()
         wait_for(connection.open())
         self._connection = connection
         asked = wait_for(self._run({}))
@@ -64,6 +81,10 @@ class HostWorld:
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
         self.user, self.means, self.system = asked.user, asked.become, asked.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def channel(self) -> Channel:
+        """The way to its shell."""
+        return Connection(self.address, min(CONNECT, self.timeout), self.known_hosts)
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave."""

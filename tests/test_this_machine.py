@@ -1,0 +1,106 @@
+"""`scan /`: the machine itself, asked by the collector like any host, but in a shell of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailaudit.cli import run
+from mailaudit.collect import targets
+from mailaudit.collect.online import OnlineWorld, Outside
+from mailaudit.collect.ssh.local import LocalWorld, Shell
+from mailaudit.collect.targets import Login, open_targets
+from mailaudit.questions import (
+    Absent,
+    Command,
+    CommandOutput,
+    Failed,
+    Found,
+    ListFiles,
+    ReadFile,
+    Reason,
+    RunCommand,
+    Stat,
+    StatFile,
+)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[LocalWorld]:
+    made = LocalWorld("/", "ab" * 16, "none", 20)
+    made.connect()
+    yield made
+    made.close()
+
+
+def test_its_files_and_commands_are_asked_for(world: LocalWorld) -> None:
+    uname, hosts, wanted = RunCommand(Command.UNAME), ReadFile("/etc/hosts"), ListFiles("/etc/host*")
+    found = world.ask([uname, hosts, wanted, StatFile("/etc"), StatFile("/etc/no-such"), ReadFile("/etc/ssl/private/a.key")])
+    assert found[hosts] == Found(Path("/etc/hosts").read_bytes())
+    output, listed, directory = found[uname], found[wanted], found[StatFile("/etc")]
+    assert isinstance(output, Found)
+    assert isinstance(output.value, CommandOutput)
+    assert output.value.stdout.startswith(os.uname().sysname)
+    assert isinstance(listed, Found)
+    assert isinstance(listed.value, tuple)
+    assert "/etc/hosts" in listed.value
+    assert isinstance(directory, Found)
+    assert isinstance(directory.value, Stat)
+    assert directory.value.type == "directory"
+    assert found[StatFile("/etc/no-such")] == Absent()
+    secret = found[ReadFile("/etc/ssl/private/a.key")]
+    assert isinstance(secret, Failed)
+    assert secret.reason is Reason.UNREADABLE
+
+
+def test_loopback_belongs_to_it_and_no_network_is_asked_by_itself(world: LocalWorld) -> None:
+    assert not world.online
+    assert OnlineWorld.of(world, Outside()).network.ports.loopback
+
+
+def test_a_shell_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    start = time.monotonic()
+    said = asyncio.run(Shell().run(f"echo begun; sleep 60 & echo $! > {mark}; wait".encode(), 0.5))
+    assert (said, time.monotonic() - start < 5) == (b"begun\n", True)
+    child = int(mark.read_text())
+    for _ in range(50):
+        state = Path(f"/proc/{child}/stat")
+        if not state.exists() or state.read_text().rpartition(") ")[2].startswith("Z"):
+            return
+        time.sleep(0.05)
+    pytest.fail("the child lives")
+
+
+def test_a_shell_that_does_not_listen_harms_nobody() -> None:
+    assert asyncio.run(Shell().run(b"exec true\n" + b"#" * 2_000_000, 5)) == b""
+
+
+def test_a_machine_without_any_known_file_is_nothing_to_audit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(targets, "is_root", lambda _: False)
+    assert run(["scan", "/"]) == 3
+    assert "none of the files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["/", "//", "/etc/.."])
+def test_its_root_is_the_machine_however_it_is_written(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "is_root", lambda _: True)
+    [opened] = open_targets([target], Login(become="none"))
+    try:
+        assert isinstance(opened.worlds[0], LocalWorld)
+        assert (opened.worlds[0].target, opened.live) == (target, False)
+    finally:
+        opened.close()
+
+
+def test_live_hosts_have_the_settings_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mailaudit.toml").write_text("[site]\n")
+    monkeypatch.chdir(tmp_path)
+    assert targets._settings() == ("mailaudit.toml", b"[site]\n")  # noqa: SLF001  a login would take a host
