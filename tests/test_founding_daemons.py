@@ -52,7 +52,7 @@ def lay(root: Root, folder: Path, wish: Wish) -> str:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    subprocess.run(["sh", "-ec", block(files[CHECKLIST], "sed -i")], cwd=folder, check=True)
+    subprocess.run(["sh", "-c", block(files[CHECKLIST], "sed -i")], cwd=folder, check=False)
     for file in folder.rglob("*"):
         if file.is_file() and file.name != CHECKLIST:
             text = file.read_text()
