@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,25 +94,28 @@ def compatible(fixes: Iterable[Fix]) -> tuple[list[Fix], list[Fix]]:
     left: list[Fix] = []
     placed: dict[str, list[Edit]] = {}
     for fix in fixes:
-        nearby = [edit for path in {edit.path for edit in fix.edits} for edit in placed.get(path, ())]
-        if _clash([*fix.edits, *nearby]):
-            left.append(fix)
-            continue
-        taken.append(fix)
-        for edit in fix.edits:
-            placed.setdefault(edit.path, []).append(edit)
+        (taken if _place(placed, fix.edits) else left).append(fix)
     return taken, left
 
 
-def _clash(edits: Iterable[Edit]) -> bool:
-    """True if two of these edits cannot both be applied; the same edit twice can."""
-    last: dict[str, Edit] = {}
-    for edit in sorted(set(edits)):
-        before = last.get(edit.path)
-        if before is not None and (edit.start < before.end or edit.touches(before)):
-            return True
-        last[edit.path] = edit
-    return False
+def _place(placed: dict[str, list[Edit]], edits: Iterable[Edit]) -> bool:
+    """Put edits among those of their files, in order; False, and nothing is put, if two cannot both be applied.
+
+    The same edit twice can.
+    """
+    new: list[Edit] = []
+    for edit in edits:
+        row = placed.setdefault(edit.path, [])
+        at = bisect_left(row, edit)
+        if edit in row[at : at + 1]:
+            continue
+        if any(each.touches(edit) for each in row[max(at - 1, 0) : at + 1]):
+            for each in new:
+                del placed[each.path][bisect_left(placed[each.path], each)]
+            return False
+        row.insert(at, edit)
+        new.append(edit)
+    return True
 
 
 def unified_diff(before: Mapping[str, str | None], after: Mapping[str, str]) -> str:
