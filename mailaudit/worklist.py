@@ -55,6 +55,7 @@ COMMANDS: tuple[tuple[re.Pattern[str], Phase], ...] = tuple(
         (r"pfctl\b", Phase.FIREWALL),
         (r"rcctl \w+ httpd\b", Phase.WEB),
         (r"acme-client (?!-v)", Phase.CERTIFICATE),
+        (r"printf '\S+\._domainkey\.", Phase.POLICIES),  # prints a record where the key lies
         (r"rcctl \w+ sshd\b", Phase.LOGINS),
         (r"rcctl (?:restart|reload|start|stop)\b|smtpctl update\b", Phase.DAEMONS),
     )
@@ -156,6 +157,8 @@ def _is_done_by(deed: Deed, others: Iterable[str]) -> bool:
     keys = set(others)
     if deed.text.startswith("smtpctl update table"):
         return "daemon smtpd" in keys
+    if deed.text.startswith(DELETED):  # one finding's old record may be what another one wants
+        return deed.text.removeprefix(DELETED) in keys
     return deed.text == "pfctl -e" and "daemon pf" in keys
 
 
@@ -188,9 +191,10 @@ def _waits(placed: list[_Placed], ttl: Ttl) -> Iterator[_Placed]:
 
 
 def _is_waited_for(deed: Deed) -> bool:
+    """True for what somebody will look up because of what comes behind it: names of the host, and keys."""
     owner = _owner(deed.text)
-    return deed.kind is Kind.RECORD and (_phase(deed) is Phase.NAMES or "._domainkey." in owner) and "in-addr.arpa" not in owner
+    return not owner.endswith(".arpa.") and (_phase(deed) is Phase.NAMES or "._domainkey." in owner)
 
 
-def _owner(record: str) -> str:
-    return record.removeprefix(DELETED).split(" ", 1)[0]
+def _owner(deed: str) -> str:
+    return deed.removeprefix(DELETED).removeprefix("printf '").split(" ", 1)[0]

@@ -14,6 +14,7 @@ import pytest
 from mailaudit import cli, repair
 from mailaudit.apply import write_folder
 from mailaudit.commands import fix_folder
+from mailaudit.edits import Fix
 
 SMTPD = """\
 table aliases file:/etc/mail/aliases
@@ -68,7 +69,7 @@ def test_an_ignored_rule_is_not_mended(run: Run, host: Path) -> None:
 
 
 def test_a_file_that_was_partly_read_is_edited_only_if_forced(run: Run, host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def of_pf(fix: repair.Fix, wish: repair.Wish, _: object) -> list[str]:
+    def of_pf(fix: Fix, wish: repair.Wish, _: object) -> list[str]:
         return [] if wish.partly_read else sorted({edit.path for edit in fix.edits} & {"/etc/pf.conf"})
 
     monkeypatch.setattr(repair, "_partly_read", of_pf)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from posixpath import dirname
 
+from mailaudit.checks.dns_words import printed_record
 from mailaudit.checks.registry import rule
 from mailaudit.checks.rspamd_edits import place_of
 from mailaudit.edits import Fix, Safety
@@ -117,10 +120,14 @@ def key_is_there(rspamd: RspamdConfig, site: Site, files: Files, pem: PemFiles) 
         where = place_of_key(rspamd, key)
         if isinstance(stat, Gone):
             message = f"The key of {key.domain}, {path}, is not there: its mail leaves without a signature."
-            yield Finding(message, (Evidence(f"stat {path}", "absent"), where), _new_key(path), f"key {key.domain}", "absent")
+            yield Finding(
+                message, (Evidence(f"stat {path}", "absent"), where), _new_key(key, path), f"key {key.domain}", "absent"
+            )
         elif isinstance(stat, Stat) and stat.type == "file" and stat.size == 0:
             message = f"The key of {key.domain}, {path}, is empty: its mail leaves without a signature."
-            yield Finding(message, (Evidence(f"stat {path}", "0 bytes"), where), _new_key(path), f"key {key.domain}", "empty")
+            yield Finding(
+                message, (Evidence(f"stat {path}", "0 bytes"), where), _new_key(key, path), f"key {key.domain}", "empty"
+            )
         elif isinstance(facts, KeyFacts):
             kinds.setdefault(key.domain, set()).add(facts.kind)
             if facts.kind not in ("rsa", "ed25519"):
@@ -134,11 +141,12 @@ def key_is_there(rspamd: RspamdConfig, site: Site, files: Files, pem: PemFiles) 
         if known == {"ed25519"}:
             message = f"Mail of {domain} is signed with an Ed25519 key alone, which many receivers do not verify."
             place = place_of_key(rspamd, rspamd.dkim.keys(domain)[0])
-            yield Finding(message, (place,), None, f"key {domain}", "ed25519 alone")
+            fix = _another_key(rspamd.dkim.keys(domain)[0], f"/etc/mail/dkim/{domain}.key")
+            yield Finding(message, (place,), fix, f"key {domain}", "ed25519 alone")
 
 
-def _new_key(path: str) -> Fix:
-    """Made by hand: its public half has to be published first."""
+def _new_key(key: SigningKey, path: str) -> Fix:
+    """The commands that make it and print the record that has to be published before mail is signed with it."""
     quoted = shlex.quote(path)
     commands = (
         f"openssl genrsa -out {quoted} 2048",
@@ -146,7 +154,17 @@ def _new_key(path: str) -> Fix:
         f"chmod 0440 {quoted}",
         f"openssl rsa -in {quoted} -pubout -out {shlex.quote(path.removesuffix('.key'))}.pubkey",
     )
-    return Fix("Make the key, and publish its public half", Safety.UNSAFE, commands=commands)
+    printed = printed_record(f"{key.selector}._domainkey.{key.domain}", path) if key.selector else None
+    return Fix("Make the key, and publish what is printed last", Safety.UNSAFE, commands=(*commands, *filter(None, (printed,))))
+
+
+def _another_key(key: SigningKey, path: str) -> Fix:
+    """A new key has a selector of its own: the old one stays published until all mail that it signed has arrived."""
+    counted = re.fullmatch(r"(.*?)(\d*)", key.selector or "selector0")
+    assert counted is not None
+    selector = f"{counted[1]}{int(counted[2] or 0) + 1}"
+    fix = _new_key(replace(key, selector=selector), f"{path.removesuffix('.key')}.{selector}.key")
+    return replace(fix, title=f"Make a new key, publish what is printed last, and a day later sign with the selector {selector}")
 
 
 def _present(rspamd: RspamdConfig, site: Site, files: Files) -> Iterator[tuple[SigningKey, str, Stat] | Doubt | Exempt]:
@@ -187,8 +205,7 @@ def key_has_good_length(rspamd: RspamdConfig, site: Site, files: Files, pem: Pem
             )
             message = f"The key of {key.domain} has {facts.bits} bits, which is {what}."
             evidence = Evidence(f"public half of {path}", f"{facts.kind} {facts.bits}")
-            fix = Fix("Make a new key under a new selector", Safety.UNSAFE, commands=_new_key(f"{path}.new").commands)
-            yield Finding(message, (evidence, where), fix, f"key {key.domain}", str(facts.bits))
+            yield Finding(message, (evidence, where), _another_key(key, path), f"key {key.domain}", str(facts.bits))
 
 
 @rule("DKIM004")

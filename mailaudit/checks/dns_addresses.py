@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import doubts, lacks, no_addresses, own_domains, publish, record, seen
+from mailaudit.checks.dns_words import TTL, delete, doubts, lacks, no_addresses, own_domains, publish, record, seen
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
@@ -69,7 +69,8 @@ def _strange(reply: Reply, name: str, version: int, ours: tuple[str, ...]) -> It
         here = f"This host is {' and '.join(ours)}." if ours else f"This host has no IPv{version} address."
         message = f"{name} leads to {' and '.join(others)}, which is not this host. {here}"
         lines = [record(name, reply.type, each) for each in ours]
-        fix = publish("Publish this host's address alone", *lines) if lines else Fix("Delete the record", Safety.MANUAL)
+        lines += [delete(name, reply.type, each) for each in others]
+        fix = publish("Publish this host's address alone" if ours else "Delete the record", *lines)
         yield Finding(message, seen(reply), fix, f"{reply.type} of {name}", "elsewhere")
 
 
@@ -88,6 +89,9 @@ def no_wildcard(dns: Dns, site: Site) -> Iterator[Outcome]:
         lines = [
             record(name, "A" if ":" not in each else "AAAA", each) for name in dict.fromkeys(names) for each in dns.host.known
         ]
+        at = f"*.{domain}"
+        gone = [("CNAME", bare(found.aliases[0]) + ".")] if found.aliases else [(found.type, each) for each in found.data]
+        lines += [delete(at, *each) for each in gone]
         fix = publish("Delete the wildcard; give the names that are used records of their own", *lines)
         yield Finding(message, seen(found), fix, f"wildcard of {domain}", found.type)
 
@@ -170,7 +174,8 @@ def changes_are_seen_soon(dns: Dns) -> Iterator[Outcome]:
             longest = max(reply.ttl or 0 for reply in slow)
             types = ", ".join(reply.type for reply in slow)
             message = f"Resolvers keep the {types} records of {domain} for {longest} seconds: a change is seen that late."
-            fix = Fix(f"Set the TTL to 300, at most {LONGEST_TTL} seconds", Safety.MANUAL)
+            lines = [record(domain, reply.type, data) for reply in slow for data in reply.data]
+            fix = publish(f"Set the TTL to {TTL}, at most {LONGEST_TTL} seconds", *lines)
             places = tuple(Evidence(reply.question, f"TTL {reply.ttl}") for reply in slow)
             yield Finding(message, places, fix, f"TTL of {domain}", "long")
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import doubts, lacks, publish, seen, txt
+from mailaudit.checks.dns_words import doubts, instead, lacks, publish, seen, txt
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix, Safety
+from mailaudit.edits import Fix
 from mailaudit.findings import Exempt, Finding, Outcome
 from mailaudit.models.dns.names import above
 from mailaudit.models.dns.policies import POLICIES, Dmarc, dmarc_records, mailboxes, permission
@@ -16,8 +16,23 @@ from mailaudit.models.dns.site_records import RANDOM, Dns
 NONE = "there is no DMARC record, which is DNS040's to tell"
 
 
+def _rua(domain: str) -> str:
+    return f"mailto:dmarcreport@{domain}"
+
+
 def _wanted(domain: str) -> str:
-    return txt(f"_dmarc.{domain}", f"v=DMARC1; p=quarantine; rua=mailto:dmarcreport@{domain}")
+    return txt(f"_dmarc.{domain}", f"v=DMARC1; p=quarantine; rua={_rua(domain)}")
+
+
+def _with(reply: Reply, policy: Dmarc, title: str, **to: str) -> Fix:
+    """The record with tags that say something else; one that is to say nothing is left out."""
+    told = {"v": "DMARC1", "p": "quarantine", **policy.tags, **to}
+    text = "; ".join(f"{name}={value}" for name, value in told.items() if value)
+    return instead(title, txt(reply.owner, text), reply, _is_dmarc)
+
+
+def _is_dmarc(text: str) -> bool:
+    return bool(dmarc_records([text]))
 
 
 def _reply(dns: Dns, domain: str) -> Reply:
@@ -49,7 +64,9 @@ def one_dmarc_record(dns: Dns) -> Iterator[Outcome]:
         parents = [_reply(dns, each) for each in above(domain)[1:]]
         if len(found) > 1:
             message = f"{domain} has {len(found)} DMARC records: receivers take none of them."
-            yield Finding(message, seen(reply), publish("Publish one", _wanted(domain)), f"DMARC of {domain}", "several")
+            yield Finding(
+                message, seen(reply), instead("Publish one", _wanted(domain), reply, _is_dmarc), f"DMARC of {domain}", "several"
+            )
         elif reply.failed is None and not found and not any(dmarc_records(each.texts) for each in parents):
             unknown = list(doubts(*parents))
             yield from unknown
@@ -68,7 +85,7 @@ def forged_mail_is_kept_out(dns: Dns) -> Iterator[Outcome]:
             why = "and is a test (t=y)" if policy.is_test and policy.policy != "none" else "which asks for nothing"
             said = f"says p={asked}, {why}" if asked is not None else "has no p"
             message = f"The DMARC record of {domain} {said}: forged mail is delivered as any other."
-            fix = publish("Ask for quarantine", _wanted(domain))
+            fix = _with(reply, policy, "Ask for quarantine", p="quarantine", t="")
             yield Finding(message, seen(reply), fix, f"DMARC policy of {domain}", policy.policy)
 
 
@@ -81,7 +98,7 @@ def dmarc_has_no_share(dns: Dns) -> Iterator[Outcome]:
         if share is not None:
             effect = "" if share == "100" else ", and receivers that still read it let a part of forged mail pass"
             message = f"The DMARC record of {domain} has pct={share}, a tag that RFC 9989 took out{effect}."
-            yield Finding(message, seen(reply), Fix("Take pct out", Safety.MANUAL), f"pct of DMARC of {domain}", share)
+            yield Finding(message, seen(reply), _with(reply, policy, "Take pct out", pct=""), f"pct of DMARC of {domain}", share)
 
 
 @rule("DNS043")
@@ -92,7 +109,14 @@ def reports_are_asked_for(dns: Dns) -> Iterator[Outcome]:
         found = mailboxes(policy.tags.get("rua", ""))
         if not found:
             message = f"The DMARC record of {domain} names no address for reports: nobody learns who sends in its name."
-            yield Finding(message, seen(reply), publish("Name one", _wanted(domain)), f"rua of {domain}", "missing", absence=True)
+            yield Finding(
+                message,
+                seen(reply),
+                _with(reply, policy, "Name one", rua=_rua(domain)),
+                f"rua of {domain}",
+                "missing",
+                absence=True,
+            )
         for mailbox in dict.fromkeys(found):
             yield from _permitted(dns, domain, mailbox)
 
@@ -121,10 +145,11 @@ def subdomains_are_covered(dns: Dns) -> Iterator[Outcome]:
                 message = (
                     f"DMARC of {domain} asks for {policy.policy}, but says {tag}={asked} for subdomains: those can be forged."
                 )
-                fix = Fix(f"Take {tag} out", Safety.MANUAL)
+                fix = _with(reply, policy, f"Take {tag} out", **{tag: ""})
                 yield Finding(message, seen(reply), fix, f"{tag} of DMARC of {domain}", asked)
         wildcard = next((each for type_ in RANDOM if (each := dns.random(domain, type_)).is_there), None)
         if "np" in policy.tags and wildcard is not None:
             message = f"DMARC of {domain} has np for names that do not exist, and by a wildcard all names exist."
-            fix = Fix("Delete the wildcard, or say it by sp", Safety.MANUAL)
+            said = policy.tags.get("sp", policy.tags["np"])
+            fix = _with(reply, policy, "Say it by sp, or delete the wildcard", np="", sp=said)
             yield Finding(message, seen(reply, wildcard), fix, f"np of DMARC of {domain}", "wildcard")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from mailaudit.checks.dns_words import doubts, lacks, no_addresses, publish, record, seen
+from mailaudit.checks.dns_words import delete, doubts, lacks, no_addresses, publish, record, seen
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix, Safety
+from mailaudit.edits import Fix
 from mailaudit.findings import Exempt, Finding, Outcome
 from mailaudit.models.dns.names import bare
 from mailaudit.models.dns.reply import Reply
@@ -74,6 +74,10 @@ def _here(dns: Dns, replies: tuple[Reply, ...]) -> bool | None:
     return None if unknown else False
 
 
+def _written(exchanger: Exchanger) -> str:
+    return f"{exchanger.preference} {exchanger.name}."
+
+
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
@@ -96,7 +100,7 @@ def one_name_for_one_exchanger(dns: Dns) -> Iterator[Outcome]:
                     f"{exchanger.name}, a further mail exchanger of {domain}, is this host as well: it helps nobody when the "
                     "host is away, and the certificate is not for that name."
                 )
-                fix = Fix(f"Delete the MX record for {exchanger.name}", Safety.MANUAL)
+                fix = publish(f"Delete the MX record for {exchanger.name}", delete(domain, "MX", _written(exchanger)))
                 yield Finding(
                     message, seen(dns.look(domain, "MX"), *replies), fix, f"MX {exchanger.name} of {domain}", "same host"
                 )
@@ -111,7 +115,7 @@ def no_other_exchanger(dns: Dns) -> Iterator[Outcome]:
         for number, exchanger in enumerate(dns.exchangers(domain)):
             if not exchanger.name:
                 message = f"The null MX of {domain} says that it takes no mail; Yahoo refuses mail from such a domain, too."
-                fix = Fix('Delete the MX record with the target "."', Safety.MANUAL)
+                fix = publish('Delete the MX record with the target "."', delete(domain, "MX", _written(exchanger)))
                 yield Finding(message, seen(reply), fix, f"null MX of {domain}", "null MX")
             elif number:
                 replies = (dns.addresses(exchanger.name, 4), dns.addresses(exchanger.name, 6))
@@ -120,7 +124,7 @@ def no_other_exchanger(dns: Dns) -> Iterator[Outcome]:
                     yield no_addresses()
                 elif not where:
                     message = f"{exchanger.name}, which is not this host, takes mail for {domain} as well."
-                    fix = Fix(f"Delete the MX record for {exchanger.name}", Safety.MANUAL)
+                    fix = publish(f"Delete the MX record for {exchanger.name}", delete(domain, "MX", _written(exchanger)))
                     yield Finding(message, seen(reply, *replies), fix, f"MX {exchanger.name} of {domain}", "elsewhere")
 
 

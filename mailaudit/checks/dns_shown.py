@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import doubts, seen
+from mailaudit.checks.dns_words import delete, doubts, publish, seen, tlsa
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
 from mailaudit.models.certificates import Certificate
 from mailaudit.models.dns.host import canonical
@@ -42,9 +41,8 @@ def shown_key_is_the_announced_one(dns: Dns, endpoints: Endpoints) -> Iterator[O
                 message = (
                     f"No TLSA record of {name} is for the certificate that port 25 shows: senders with DANE keep their mail."
                 )
-                fix = Fix(
-                    "Publish `3 1 1` with the digest of the key that is shown; keep the old one for two TTLs", Safety.MANUAL
-                )
+                title = "Publish `3 1 1` with the digest of the key that is shown; keep the old one for two TTLs"
+                fix = publish(title, tlsa(name, found.chain[0].key))
                 places = (*seen(reply), Evidence(str(question), f"key {found.chain[0].key.spki}"))
                 yield Finding(message, places, fix, f"TLSA of {name}", "another key")
                 break
@@ -86,5 +84,6 @@ def mail_arrives_by_ipv6(dns: Dns, endpoints: Endpoints) -> Iterator[Outcome]:
         elif by_ipv4:
             owner = next(name for name in sorted(names) if is_below(reply.owner, name))
             message = f"{owner} is published with {address}, and port 25 is closed there, though it is open by IPv4."
-            fix = Fix("Have smtpd listen on the address and pf let it in, or delete the AAAA record", Safety.MANUAL)
+            title = "Have smtpd listen on the address and pf let it in, or delete the AAAA record"
+            fix = publish(title, delete(owner, "AAAA", address))
             yield Finding(message, (*seen(reply), Evidence(str(question), "refused")), fix, f"IPv6 of {owner}", "refused")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import doubts, lacks, no_addresses, publish, seen, txt
+from mailaudit.checks.dns_words import doubts, instead, lacks, no_addresses, publish, seen, txt
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
@@ -29,13 +29,35 @@ def one_spf_record(dns: Dns) -> Iterator[Outcome]:
         elif len(found) > 1:
             message = f"{domain} has {len(found)} SPF records, which receivers take for an error: none of them counts."
             places = tuple(Evidence(reply.question, text) for text in found)
-            fix = publish("Publish one in place of all, with what the others allow", txt(domain, _record(dns)))
+            title = "Publish one in place of all, with what the others allow"
+            fix = instead(title, txt(domain, _record(dns)), reply, _is_spf)
             yield Finding(message, places, fix, f"SPF of {domain}", "several")
 
 
 def _record(dns: Dns) -> str:
     addresses = (f"ip{'6' if ':' in each else '4'}:{each}" for each in dns.sending.addresses)
     return " ".join(("v=spf1", *addresses, "~all")) if dns.sending.addresses else "v=spf1 mx ~all"
+
+
+def _is_spf(text: str) -> bool:
+    return bool(records_of([text]))
+
+
+def _corrected(dns: Dns, domain: str, title: str, *more: str, without: str = "", end: str = "") -> Fix:
+    """The record with more mechanisms, without those of a name, with another end; one anew if it is not read."""
+    own, reply = _own(dns, domain), dns.look(domain, "TXT")
+    if own is None:
+        return instead(title, txt(domain, _record(dns)), reply, _is_spf)
+    kept = [term.written for term in own.terms if term.name not in ("all", "redirect", without)]
+    last = [term.written for term in own.terms if term.name in ("all", "redirect")][-1:]
+    words = dict.fromkeys(("v=spf1", *kept, *more, *([end] if end else last or ["~all"])))
+    return instead(title, txt(domain, " ".join(words)), reply, _is_spf)
+
+
+def _missing(dns: Dns, domain: str) -> list[str]:
+    """The mechanisms for addresses that mail leaves by and that SPF does not let pass."""
+    refused = [each for each in dns.sending.senders if dns.spf[domain, each].result != "pass"]
+    return list(dict.fromkeys(f"ip{each.version}:{each.address}" for each in refused))
 
 
 def _own(dns: Dns, domain: str) -> SpfRecord | None:
@@ -70,7 +92,7 @@ def mail_from_here_passes_spf(dns: Dns) -> Iterator[Outcome]:
                     yield Finding(
                         message,
                         seen(dns.look(domain, "TXT")),
-                        Fix("Correct the record", Safety.MANUAL),
+                        _corrected(dns, domain, "Publish one without the mistake, with what else is to be allowed"),
                         f"SPF of {domain}",
                         "permerror",
                     )
@@ -78,7 +100,8 @@ def mail_from_here_passes_spf(dns: Dns) -> Iterator[Outcome]:
             by = f' by "{found.term.written}"' if found.term is not None else ""
             message = f"Mail of {domain} leaves from {sender.address}, and SPF says {found.result} of it{by}."
             part = f"ip{sender.version}:{sender.address}"
-            fix = publish(f"Allow the address: put {part} before the last term", txt(domain, _record(dns)))
+            title = f"Allow the address: put {part} before the last term"
+            fix = _corrected(dns, domain, title, *_missing(dns, domain))
             yield Finding(message, seen(dns.look(domain, "TXT")), fix, f"SPF of {domain}, IPv{sender.version}", found.result)
 
 
@@ -110,7 +133,7 @@ def spf_ends_with_a_verdict(dns: Dns) -> Iterator[Outcome]:
             message = f'SPF of {domain} says nothing of mail from elsewhere: it ends with "{term}".'
         else:
             message = f"SPF of {domain} says nothing of mail from elsewhere: it ends without `~all`."
-        fix = publish("End the record with ~all", txt(domain, _record(dns)))
+        fix = _corrected(dns, domain, "End the record with ~all", end="~all")
         yield Finding(message, seen(dns.look(domain, "TXT")), fix, f"end of SPF of {domain}", term or "no all")
 
 
@@ -136,6 +159,7 @@ def spf_is_cheap(dns: Dns) -> Iterator[Outcome]:
             message = (
                 f'SPF of {domain} asks for the sender\'s name by "{term.written}", which is slow, and not to be used (RFC 7208).'
             )
+            fix = _corrected(dns, domain, "Name addresses in its place", *_missing(dns, domain), without="ptr")
             yield Finding(message, place, fix, f"SPF of {domain}", "ptr")
 
 

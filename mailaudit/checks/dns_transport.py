@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import doubts, publish, record, seen, txt
+from mailaudit.checks.dns_words import delete, doubts, instead, publish, record, seen, tlsa, txt
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix, Safety
+from mailaudit.edits import Fix
 from mailaudit.findings import Exempt, Finding, Outcome
+from mailaudit.models.clock import Clock
 from mailaudit.models.dns.names import bare
 from mailaudit.models.dns.policies import mailboxes, tags
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import SERVICES, Dns
+from mailaudit.models.pem import PemFiles
+from mailaudit.models.shown import ShownCertificates
 from mailaudit.models.site import REFERENCE_TCP, Site
-from mailaudit.questions import Failed
+from mailaudit.questions import Failed, KeyFacts
 
+PORTS = dict(zip(SERVICES, (465, 993, 4190), strict=True))
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 @rule("DNS050")
-def mta_sts_record_is_right(dns: Dns) -> Iterator[Outcome]:
+def mta_sts_record_is_right(dns: Dns, clock: Clock) -> Iterator[Outcome]:
     """Where there is an MTA-STS record, there is one, and it has an id."""
     replies = [(domain, dns.look(f"_mta-sts.{domain}", "TXT")) for domain in dns.domains]
     found = {domain: [text for text in reply.texts if text.startswith("v=STSv1")] for domain, reply in replies}
@@ -28,7 +32,8 @@ def mta_sts_record_is_right(dns: Dns) -> Iterator[Outcome]:
         yield Exempt("no domain has MTA-STS, which is optional")
     for domain, reply in replies:
         yield from doubts(reply)
-        fix = publish("Publish one, with a new id", txt(reply.owner, "v=STSv1; id=20260101T000000;"))
+        new = txt(reply.owner, f"v=STSv1; id={clock.now:%Y%m%dT%H%M%S};")
+        fix = instead("Publish one, with a new id", new, reply, lambda text: text.startswith("v=STSv1"))
         if len(found[domain]) > 1:
             message = f"{domain} has {len(found[domain])} MTA-STS records: senders take it to have none."
             yield Finding(message, seen(reply), fix, f"MTA-STS of {domain}", "several")
@@ -46,7 +51,8 @@ def tls_reports_have_an_address(dns: Dns) -> Iterator[Outcome]:
         yield Exempt("no domain asks for reports of TLS, which is optional")
     for domain, reply in replies:
         yield from doubts(reply)
-        fix = publish("Publish one", txt(reply.owner, f"v=TLSRPTv1; rua=mailto:tlsreport@{domain}"))
+        new = txt(reply.owner, f"v=TLSRPTv1; rua=mailto:tlsreport@{domain}")
+        fix = instead("Publish one", new, reply, lambda text: text.startswith("v=TLSRPTv1"))
         if len(found[domain]) > 1:
             message = f"{domain} has {len(found[domain])} records for reports of TLS: senders take none of them."
             yield Finding(message, seen(reply), fix, f"TLS reports of {domain}", "several")
@@ -60,7 +66,7 @@ def _has_address(rua: str) -> bool:
 
 
 @rule("DNS052")
-def dane_can_be_used(dns: Dns) -> Iterator[Outcome]:
+def dane_can_be_used(dns: Dns, shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
     """Where there are TLSA records, senders can use them: the zone is signed, and they are of the kinds for mail."""
     asked = [(domain, each.name) for domain in dns.domains for each in dns.exchangers(domain) if each.name]
     replies = {name: (domain, dns.look(f"_25._tcp.{name}", "TLSA")) for domain, name in asked}
@@ -72,17 +78,32 @@ def dane_can_be_used(dns: Dns) -> Iterator[Outcome]:
         state = dns.security(domain)
         if reply.is_there and not isinstance(state, Failed) and state == "insecure" and name.endswith(domain):
             message = f"{name} has TLSA records, and {domain} is not signed: no sender takes notice of them."
-            fix = Fix("Sign the zone, or delete the records", Safety.MANUAL)
+            fix = publish("Sign the zone, or delete the records", *_old(reply))
             yield Finding(message, seen(reply), fix, f"TLSA of {name}", "not signed")
-        yield from _unusable(name, reply)
+        yield from _unusable(name, reply, _key(shown, pem))
 
 
-def _unusable(name: str, reply: Reply) -> Iterator[Outcome]:
+def _old(reply: Reply) -> tuple[str, ...]:
+    return tuple(delete(reply.owner, reply.type, data) for data in reply.data)
+
+
+def _instead(reply: Reply, old: str, new: str, title: str) -> Fix:
+    return publish(title, record(reply.owner, reply.type, new), delete(reply.owner, reply.type, old))
+
+
+def _key(shown: ShownCertificates, pem: PemFiles) -> KeyFacts | None:
+    """The key of the certificate that smtpd shows, as far as its file is at hand."""
+    chains = (pem.chain(each.certificate) for each in shown.mail if each.daemon == "smtpd")
+    return next((chain[0].key for chain in chains if isinstance(chain, tuple) and chain), None)
+
+
+def _unusable(name: str, reply: Reply, key: KeyFacts | None) -> Iterator[Outcome]:
     rows = [data.split(None, 3) for data in reply.data]
     bad = [row for row in rows if not _is_usable(*row)]
     if bad and len(bad) == len(rows):
         message = f"No TLSA record of {name} is one that mail servers use (3 1 1 with a SHA-256 digest, for one)."
-        fix = Fix("Publish `3 1 1` with the digest of the certificate's key", Safety.MANUAL)
+        new = (tlsa(name, key),) if key is not None else ()
+        fix = publish("Publish `3 1 1` with the digest of the certificate's key", *new, *_old(reply))
         yield Finding(message, seen(reply), fix, f"TLSA of {name}", "unusable")
 
 
@@ -104,10 +125,7 @@ def services_are_found(dns: Dns, site: Site) -> Iterator[Outcome]:
             if target == ".":  # not offered (RFC 6186, section 3.4)
                 continue
             addresses = (dns.addresses(target, 4), dns.addresses(target, 6))
-            about, fix = (
-                f"SRV {bare(reply.owner)}",
-                publish("Publish it", record(reply.owner, "SRV", f"0 1 {port} {site.mail_host}.")),
-            )
+            about, fix = f"SRV {bare(reply.owner)}", _instead(reply, data, f"0 1 {port} {site.mail_host}.", "Publish it")
             if all(each.is_absent for each in addresses):
                 message = f"{bare(reply.owner)} leads clients to {bare(target)}, which has no address."
                 yield Finding(message, seen(reply, *addresses), fix, about, "no address", absence=True)
@@ -118,4 +136,6 @@ def services_are_found(dns: Dns, site: Site) -> Iterator[Outcome]:
                 yield Finding(message, seen(reply, *addresses), fix, about, "alias")
             elif int(port) not in REFERENCE_TCP | site.open_tcp:
                 message = f"{bare(reply.owner)} leads clients to port {port}, which this host does not mean to open."
-                yield Finding(message, seen(reply), Fix("Name the port of the service", Safety.MANUAL), about, port)
+                usual = next(port for service, port in PORTS.items() if reply.owner.startswith(f"{service}."))
+                fix = _instead(reply, data, f"0 1 {usual} {target}", "Name the port of the service")
+                yield Finding(message, seen(reply), fix, about, port)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Callable, Iterator
 
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Finding
+from mailaudit.models.dkim_record import DkimRecords, strings
 from mailaudit.models.dns.names import bare, is_below, reverse
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.site import Site
-from mailaudit.questions import Reason
+from mailaudit.questions import KeyFacts, Reason
 
 TTL = 300
+DELETED = "; delete: "
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 NO_ADDRESSES = "Which addresses this host has is not known: [site] ipv4 and ipv6 of mailaudit.toml say it."
 
 
@@ -44,9 +49,49 @@ def record(owner: str, type_: str, data: str) -> str:
     return f"{bare(owner)}. {TTL} IN {type_} {data}"
 
 
+def instead(title: str, new: str, reply: Reply, is_old: Callable[[str], object]) -> Fix:
+    """A fix that is one TXT record in the place of those that are there."""
+    old = (delete(reply.owner, "TXT", strings(text)) for text in reply.texts if is_old(text))
+    return publish(title, new, *(line for line in old if line != f"{DELETED}{new}"))
+
+
+def delete(owner: str, type_: str, data: str) -> str:
+    """A line of zone text for a record that is to be taken out: a comment to whatever reads it."""
+    return f"{DELETED}{record(owner, type_, data)}"
+
+
 def txt(owner: str, text: str) -> str:
-    """A line of zone text with one string."""
-    return record(owner, "TXT", f'"{text}"')
+    """A line of zone text: as many strings as a long text takes."""
+    return record(owner, "TXT", strings(text))
+
+
+def dkim_fix(records: DkimRecords, domain: str, selector: str) -> Fix:
+    """The record of the key that mail is signed with; the command that prints it where its public half was not at hand."""
+    of, owner = (domain.lower(), selector.lower()), f"{selector.lower()}._domainkey.{domain}"
+    data, path = records.texts.get(of), records.paths.get(of)
+    if data is not None:
+        return publish("Publish the public half of the key that rspamd signs with", record(owner, "TXT", data))
+    printed = printed_record(owner, path) if path is not None else None
+    if printed is not None:
+        return Fix("Publish what this prints", Safety.MANUAL, commands=(printed,))
+    return Fix(f"Publish the public half of the key that signs with the selector {selector}", Safety.MANUAL)
+
+
+def printed_record(owner: str, path: str) -> str | None:
+    """The command that prints the record of a private key where the key lies: its base64 in strings that are short enough.
+
+    None for an owner that is no name: nothing else may stand in a command.
+    """
+    if not _PLAIN.fullmatch(owner):
+        return None
+    public = f"openssl pkey -in {shlex.quote(path)} -pubout -outform DER | openssl base64 -A | fold -w 250"
+    parts = f"""$({public} | sed 's/.*/"&"/' | tr '\\n' ' ')"""
+    return f"""printf '{bare(owner)}. {TTL} IN TXT "v=DKIM1;k=rsa;p=" %s\\n' "{parts}\""""
+
+
+def tlsa(name: str, key: KeyFacts) -> str:
+    """A line of zone text that names the key of a certificate that port 25 shows (RFC 7672, section 3.1.1)."""
+    return record(f"_25._tcp.{name}", "TLSA", f"3 1 1 {key.spki.rpartition(':')[2]}")
 
 
 def pointer(address: str, name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mailaudit.models.certificates import NotReadError, read_public_key
 from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.site import Site
-from mailaudit.models.sources import Known, Slot, Sources
+from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Found, KeyFacts, PublicKey
 from mailaudit.text import Text
 
@@ -17,22 +19,37 @@ LONGEST = 255  # octets of one string (RFC 1035, section 3.3)
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----")
 
 
-def dkim_txt(sources: Sources, rspamd: Slot[RspamdConfig], site: Site) -> str | None:
-    """The record's data in presentation form, for the site's first domain; None where its key is not known.
+@dataclass(frozen=True, eq=False)
+class DkimRecords(Model):
+    """By domain and selector, in lower case: the record's data in presentation form where it is known, and the key's path."""
 
-    A public key that does not belong to the private one is not taken.
-    """
+    texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    paths: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def read_dkim_records(sources: Sources, rspamd: Slot[RspamdConfig], site: Site) -> DkimRecords:
+    """The records of the keys that rspamd signs with. A public key that does not belong to the private one is not taken."""
+    texts: dict[tuple[str, str], str] = {}
+    paths: dict[tuple[str, str], str] = {}
+    for key in rspamd.value.dkim.all_keys(site.domains) if isinstance(rspamd, Known) else ():
+        of = (key.domain.lower(), (key.selector or "").lower())
+        if key.path is None or key.selector is None or of in paths:
+            continue
+        paths[of] = key.path
+        halves = (sources.file(path) for path in key.public_paths)
+        text = next((each for each in halves if isinstance(each, Text)), None)
+        body = _public(text, sources.ask(PublicKey(key.path))) if text is not None else None
+        if body is not None:
+            texts[of] = strings(f"v=DKIM1;k=rsa;p={body}")
+    return DkimRecords(texts=texts, paths=paths)
+
+
+def dkim_txt(records: DkimRecords, site: Site) -> str | None:
+    """The data of the record of the site's first domain; None where its key is not known."""
     domain = site.domains[0] if site.domains else None
-    if domain is None or not isinstance(rspamd, Known) or domain not in rspamd.value.dkim.domains:
-        return None
-    selector = site.selectors.get(domain)
-    for key in rspamd.value.dkim.keys(domain):
-        if key.path and (selector is None or key.selector == selector):
-            text = sources.file(f"{key.path.removesuffix('.key')}.pubkey")
-            body = _public(text, sources.ask(PublicKey(key.path))) if isinstance(text, Text) else None
-            if body is not None:
-                return strings(f"v=DKIM1;k=rsa;p={body}")
-    return None
+    selector = site.selectors.get(domain) if domain is not None else None
+    found = (data for (of, by), data in records.texts.items() if of == domain and selector in (None, by))
+    return next(found, None)
 
 
 def _public(text: Text, private: object) -> str | None:

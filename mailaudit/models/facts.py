@@ -16,7 +16,7 @@ from mailaudit.models.copies import Copies, read_copies
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
 from mailaudit.models.daemons import Daemons, read_daemons
-from mailaudit.models.dkim_record import dkim_txt
+from mailaudit.models.dkim_record import DkimRecords, dkim_txt, read_dkim_records
 from mailaudit.models.dns.host import read_host
 from mailaudit.models.dns.site_records import Dns, Subjects, read_dns
 from mailaudit.models.doas import DoasConfig, read_doas
@@ -107,6 +107,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     interfaces = sources.make(read_interfaces)
     static = sources.make(read_hostname_if)
     site = read_site(sources, declared, _hints(smtpd, acme, credentials))
+    dkim_records = sources.make(read_dkim_records, rspamd, site)
     slots: dict[type, Slot[object]] = {
         Clock: Known(clock),
         Services: Known(services),
@@ -145,7 +146,8 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Copies: Known(sources.make(read_copies)),
         ShownCertificates: Known(read_shown(smtpd, dovecot, httpd, acme)),
         Site: Known(site),
-        Reference: Known(read_reference(templates, site, dkim_txt(sources, rspamd, site))),
+        DkimRecords: Known(dkim_records),
+        Reference: Known(read_reference(templates, site, dkim_txt(dkim_records, site))),
     }
     slots.update(read_system(sources))
     dns = slots[Dns] = read_dns(sources, site, Subjects(smtpd, acme, rspamd, static, interfaces))
