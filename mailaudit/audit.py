@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -223,8 +223,12 @@ def _matching(book: Rulebook, selectors: Sequence[str], origin: str = "") -> lis
     return sorted(set(found))
 
 
-def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None) -> Report:
-    """Audit all hosts of all targets.
+Keep = Callable[["Auditor", Snapshot, Facts], None]
+"""Takes what was learned of a host, before it is judged."""
+
+
+def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None, keep: Keep | None = None) -> Report:
+    """Audit all hosts of all targets; `keep` gets what was learned of each.
 
     Raises `TargetError`, `RecordingError`, `SettingsError` or `SelectionError` before anything is audited if a target, a record,
     a setting or a selection is not as it must be. Of several targets, one in which there is nothing to audit harms no other.
@@ -245,7 +249,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
             made = [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
             auditors += [replace(auditor, live=each.live) for auditor in made]
         live = sum(each.live for each in all_opened)
-        hosts = _examined(auditors, min(options.login.jobs, live))
+        hosts = _examined(auditors, min(options.login.jobs, live), keep)
     rules = {identity for auditor in auditors for identity in auditor.selected}
     code, why = conclude(hosts, options, selected=bool(rules))
     profile = options.profile or next((auditor.settings.profile for auditor in auditors), "recommended")
@@ -272,13 +276,16 @@ def opened(targets: Sequence[str], login: Login) -> Iterator[list[Opened]]:
             each.close()
 
 
-def _examined(auditors: Sequence[Auditor], jobs: int) -> tuple[HostReport, ...]:
+def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tuple[HostReport, ...]:
     """The reports of all hosts; with `jobs`, so many are asked at once."""
     if jobs < 2:
         learned = [auditor.learn() for auditor in auditors]
     else:
         with ThreadPoolExecutor(jobs) as pool:
             learned = list(pool.map(lambda auditor: auditor.learn(), auditors))
+    if keep is not None:
+        for auditor, known in zip(auditors, learned, strict=True):
+            keep(auditor, *known)
     return tuple(auditor.examine(*known) for auditor, known in zip(auditors, learned, strict=True))
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Color, Common, Direction, Format, Looking, NewHost, Way
+from mailaudit.choices import Color, Common, Direction, Format, Looking, NewHost, Release, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -101,6 +101,9 @@ def scan(
         ),
     ] = None,
     targets_file: Annotated[str | None, typer.Option("-T", "--targets", metavar="FILE", help="Targets, one a line.")] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="DIR", help="Keep what was asked as a snapshot, a new folder.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report."""
@@ -109,7 +112,7 @@ def scan(
 
     if dry_run:
         return show_what_is_asked()
-    return run(common, targets or [], targets_file, looking)
+    return run(common, targets or [], targets_file, looking, save)
 
 
 @app.command(epilog=epilog())
@@ -122,12 +125,14 @@ def fix(
     check: Annotated[bool, typer.Option("--check", help="No diff; only the exit code tells.")] = False,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Write the corrected tree there.")] = None,
     partial: Annotated[bool, typer.Option("--force-partial", help="Edit files too that could be read in part only.")] = False,
+    release: Annotated[Release | None, typer.Option("--to", help="Write the configuration anew for this release.")] = None,
 ) -> int:
     """Plan the corrections and show them as a diff; write nothing without --write."""
     from mailaudit.commands.fix import fix as run
     from mailaudit.commands.level import Level
 
-    return run(common, target, Level(write=write, unsafe=unsafe, check=check, out=out, force_partial=partial))
+    level = Level(write=write, unsafe=unsafe, check=check, out=out, force_partial=partial, release=release)
+    return run(common, target, level)
 
 
 @app.command()

@@ -76,7 +76,7 @@ def test_without_either_there_are_no_accounts() -> None:
 
 def test_a_hash_that_is_there_all_the_same_is_a_secret() -> None:
     found = model(passwd="a:x:5:5::/:/bin/sh\n", master_passwd=f"a:{HASH}:5:5::0:0::/:/bin/sh\nb:{HASH}\n")
-    assert found.secrets == (("bcrypt", HASH), ("bcrypt", HASH))
+    assert found.secrets == (("bcrypt-10", HASH), ("bcrypt-10", HASH))
 
 
 @pytest.mark.parametrize("written", ["{A}" * 100_000, "$" * 100_000, "*" * 100_000])

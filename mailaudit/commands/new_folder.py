@@ -11,13 +11,13 @@ from pathlib import Path
 from mailaudit.commands.telling import UsageError
 
 
-def vacant(out: str) -> None:
-    """Raise `UsageError` unless a new folder can be made there."""
+def vacant(out: str, option: str = "-o") -> None:
+    """Raise `UsageError`, which names the option, unless a new folder can be made there."""
     place = Path(out)
     if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
-        raise UsageError(f"-o {out}: it is there already; name a folder that is new or empty")
+        raise UsageError(f"{option} {out}: it is there already; name a folder that is new or empty")
     if not place.absolute().parent.is_dir():
-        raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
+        raise UsageError(f"{option} {out}: there is no {place.absolute().parent}")
 
 
 def write_new(place: Path, files: Mapping[str, bytes]) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from mailaudit import rulebook
 from mailaudit.audit import audit
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.commands import told
 from mailaudit.commands.choosing import chosen_targets, detail, options
+from mailaudit.commands.new_folder import vacant
+from mailaudit.commands.saving import Learned, save_all
 from mailaudit.commands.telling import reported, shown
 from mailaudit.commands.watching import watched
+from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import Report
-from mailaudit.output import Telling
+from mailaudit.output import Telling, complain
 from mailaudit.reports.terminal import report as terminal
 
 
@@ -21,15 +26,34 @@ def show_what_is_asked() -> int:
     return shown(told, debug=False)
 
 
-def scan(common: Common, targets: Sequence[str], targets_file: str | None, looking: Looking) -> int:
-    """Audit all targets and tell."""
+def scan(common: Common, targets: Sequence[str], targets_file: str | None, looking: Looking, save: str | None = None) -> int:
+    """Audit all targets and tell; with `save`, keep what was asked in that folder."""
 
     def make() -> tuple[Report, Telling]:
         book = rulebook.load()
         chosen = chosen_targets(targets, targets_file, live=True)
+        if save is not None:
+            vacant(save, "--save")
+        learned: list[Learned] = []
         with watched(common, options(common, looking)) as settled:
-            report = audit(chosen, settled, book)
+            keep = None if save is None else lambda *known: learned.append(Learned(*known))
+            report = audit(chosen, settled, book, keep)
+        if save is not None and learned:
+            report = _saved(report, learned, Path(save), quiet=common.quiet)
         told = detail(common)
         return report, lambda screen: terminal.write(report, screen, book.pages, told, show_passed=common.show_passed)
 
     return reported(common, make)
+
+
+def _saved(report: Report, learned: Sequence[Learned], place: Path, *, quiet: bool) -> Report:
+    """The report, once snapshots are written; where they could not be, it says so."""
+    try:
+        told = save_all(learned, place)
+    except OSError as error:
+        message = f"--save {place}: it could not be written: {(error.strerror or str(error)).lower()}"
+        code = worst((report.exit_code, ExitCode.INCOMPLETE))
+        return replace(report, errors=(*report.errors, message), exit_code=code)
+    for line in told if not quiet else ():
+        complain(line)
+    return report

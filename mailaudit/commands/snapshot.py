@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mailaudit import rulebook
 from mailaudit.audit import auditor_for, opened
 from mailaudit.choices import Common, Looking
-from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import chosen_targets, login, options
-from mailaudit.commands.new_folder import vacant, write_new
+from mailaudit.commands.new_folder import vacant
+from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown
+from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode
-from mailaudit.models.facts import Facts
 from mailaudit.questions import Failed, Reason
-from mailaudit.recording import ANSWERS, save_answers, saved_files
-from mailaudit.recording.secrecy import without_secrets
 from mailaudit.snapshot import Snapshot
 
 _QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
@@ -30,13 +29,10 @@ def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
     def make() -> str:
         nonlocal code
         vacant(out)
-        [known, facts] = _learned(common, target, looking)
-        saved = without_secrets(known, facts.secrets, masking_key())
-        files = {path.lstrip("/"): data for path, data in saved_files(saved).items()}
-        write_new(Path(out), {**files, ANSWERS: save_answers(saved).encode()})
+        saved = save(_learned(common, target, looking), Path(out))
         failures = _failures(saved)
         code = ExitCode.INCOMPLETE if failures and not common.allow_incomplete else ExitCode.OK
-        lines = [f"{len(saved_files(saved))} files and {len(saved.answers)} answers of {saved.host} are in {out}"]
+        lines = [summary(saved, out)]
         return "".join(f"{line}\n" for line in (*lines, *(f"not to be had: {each}" for each in failures)))
 
     return shown(make, debug=common.debug) or code
@@ -69,7 +65,7 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         yield step.line, step.fine
     if not reached:
         return
-    known, _ = _learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout))
+    known = _learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout)).known
     failures = _failures(known)
     allowing = sorted({each.partition("would allow it: ")[2] for each in failures} - {""})
     yield f"{len(known.answers) - len(failures)} of {len(known.answers)} questions are answered", not failures
@@ -79,13 +75,14 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         yield "/etc/doas.conf would allow it with:\n" + "\n".join(f"      {each}" for each in allowing), False
 
 
-def _learned(common: Common, target: str, looking: Looking) -> tuple[Snapshot, Facts]:
+def _learned(common: Common, target: str, looking: Looking) -> Learned:
     """All that a scan of one host asks, and what is read of it."""
-    chosen = options(common, looking)
-    with opened(chosen_targets([target], None, live=True), chosen.login) as [one]:
+    named = chosen_targets([target], None, live=True)
+    with watched(common, options(common, looking)) as chosen, opened(named, chosen.login) as [one]:
         if len(one.worlds) != 1:
             raise UsageError(f"{target} holds {len(one.worlds)} hosts; name one")
-        return auditor_for(one.worlds[0], rulebook.load(), chosen).learn()
+        auditor = replace(auditor_for(one.worlds[0], rulebook.load(), chosen), live=one.live)
+        return Learned(auditor, *auditor.learn())
 
 
 def _failures(known: Snapshot) -> list[str]:

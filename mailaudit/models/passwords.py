@@ -49,8 +49,10 @@ class Password:
 
     @property
     def kind(self) -> str:
-        """The scheme as the KIND of a mask: a prefix without its braces, a plus, and what follows it."""
-        return f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
+        """The scheme as the KIND of a mask: a prefix without its braces, a plus, and what follows it; bcrypt's with its cost."""
+        kind = f"{self.scheme[1:-1]}+{self.behind}" if self.is_prefixed else self.scheme
+        costly = self.cost is not None and BCRYPT in (self.scheme, self.behind)
+        return f"{kind}-{self.cost:02}" if costly else kind
 
 
 def is_masked(written: str) -> bool:
