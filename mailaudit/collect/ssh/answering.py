@@ -28,6 +28,7 @@ from mailaudit.snapshot import is_listed
 from mailaudit.text import Text
 
 MAX_OUTPUT = 4 * 1024 * 1024  # bytes of one command
+LEVELS = 2  # of a closed directory are listed, each by a command of its own
 _GONE = ("no such file or directory", "not a directory")
 
 
@@ -129,14 +130,16 @@ class _Reading:
         stat = self.there(directory)
         if not isinstance(stat, Found):
             return Found(()) if isinstance(stat, Absent) else stat
-        printed = self.printed("/bin/ls", "-1a", directory)
+        end = self.last("end")
+        below = re.search(r"\nin (/.*)\Z", end.text) if end is not None else None
+        printed = self.printed("/bin/ls", "-1a", below[1] if below else directory)
         if not isinstance(printed, bytes):
             return Found(()) if isinstance(printed, Absent) else printed
         lines = printed.decode("utf-8", "surrogateescape").split("\n")
         if self.last("names") is not None:
-            if pattern.count("/") > directory.rstrip("/").count("/") + 1:
+            if pattern.count("/") > directory.rstrip("/").count("/") + LEVELS:
                 return self.refused(f"{pattern}: {directory} and what is below it can be listed by root only")
-            lines = [f"{directory.rstrip('/')}/{name}" for name in lines if name not in ("", ".", "..")]
+            lines = [f"{directory.rstrip('/')}/{name}" for name in lines if name.rpartition("/")[2] not in ("", ".", "..")]
         return Found(tuple(sorted({each for each in lines if is_listed(each, pattern)})))
 
     def key(self, path: str) -> Answer:

@@ -148,6 +148,22 @@ fetch() {
 	done
 	echo "@ $n changed 0 -" >&4
 }
+names() { # DIRECTORY PATTERN: what is in a closed directory and, where the pattern goes on, one level below it
+	inside=$($C /bin/ls -1a "$1") || return 1
+	printf '%s\n' "$inside"
+	case ${2#"${1%/}/"} in */*) ;; *) return 0 ;; esac
+	printf '%s\n' "$inside" | while IFS= read -r name; do
+		case $name in .|..|'') continue ;; esac
+		if below=$($C /bin/ls -1a "${1%/}/$name/" 2>&1 </dev/null); then
+			printf '%s\n' "$below" | while IFS= read -r each; do printf '%s\n' "$name/$each"; done
+		else
+			case $below in
+			*"ot a directory"*) ;;
+			*) printf '%s\nin %s\n' "$below" "${1%/}/$name/" >&2; exit 1 ;;
+			esac
+		fi
+	done
+}
 list() {
 	n=$1 dir=${2%%[*?[]*}
 	dir=${dir%/*}
@@ -164,7 +180,7 @@ list() {
 		echo "@ $n names 0 become" >&4
 		C=$B; how=become
 		[ -n "$B" ] || how=-
-		run cat $C /bin/ls -1a "$dir"
+		run cat names "$dir" "$2"
 	fi
 }
 public() {
