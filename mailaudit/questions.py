@@ -141,8 +141,27 @@ class Handshake:
         return f"{self.address} {self.port} {self.protocol}"
 
 
-Question = ReadFile | StatFile | ListFiles | RunCommand | PublicKey | LookUp | ZoneSecurity | Handshake
-LIVE = (LookUp, ZoneSecurity, Handshake)  # questions that need the network
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """A domain's MTA-STS policy, as its own web host serves it (RFC 8461, section 3.3); answered by `Endpoint`.
+
+    `addresses` are the host's: how it is asked, not what.
+    """
+
+    domain: str
+    addresses: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def host(self) -> str:
+        """The name of the web host."""
+        return f"mta-sts.{self.domain}"
+
+    def __str__(self) -> str:
+        return f"https://{self.host}/.well-known/mta-sts.txt"
+
+
+Question = ReadFile | StatFile | ListFiles | RunCommand | PublicKey | LookUp | ZoneSecurity | Handshake | FetchPolicy
+LIVE = (LookUp, ZoneSecurity, Handshake, FetchPolicy)  # questions that need the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +211,7 @@ class RRset:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a listener said: the fields of an `endpoints` entry (contract, section 6)."""
+    """What a listener said: the fields of an `endpoints` or `policies` entry (docs/answers.md)."""
 
     fields: Mapping[str, object] = field(default_factory=dict, hash=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailaudit.questions import Handshake, LookUp, Question, RunCommand, ZoneSecurity
+from mailaudit.questions import FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneSecurity
 from mailaudit.snapshot import Snapshot, still_open
 
 
@@ -25,7 +25,7 @@ def told(wave: Iterable[Question]) -> str:
                 counts["commands"] += 1
             case LookUp() | ZoneSecurity():
                 counts["names"] += 1
-            case Handshake():
+            case Handshake() | FetchPolicy():
                 counts["ports"] += 1
             case _:
                 counts["files"] += 1

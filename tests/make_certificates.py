@@ -78,6 +78,8 @@ CERTIFICATES = {
     "self-signed": Made(signer=LEAF, issuer="mail.example.com"),
     "intermediate": Made(("Example Intermediate",), "2025-01-01", "2035-01-01", INTERMEDIATE, ROOT, "Example Root", is_ca=True),
     "stranger": Made(("Example Stranger",), "2025-01-01", "2035-01-01", STRANGER, ROOT, "Example Root", is_ca=True),
+    "policy": Made(names=("mta-sts.example.com",)),
+    "policy-expired": Made(names=("mta-sts.example.com",), first="2026-08-01", last="2026-10-30"),
 }
 
 

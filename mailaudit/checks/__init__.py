@@ -57,6 +57,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     host_users,
     host_vmail,
     httpd,
+    mta_sts,
     pf,
     pf_hygiene,
     pf_icmp,

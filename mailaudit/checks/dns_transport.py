@@ -11,7 +11,7 @@ from mailaudit.edits import Fix
 from mailaudit.findings import Exempt, Finding, Outcome
 from mailaudit.models.clock import Clock
 from mailaudit.models.dns.names import bare
-from mailaudit.models.dns.policies import mailboxes, tags
+from mailaudit.models.dns.policies import is_mta_sts, mailboxes, tags
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import SERVICES, Dns
 from mailaudit.models.pem import PemFiles
@@ -27,7 +27,7 @@ _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 def mta_sts_record_is_right(dns: Dns, clock: Clock) -> Iterator[Outcome]:
     """Where there is an MTA-STS record, there is one, and it has an id."""
     replies = [(domain, dns.look(f"_mta-sts.{domain}", "TXT")) for domain in dns.domains]
-    found = {domain: [text for text in reply.texts if text.startswith("v=STSv1")] for domain, reply in replies}
+    found = {domain: [text for text in reply.texts if is_mta_sts(text)] for domain, reply in replies}
     if not any(found.values()):
         yield Exempt("no domain has MTA-STS, which is optional")
     for domain, reply in replies:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mailaudit.collect.budget import SECONDS, Budget
 from mailaudit.collect.world import World
-from mailaudit.questions import LIVE, Answer, Failed, Handshake, LookUp, Question, Reason, ZoneSecurity
+from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
 
 if TYPE_CHECKING:
     from mailaudit.collect.dns.lookups import Lookups
@@ -48,6 +48,7 @@ class Network:
         questions = list(wave)
         names = [each for each in questions if isinstance(each, LookUp | ZoneSecurity)]
         ports = [each for each in questions if isinstance(each, Handshake)]
+        policies = [each for each in questions if isinstance(each, FetchPolicy)]
         found: dict[Question, Answer] = {}
 
         async def of_dns() -> None:
@@ -56,7 +57,13 @@ class Network:
         async def of_ports() -> None:
             found.update((await self.ports.ask(ports)).items())
 
-        await asyncio.gather(*([of_dns()] if names else []), *([of_ports()] if ports else []))
+        async def of_policies() -> None:
+            from mailaudit.collect.tls.policy import fetch_all  # noqa: PLC0415  see `ports`
+
+            found.update((await fetch_all(self.ports, policies)).items())
+
+        kinds = ((names, of_dns), (ports, of_ports), (policies, of_policies))
+        await asyncio.gather(*(ask() for wanted, ask in kinds if wanted))
         return found
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mailaudit.models.certificates import MAX_CERTIFICATES, Certificate, NotReadError, read_certificate
+from mailaudit.models.certificates import Certificate, NotReadError
+from mailaudit.models.chains import Chains
 from mailaudit.models.dns.host import HostAddresses, canonical
 from mailaudit.models.dns.names import askable
 from mailaudit.models.dns.site_records import Dns, is_ours
@@ -30,7 +31,6 @@ SMTP = 25
 MAX_ADDRESSES = 8  # of a site; one of each family is usual
 MAX_LINE = 1000  # characters of a greeting or of a line that follows it: twice what RFC 5321 allows
 MAX_LINES = 100
-MAX_PEM = 64 * 1024
 NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 OLD = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
 
@@ -188,9 +188,9 @@ def said(question: Handshake, answer: Answer) -> Mapping[str, object] | Failed:
 
 @dataclass
 class _Reader:
-    """Reads answers; a certificate that many listeners show is read once."""
+    """Reads answers."""
 
-    known: dict[str, Certificate | NotReadError] = field(default_factory=dict)
+    chains: Chains = field(default_factory=Chains)
 
     def seen(self, question: Handshake, answer: Answer) -> Seen | Failed:
         fields = said(question, answer)
@@ -207,37 +207,13 @@ class _Reader:
             protocols=_lines(fields.get("protocols")),
             agreed=_lines(fields.get("protocols_seen")) or (),
             refusal=_line(fields.get("starttls_reply")),
-            chain=self.chain(fields.get("chain")),
+            chain=self.chains.read(fields.get("chain")),
             status=status if isinstance(status, int) and not isinstance(status, bool) else None,
             name=_line(fields.get("name")).lower(),
             trusted=trusted if isinstance(trusted, bool) else None,
             trust_error=_line(fields.get("trust_error")),
             mail_reply=_line(fields.get("mail_reply")),
         )
-
-    def chain(self, value: object) -> tuple[Certificate, ...] | NotReadError | None:
-        """The certificates of a chain; what cannot be read of it makes the whole unreadable."""
-        if not isinstance(value, list | tuple) or not value:
-            return None
-        if len(value) > MAX_CERTIFICATES:
-            return NotReadError(f"more than {MAX_CERTIFICATES} certificates")
-        found: list[Certificate] = []
-        for pem in value:
-            one = self.certificate(pem)
-            if isinstance(one, NotReadError):
-                return one
-            found.append(one)
-        return tuple(found)
-
-    def certificate(self, pem: object) -> Certificate | NotReadError:
-        if not isinstance(pem, str) or len(pem) > MAX_PEM:
-            return NotReadError("what is no certificate")
-        if pem not in self.known:
-            try:
-                self.known[pem] = read_certificate(pem)
-            except NotReadError as error:
-                self.known[pem] = error
-        return self.known[pem]
 
 
 def _line(value: object) -> str:

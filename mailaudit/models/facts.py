@@ -31,6 +31,7 @@ from mailaudit.models.login import LoginConf, read_login
 from mailaudit.models.looked_at import looked_at
 from mailaudit.models.mail_owner import MailOwner, read_mail_owner
 from mailaudit.models.maildirs import Maildirs, read_maildirs
+from mailaudit.models.mta_sts import Policies, read_policies
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf.config import Ruleset, read_pf
 from mailaudit.models.pf.running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
@@ -151,6 +152,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
     }
     slots.update(read_system(sources))
     dns = slots[Dns] = read_dns(sources, site, Subjects(smtpd, acme, rspamd, static, interfaces))
+    slots[Policies] = read_policies(sources, dns)
     slots[Processes] = read_processes(sources, slots)
     slots[Daemons] = read_daemons(sources, slots)
     slots[SecretFiles] = Known(read_secret_files(slots, site.domains))

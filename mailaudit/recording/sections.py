@@ -12,6 +12,7 @@ from mailaudit.questions import (
     Command,
     CommandOutput,
     Endpoint,
+    FetchPolicy,
     Handshake,
     KeyFacts,
     ListFiles,
@@ -57,6 +58,8 @@ def normal(question: Question) -> Question:
             return ZoneSecurity(zone.lower())
         case Handshake(address, port, protocol):
             return Handshake(_address(address) or address, port, protocol)
+        case FetchPolicy(domain):
+            return FetchPolicy(domain.lower())
         case _:
             return question
 
@@ -100,6 +103,13 @@ def _handshake(entry: Reader) -> Handshake:
             f'{entry.place}: expected an address, a port and one of {", ".join(PROTOCOLS)}, like "203.0.113.9 25 smtp"'
         )
     return Handshake(address, int(port), protocol)
+
+
+def _policy(entry: Reader) -> FetchPolicy:
+    domain = entry.keys[-1]
+    if not re.fullmatch(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+", domain):
+        raise RecordingError(f'{entry.place}: expected a domain without its final dot, like "example.com"')
+    return FetchPolicy(domain.lower())
 
 
 def _address(written: str) -> str | None:
@@ -182,10 +192,13 @@ def _rrset_entry(rrset: RRset) -> dict[str, Any]:
 
 _TYPED: dict[str, Callable[[Reader], object]] = {
     **dict.fromkeys(("greeting", "filtered", "name", "path", "server", "location", "rcode", "error", "detail"), Reader.any_text),
-    **dict.fromkeys(("ehlo_reply", "mail_reply", "starttls_reply", "ehlo_tls_reply", "tls_error", "trust_error"), Reader.any_text),
+    **dict.fromkeys(
+        ("ehlo_reply", "mail_reply", "starttls_reply", "ehlo_tls_reply", "tls_error", "trust_error"), Reader.any_text
+    ),
     **dict.fromkeys(("ehlo", "ehlo_tls", "capabilities", "protocols", "protocols_seen", "chain"), Reader.texts),
     **dict.fromkeys(("records", "cname"), Reader.texts),
-    **dict.fromkeys(("starttls", "trusted", "aa", "ad"), Reader.flag),
+    **dict.fromkeys(("starttls", "trusted", "too_long", "aa", "ad"), Reader.flag),
+    **dict.fromkeys(("address", "type", "body"), Reader.any_text),
     "status": Reader.number,
 }
 """The known fields of an endpoint and of a server's own answer."""
@@ -194,6 +207,10 @@ _TYPED: dict[str, Callable[[Reader], object]] = {
 def _free(entry: Reader) -> dict[str, object]:
     """An object whose known fields have their types, lists of strings as tuples, and whose others are kept as they are."""
     return {name: _TYPED[name](field) if name in _TYPED else field.value for name, field in entry.entries().items()}
+
+
+def _fields(endpoint: Endpoint) -> dict[str, Any]:
+    return dict(endpoint.fields)
 
 
 def _stated(**fields: Any) -> dict[str, Any]:
@@ -226,5 +243,6 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("dns", LookUp, _look_up, lambda q: f"{q.owner} {q.type}", _rrset, _rrset_entry, nullable=False),
     Section("dnssec", ZoneSecurity, _zone, lambda q: q.zone, _security, str, nullable=False),
-    Section("endpoints", Handshake, _handshake, str, lambda e: Endpoint(_free(e)), lambda e: dict(e.fields), nullable=False),
+    Section("policies", FetchPolicy, _policy, lambda q: q.domain, lambda e: Endpoint(_free(e)), _fields, nullable=False),
+    Section("endpoints", Handshake, _handshake, str, lambda e: Endpoint(_free(e)), _fields, nullable=False),
 )

@@ -28,6 +28,8 @@ class Ports:
     loopback: bool = False
     trust: Trust = field(default_factory=Trust)
     connections: dict[tuple[str, int], int] = field(default_factory=dict)
+    turns: dict[tuple[str, int], asyncio.Lock] = field(default_factory=dict)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)  # each wave has its own, and so have locks
     awake: dict[str, int] = field(default_factory=dict)  # addresses that answered, yes or no, and one port on which they did
 
     async def ask(self, questions: Iterable[Handshake]) -> dict[Handshake, Answer]:
@@ -49,7 +51,7 @@ class Ports:
         return answer.failed
 
     async def _port(self, questions: list[Handshake], gate: asyncio.Semaphore) -> dict[Handshake, Endpoint | Trouble]:
-        async with gate:
+        async with gate, self.turn(questions[0].address, questions[0].port):
             return {question: await self._answer(question) for question in questions}
 
     async def _answer(self, question: Handshake) -> Endpoint | Trouble:
@@ -62,6 +64,12 @@ class Ports:
             return Endpoint(await _Look(self, question).facts())
         except Trouble as trouble:
             return trouble
+
+    def turn(self, address: str, port: int) -> asyncio.Lock:
+        """What whoever talks to a port holds: one connection at a time."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop, self.turns = asyncio.get_running_loop(), {}
+        return self.turns.setdefault((address, port), asyncio.Lock())
 
     async def connect(self, address: str, port: int) -> Stream:
         """One connection more. Raises `Trouble`; `UnansweredError` where nobody says yes or no in time."""

@@ -57,6 +57,8 @@ class Stream:
         """Read what comes next into the buffer; False at the end. Raises `EndedError`, and `Trouble` for what is endless."""
         while True:
             data = self._decrypted() if self.tls is not None else b""
+            if data is None:
+                return False
             if data:
                 self.buffer += data
                 return True
@@ -68,12 +70,15 @@ class Stream:
                 return True
             self.tls.bio_write(raw)
 
-    def _decrypted(self) -> bytes:
+    def _decrypted(self) -> bytes | None:
+        """What has come, perhaps nothing yet; None once the other side has ended TLS."""
         assert self.tls is not None
         try:
             return bytes(self.tls.recv(_CHUNK))
-        except (SSL.WantReadError, SSL.ZeroReturnError):
+        except SSL.WantReadError:
             return b""
+        except SSL.ZeroReturnError:
+            return None
         except SSL.Error as error:
             raise EndedError(f"TLS was broken off: {_why(error)}") from error
 

@@ -63,6 +63,11 @@ def dmarc_records(texts: Iterable[str]) -> tuple[Dmarc, ...]:
     return tuple(Dmarc(text, tags(text)) for text in texts if _DMARC.match(text))
 
 
+def is_mta_sts(text: str) -> bool:
+    """True for a TXT record that is one of MTA-STS (RFC 8461, section 3.1)."""
+    return re.match(r"v=STSv1[ \t]*(?:;|$)", text) is not None
+
+
 def mailboxes(value: str) -> tuple[str, ...]:
     """The addresses of a list of mailto URIs, domains in lower case; a size behind `!` is left out."""
     found = []

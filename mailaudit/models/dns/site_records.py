@@ -10,7 +10,7 @@ from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.dns.asking import Asking
 from mailaudit.models.dns.host import MOST, HostAddresses, is_public, read_host
 from mailaudit.models.dns.names import above, askable, bare, is_below, listing, reverse
-from mailaudit.models.dns.policies import dmarc_records, mailboxes, permission
+from mailaudit.models.dns.policies import dmarc_records, is_mta_sts, mailboxes, permission
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.sending import Sender, Sending, SpfAsking, read_sending
 from mailaudit.models.hostname_if import HostnameIf
@@ -203,6 +203,8 @@ def _domain(asking: Asking, domain: str) -> None:
         asking.look(domain, type_)
     for prefix, type_ in BELOW:
         asking.look(f"{prefix}.{domain}", type_)
+    if any(is_mta_sts(text) for text in asking.look(f"_mta-sts.{domain}", "TXT").texts):
+        asking.look(f"mta-sts.{domain}", "AAAA")
     for type_ in RANDOM:
         asking.look(f"*.{domain}", type_)
     for parent in above(domain)[1:]:
