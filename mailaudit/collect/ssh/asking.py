@@ -5,25 +5,49 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 from importlib.resources import files
+from itertools import groupby
 
 from mailaudit.collect.directory import MAX_FILE
 from mailaudit.collect.ssh.commands import COMMANDS, holds_passwords, is_readable
 from mailaudit.questions import Failed, ListFiles, PublicKey, Question, ReadFile, Reason, RunCommand, StatFile
 
 BECOMES = ("none", "doas", "sudo", "auto")
+AT_ONCE = 100  # paths, which are words of one command of the host
 
 
-def script(numbered: Mapping[int, Question], become: str, key: str) -> bytes:
-    """The collector with a wave of questions at its end; the shell has read it all before it does anything."""
+def script(numbered: Mapping[int, Question], become: str, key: str, mark: str) -> bytes:
+    """The collector with a wave of questions at its end; the shell has read it all before it does anything.
+
+    `mark`, letters and digits that nobody else knows, begins each heading of what it prints.
+    """
     assert become in BECOMES
     lines = [
-        f"BECOME={become} KEY={shlex.quote(key)} MAX={MAX_FILE}",
+        f"BECOME={become} KEY={shlex.quote(key)} MARK={mark} MAX={MAX_FILE}",
         files(__package__).joinpath("collector.sh").read_text("ascii"),
     ]
     lines += ["collect() {", "exec 4>&1 </dev/null", "collect_begin"]
-    lines += [_call(number, question) for number, question in numbered.items()]
-    lines += ['echo "@ 0 done 0 -" >&4', "}", "collect; exit", ""]
+    for word, group in groupby(numbered.items(), lambda each: _together(each[1])):
+        calls = [*group]
+        if word is None:
+            lines += [_call(number, question) for number, question in calls]
+            continue
+        for at in range(0, len(calls), AT_ONCE):
+            some = calls[at : at + AT_ONCE]
+            lines.append(f"{word} {some[0][0]} {shlex.join(each.path for _, each in some)}")  # type: ignore[union-attr]
+    lines += ["head_ 0 done 0 -", "}", "collect; exit", ""]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _together(question: Question) -> str | None:
+    """The collector's word for questions of this kind that it answers many at once; None for those asked one by one."""
+    if "\n" in getattr(question, "path", ""):
+        return None
+    match question:
+        case StatFile():
+            return "stats"
+        case ReadFile(path) if not holds_passwords(path):
+            return "files"
+    return None
 
 
 def _call(number: int, question: Question) -> str:
@@ -53,5 +77,5 @@ def refusal(question: Question) -> Failed | None:
 
 
 def numbered(wave: Collection[Question]) -> dict[int, Question]:
-    """The questions of a wave by number, from 1."""
-    return dict(enumerate(wave, 1))
+    """The questions of a wave by number, from 1; those that are asked together have consecutive ones."""
+    return dict(enumerate(sorted(wave, key=lambda each: _together(each) or ""), 1))

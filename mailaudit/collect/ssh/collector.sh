@@ -1,17 +1,14 @@
 # mailaudit's collector: runs as the user who logged in, writes nothing, reads what it is asked for at its end.
-# For OpenBSD's sh, stat(1), awk(1), uuencode(1) and openssl(1); elsewhere for what POSIX has and stat -c.
-# BECOME, KEY and MAX are set above. Answers go to descriptor 4: "@ number kind status how", then encoded lines.
+# For OpenBSD's sh, stat(1), awk(1) and openssl(1); elsewhere for what POSIX has and stat -c.
+# BECOME, KEY, MAX and MARK are set above. Answers go to descriptor 4: a line "@MARK number kind status how", then bytes as they
+# are, until a newline and the next such line: nobody but whoever asks knows MARK. Processes are what a scan costs the host, so
+# what is readily had of many paths is had of all at once (`stats`, `files`), and the rest one by one (`look`, `fetch`).
 collect_begin() {
 	LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin
 	export LC_ALL PATH
 	set -f
 	NL='
 '
-	if command -v uuencode >/dev/null 2>&1; then
-		encode() { uuencode -m x; }
-	else
-		encode() { od -An -v -tx1; }
-	fi
 	if /usr/bin/stat -f %p / >/dev/null 2>&1 && [ "$(uname -s)" != Linux ]; then
 		STAT="/usr/bin/stat -f %p:%Su:%Sg:%z:%m:%Y" FLAVOUR=bsd
 	else
@@ -27,10 +24,11 @@ collect_begin() {
 			fi ;;
 		esac
 	fi
-	echo "@ 0 begin 0 ${B:--}" >&4
-	printf '%s\n' "$(id -un)" "$(uname -s)" | encode >&4
+	head_ 0 begin 0 "${B:--}"
+	put "$(id -un)$NL$(uname -s)"
 }
-put() { printf '%s' "$1" | encode >&4; }
+head_() { printf '\n@%s %s %s %s %s\n' "$MARK" "$@" >&4; }
+put() { printf '%s' "$1" >&4; }
 denied() { case $1 in *[Pp]"ermission denied"*) return 0 ;; esac; return 1; }
 
 # A hash never leaves the host: its scheme, its length and a keyed digest do. FIELD=1: all behind a line's first colon,
@@ -105,12 +103,12 @@ meta() {
 	fi
 	case $FLAVOUR$1$s$how:$m in gnu0-:a*) m=$m$(readlink -- "$2") ;; esac
 }
-tell() { echo "@ $n $1 $s $how" >&4; put "$m"; }
+tell() { head_ $n "$1" $s "$how"; put "$m"; }
 # run FILTER COMMAND...: its output through a filter, then its status and the end of what it complained of.
 run() {
 	filter=$1; shift
-	echo "@ $n out 0 $how" >&4
-	m=$({ { "$@" 4>&-; echo "?$?" >&3; } 2>&3 | $filter | encode >&4; } 3>&1 | tail -n 20)
+	head_ $n out 0 "$how"
+	m=$({ { "$@" 4>&-; echo "?$?" >&3; } 2>&3 | $filter >&4; } 3>&1 | tail -n 20)
 	s=${m##*"?"}; m=${m%"?"*}
 	tell end
 }
@@ -123,7 +121,7 @@ fetch() {
 	meta '' "$path"; tell stat
 	[ "$s" -eq 0 ] || return 0
 	case $m in a*|12????:*)
-		if [ $how = become ]; then echo "@ $n link 0 $how" >&4; return 0; fi
+		if [ $how = become ]; then head_ $n link 0 "$how"; return 0; fi
 		case $(readlink "$path") in *passwd*|*credential*|*secret*|*shadow*|*/users) FIELD=1 ;; esac
 		meta -L "$path"; tell real
 		[ "$s" -eq 0 ] || return 0 ;;
@@ -135,7 +133,7 @@ fetch() {
 		before=$m
 		rights "$path"
 		if $C /bin/cat "$path" 2>/dev/null | grep -q -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY'; then
-			echo "@ $n key 0 $how" >&4; return 0
+			head_ $n key 0 "$how"; return 0
 		fi
 		if [ -n "$FIELD" ] || $C /bin/cat "$path" 2>/dev/null | grep -Eq '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]'; then
 			run mask $C /bin/cat "$path"
@@ -146,7 +144,91 @@ fetch() {
 		meta -L "$path"
 		[ "$m" != "$before" ] || return 0
 	done
-	echo "@ $n changed 0 -" >&4
+	head_ $n changed 0 -
+}
+stats() { reads=; many "$@"; }
+files() { reads=1; many "$@"; }
+# many NUMBER PATH...: metadata and, with reads, contents of paths with consecutive numbers.
+many() {
+	i=$1 there= gone= late=; shift
+	for path do
+		eval "path_$i=\$path"
+		if [ -e "$path" ] || [ -L "$path" ]; then there="$there $i"; else gone="$gone $i"; fi
+		i=$((i + 1))
+	done
+	[ -z "$gone" ] || gone_
+	[ -z "$there" ] || there_
+	for i in $late; do
+		eval "path=\$path_$i"
+		if [ -n "$reads" ]; then fetch "$i" "$path" ''; else look "$i" "$path"; fi
+	done
+}
+words() { # NUMBER...: words for eval that are those paths
+	words=
+	for i; do words="$words \"\$path_$i\""; done
+}
+lines() { # TEXT COUNT: whether it has so many lines
+	OLD=$IFS; IFS=$NL; set -- $2 $1; IFS=$OLD
+	[ $# -eq $(($1 + 1)) ]
+}
+gone_() {
+	words $gone; set -- $gone
+	all=$(eval "$STAT -- $words" 2>&1)
+	if lines "$all" $#; then
+		for i; do
+			m=${all%%"$NL"*}; all=${all#*"$NL"}
+			case $m in
+			*"o such file or directory"|*"ot a directory") head_ "$i" stat 1 -; put "$m" ;;
+			*) late="$late $i" ;;
+			esac
+		done
+	else
+		late="$late $gone"
+	fi
+}
+there_() {
+	words $there; set -- $there
+	all=$(eval "$STAT -- $words" 2>/dev/null) && lines "$all" $# || { late="$late $there"; return 0; }
+	plain=
+	for i; do
+		m=${all%%"$NL"*}; all=${all#*"$NL"}
+		case $m in
+		a*|12????:*) late="$late $i"; continue ;;
+		8???:*|10????:*)
+			if [ -n "$reads" ]; then
+				size=${m#*:*:*:}; size=${size%%:*}
+				eval "path=\$path_$i"
+				if [ "$size" -le "$MAX" ]; then
+					if [ -r "$path" ]; then plain="$plain $i"; else late="$late $i"; continue; fi
+				fi
+			fi ;;
+		esac
+		eval "meta_$i=\$m"
+		head_ "$i" stat 0 -; put "$m"
+	done
+	[ -z "$plain" ] || plain_
+}
+plain_() { # files that whoever asks may read
+	words $plain; set -- $plain
+	keys=$(eval "grep -l -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY' -- $words" 2>/dev/null) || [ $? -eq 1 ] || { late="$late $plain"; return 0; }
+	hashes=$(eval "grep -lE '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]' -- $words" 2>/dev/null) || [ $? -eq 1 ] || { late="$late $plain"; return 0; }
+	whole= sizes= before=
+	for i; do
+		eval "path=\$path_$i m=\$meta_$i"
+		case $NL$keys$NL in *"$NL$path$NL"*) head_ "$i" key 0 -; continue ;; esac
+		case $NL$hashes$NL in *"$NL$path$NL"*) late="$late $i"; continue ;; esac
+		size=${m#*:*:*:}
+		whole="$whole $i" sizes="$sizes $i:${size%%:*}" before="$before$m$NL"
+	done
+	[ -n "$whole" ] || return 0
+	words $whole
+	head_ 0 whole 0 -
+	put "$sizes$NL"
+	if eval "/bin/cat $words" 2>/dev/null >&4 && m=$(eval "$STAT -- $words" 2>/dev/null) && [ "$m$NL" = "$before" ]; then
+		head_ 0 same 0 -
+	else
+		late="$late $whole"
+	fi
 }
 names() { # DIRECTORY PATTERN: what is in a closed directory and, where the pattern goes on, one level below it
 	inside=$($C /bin/ls -1a "$1") || return 1
@@ -170,14 +252,14 @@ list() {
 	meta -L "${dir:=/}"; tell real
 	[ "$s" -eq 0 ] || return 0
 	if [ -r "$dir" ] && [ -x "$dir" ]; then
-		echo "@ $n out 0 -" >&4
+		head_ $n out 0 -
 		set +f; OLD=$IFS; IFS=
 		set -- $2
 		IFS=$OLD; set -f
-		if [ -e "$1" ] || [ -L "$1" ]; then printf '%s\n' "$@" | encode >&4; else : | encode >&4; fi
+		if [ -e "$1" ] || [ -L "$1" ]; then printf '%s\n' "$@" >&4; fi
 		s=0 m=; tell end
 	else
-		echo "@ $n names 0 become" >&4
+		head_ $n names 0 become
 		C=$B; how=become
 		[ -n "$B" ] || how=-
 		run cat names "$dir" "$2"
@@ -194,6 +276,6 @@ command_() { # number, needs-root, words
 	n=$1 how=- C= FIELD=
 	if [ "$2" = root ] && [ -n "$B" ]; then C=$B how=become; fi
 	shift 2
-	if [ ! -x "$1" ]; then echo "@ $n none 0 -" >&4; return 0; fi
+	if [ ! -x "$1" ]; then head_ $n none 0 -; return 0; fi
 	run mask $C "$@"
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -120,7 +121,8 @@ class HostWorld:
             left = min(left, self.timeout / COMMANDS_SHARE)
         if left <= 0:
             return Asked()
-        return read_output(await self._connection.run(asking.script(part, self.become, self.key), left))
+        mark = secrets.token_hex(8)
+        return read_output(await self._connection.run(asking.script(part, self.become, self.key, mark), left), mark)
 
     def left(self) -> float:
         """The seconds that are left for this host."""

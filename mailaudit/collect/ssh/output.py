@@ -1,9 +1,7 @@
-"""What the collector printed: headings with encoded lines, metadata as stat(1) writes it."""
+"""What the collector printed: headings, each with the bytes that follow it; metadata as stat(1) writes it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,8 @@ from datetime import UTC, datetime
 from mailaudit.questions import Stat
 
 _TYPES = {0o10: "file", 0o4: "directory", 0o12: "symlink", 0o1: "fifo", 0o14: "socket", 0o2: "device", 0o6: "device"}
+_HEADING = re.compile(rb"([0-9]{1,9}) ([a-z]+) ([0-9]{1,9}) ([^\n]*)")
+_SIZE = re.compile(rb"([0-9]{1,9}):([0-9]{1,12})")
 _METADATA = re.compile(r"([0-7]+|[0-9a-f]+):([^:]*):([^:]*):([0-9]+):(-?[0-9]+):(?: -> )?(.*)", re.DOTALL)
 
 
@@ -44,47 +44,53 @@ class Asked:
     said: Mapping[int, tuple[Said, ...]] = field(default_factory=dict)
 
 
-def read_output(output: bytes) -> Asked:
-    """What a run of the script said, as far as it came."""
+def read_output(output: bytes, mark: str) -> Asked:
+    """What a run of the script with that mark said, as far as it came."""
     said: dict[int, list[Said]] = {}
-    first = Said("begin", 0, False, b"")
+    begin = Said("begin", 0, False, b"")
     finished = False
     become = ""
-    for head, lines, whole in _parts(output):
-        number, kind, status, how = int(head[0]), head[1].decode("ascii"), int(head[2]), head[3].decode("ascii", "replace")
-        if kind == "done":
-            finished = True
-        elif kind == "begin":
-            first, become = Said(kind, status, False, _decoded(lines)), how.split(" ")[0].strip("-")
-        elif whole:
-            said.setdefault(number, []).append(Said(kind, status, how == "become", _decoded(lines)))
-    user, _, system = first.text.partition("\n")
+    together = b""
+    for number, each, how in _parts(output, mark):
+        match each.kind:
+            case "done":
+                finished = True
+            case "begin":
+                begin, become = each, how.split(" ")[0].strip("-")
+            case "whole":
+                together = each.data
+            case "same":
+                for of, content in _told_apart(together):
+                    said.setdefault(of, []).extend((Said("out", 0, False, content), Said("end", 0, False, b"")))
+            case _:
+                said.setdefault(number, []).append(each)
+    user, _, system = begin.text.partition("\n")
     return Asked(user, become, system, finished, {number: tuple(each) for number, each in said.items()})
 
 
-def _parts(output: bytes) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
-    """Each heading with its lines, and whether another heading follows, which says that it is whole."""
-    parts: list[tuple[list[bytes], list[bytes]]] = []
-    for line in output.split(b"\n"):
-        if line.startswith(b"@ "):
-            head = line.split(b" ", 4)
-            if len(head) < 5 or not (head[1].isdigit() and head[2].isalpha() and head[3].isdigit()):
-                continue
-            parts.append((head[1:], []))
-        elif parts:
-            parts[-1][1].append(line)
-    for at, (head, lines) in enumerate(parts):
-        yield head, lines, at + 1 < len(parts)
+def _parts(output: bytes, mark: str) -> Iterator[tuple[int, Said, str]]:
+    """What was said, with its question's number and by which means; the last only if nothing can be missing of it."""
+    _, *parts = output.split(f"\n@{mark} ".encode("ascii"))
+    for at, part in enumerate(parts):
+        heading, _, data = part.partition(b"\n")
+        head = _HEADING.fullmatch(heading)
+        if head is None:
+            continue
+        number, kind, status, how = (each.decode("ascii", "replace") for each in head.groups())
+        if at + 1 < len(parts) or kind == "done":
+            yield int(number), Said(kind, int(status), how == "become", data), how
 
 
-def _decoded(lines: list[bytes]) -> bytes:
-    """The bytes that uuencode -m or od wrote."""
-    try:
-        if lines and lines[0].startswith(b"begin-base64"):
-            return base64.b64decode(b"".join(line for line in lines[1:] if line.strip() != b"===="), validate=True)
-        return bytes.fromhex(b"".join(lines).decode("ascii"))
-    except (ValueError, binascii.Error):
-        return b""
+def _told_apart(together: bytes) -> Iterator[tuple[int, bytes]]:
+    """The contents of files that came as one, by the numbers and sizes before them."""
+    sizes, _, contents = together.partition(b"\n")
+    pairs = [(int(number), int(size)) for number, size in _SIZE.findall(sizes)]
+    if sum(size for _, size in pairs) != len(contents):
+        return
+    at = 0
+    for number, size in pairs:
+        yield number, contents[at : at + size]
+        at += size
 
 
 def stat_of(text: str) -> Stat | None:
