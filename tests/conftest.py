@@ -1,8 +1,35 @@
-"""Settings of the whole suite: examples that hypothesis makes up are the same in every run."""
+"""Settings of the whole suite: examples that hypothesis makes up are the same in every run; a lab for those who ask for one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from lab import Kit, Lab
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def lab_kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """Keys, certificates, zones and files of labs."""
+    from lab import Kit, missing  # noqa: PLC0415  only tests with daemons pay for it
+
+    why = missing()
+    if why:
+        pytest.skip(why)
+    return Kit(tmp_path_factory.mktemp("kit"))
+
+
+@pytest.fixture(scope="module")
+def lab(lab_kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab for a module's tests."""
+    from lab import running  # noqa: PLC0415  the same
+
+    with running(lab_kit, tmp_path_factory.mktemp("lab")) as made:
+        yield made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -57,14 +58,18 @@ class Scan:
     @property
     def report(self) -> dict[str, Any]:
         """The host's report."""
-        [host] = json.loads(self.out)["hosts"]
-        assert isinstance(host, dict)
-        return host
+        hosts = json.loads(self.out)["hosts"]
+        return hosts[0] if hosts else {"results": []}
 
     @property
     def verdicts(self) -> dict[str, str]:
         """The verdict of each rule."""
         return {each["rule"]: each["verdict"] for each in self.report["results"]}
+
+    @property
+    def failures(self) -> list[tuple[str, ...]]:
+        """What was not passed."""
+        return [each for each in self.results if each[1] not in ("pass", "not-applicable")]
 
     @property
     def results(self) -> list[tuple[str, ...]]:
@@ -201,8 +206,8 @@ class Lab:
                 self._name_servers()
             self._look(BASE)
 
-    def _change(self, variant: Variant) -> dict[str, bytes | None]:
-        """Change the host's files; what was there before, by path."""
+    def _change(self, variant: Variant) -> dict[str, Path | None]:
+        """Change the host's files; copies of what was there before, by path."""
         new: dict[str, bytes | None] = {path: text if text is None else text.encode() for path, text in variant.files.items()}
         for path, edits in variant.edits.items():
             text = self.host.path(path).read_text()
@@ -214,18 +219,18 @@ class Lab:
             new["/etc/ssl/mail.example.com.pem"] = self.kit.authority.sign(variant.certificate, self.kit.tls)
         if variant.other_key:
             new["/etc/ssl/private/mail.example.com.key"] = pem_key(rsa_key())
-        kept = {path: self.host.path(path).read_bytes() if self.host.path(path).exists() else None for path in new}
-        self._write(new)
-        return kept
-
-    def _write(self, files: Mapping[str, bytes | None]) -> None:
-        """Contents alone: owners and modes stay."""
-        for path, data in files.items():
-            place = self.host.path(path)
-            if data is None:
+        kept: dict[str, Path | None] = {}
+        for number, (path, data) in enumerate(new.items()):
+            place, copy = self.host.path(path), self.space.seen(self.space.room / f"kept-{number}")
+            there = place.exists()
+            kept[path] = copy if there else None
+            if there:
+                subprocess.run(["cp", "-a", str(place), str(copy)], check=True)
+            if data is not None:
+                place.write_bytes(data)  # owner and mode stay
+            elif there:
                 place.unlink()
-            else:
-                place.write_bytes(data)
+        return kept
 
     def _faults(self, variant: Variant) -> None:
         rules = []
@@ -237,9 +242,9 @@ class Lab:
             rules.append(f"iifname vio0 tcp dport {port} redirect to :{20000 + port}")
         redirects, drops = [rule for rule in rules if "redirect" in rule], [rule for rule in rules if "drop" in rule]
         if rules:
-            chains = "chain pre { type nat hook prerouting priority -100; " + "; ".join([*redirects, "}"])
-            chains += " chain in { type filter hook input priority 0; " + "; ".join([*drops, "}"])
-            self.space.do("nft", f"table inet faults {{ {chains} }}")
+            first = ["table inet faults {", "chain pre {", "type nat hook prerouting priority -100", *redirects, "}"]
+            then = ["chain in {", "type filter hook input priority 0", *drops, "}", "}", ""]
+            self.space.do("nft", "-f", "-", text="\n".join([*first, *then]))
         for number, words in enumerate(variant.beside):
             self.space.start(f"beside {number}", "chroot", self.host.root, *words)
         until = time.monotonic() + 20
@@ -248,13 +253,16 @@ class Lab:
                 raise RuntimeError(f"{variant.name}: the stand-ins do not listen")
             time.sleep(0.01)
 
-    def _mend(self, variant: Variant, kept: Mapping[str, bytes | None]) -> None:
+    def _mend(self, variant: Variant, kept: Mapping[str, Path | None]) -> None:
         for name in [name for name in self.space.services if name.startswith(("port ", "beside "))]:
             self.space.stop(name)
         if variant.ports:
             self.space.do("nft", "delete table inet faults")
-        present = {path: data for path, data in kept.items() if data is not None or self.host.path(path).exists()}
-        self._write(present)
+        for path, copy in kept.items():
+            if copy is None:
+                self.host.path(path).unlink(missing_ok=True)
+            else:
+                subprocess.run(["cp", "-a", "--remove-destination", str(copy), str(self.host.path(path))], check=True)
 
 
 def _readers(paths: Mapping[str, object]) -> set[str]:
@@ -278,3 +286,18 @@ def running(kit: Kit, room: Path, *, delay: float = 0.0, services: tuple[str, ..
         yield lab
     finally:
         lab.close()
+
+
+def check(lab: Lab, base: Mapping[str, str], variant: Variant) -> Scan:
+    """Scan under a variant: exactly its expected verdicts differ from the base's, code and budget are as it says."""
+    with lab.under(variant):
+        scan = lab.scan(*variant.arguments, timeout=variant.budget * 4)
+    for said in variant.says:
+        assert said in scan.out + scan.errors, scan.errors + scan.out
+    assert scan.code == variant.code, (scan.code, scan.errors, scan.failures)
+    changed = {rule: now for rule, now in scan.verdicts.items() if base.get(rule) != now and rule not in variant.perhaps}
+    if variant.blinds:
+        changed = {rule: now for rule, now in changed.items() if now != "unknown" or rule in variant.expected}
+    assert changed == dict(variant.expected), [each for each in scan.results if each[0] in {*changed, *variant.expected}]
+    assert scan.seconds < variant.budget, scan.seconds
+    return scan

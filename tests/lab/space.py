@@ -164,21 +164,21 @@ class Space:
             )
 
     def stop(self, name: str) -> None:
-        """End a daemon and all that it started."""
+        """End a daemon, and what it leaves running."""
         process = self.services.pop(name, None)
         if process is None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for child in _children(process.pid):  # the one that entered ends with it
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-                break
-        for _ in range(100):  # its children may outlive it for a moment, and hold its ports
+                os.kill(child, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        for _ in range(500):
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
+            process.poll()
             time.sleep(0.01)
 
     def log(self, name: str) -> str:
@@ -199,6 +199,12 @@ class Space:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _add(address: str, interface: str) -> str:

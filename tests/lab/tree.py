@@ -64,7 +64,7 @@ SEEN = (
     "/var/vmail/example.com/example_user", "/var/vmail/example.com/example_user/home",
 )  # fmt: skip
 """Paths in closed directories whose owner and mode it may see."""
-LISTED = ("/var/vmail", "/var/vmail/example.com")
+LISTED = ("/var/vmail", "/var/vmail/example.com/")
 """Closed directories that it may list."""
 _STANDINS = Path(__file__).with_name("standins")
 _ALIASES = {"opensmtpd": "_smtpd", "opensmtpq": "_smtpq", "dovecot": "_dovecot", "dovenull": "_dovenull"}

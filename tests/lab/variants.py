@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lab.certificates import Certificate
 from lab.space import RESOLVER
 
-BUDGET = 20.0  # seconds
+BUDGET = 60.0  # seconds: that of the command line
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Variant:
     Auditor:
     `resolvers`: its resolv.conf. `known_hosts`: its file, `{key}` being the host's key. `arguments`: more for `scan`.
 
-    What must come of it: `expected` are the verdicts, by rule, that differ from those of the base (no others may differ, but for
-    those in `perhaps`); `code` is the exit code, `budget` the seconds within which a whole scan must end. `says` must occur on
-    standard error or output.
+    What must come of it: `expected` are the verdicts, by rule, that differ from those of the base. No others may differ, but for
+    those in `perhaps`, and for any that become unknown if the variant `blinds`. `code` is the exit code, `budget` the seconds
+    within which a whole scan must end; `says` must occur on standard error or output.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Variant:
     code: int = 1
     budget: float = BUDGET
     perhaps: tuple[str, ...] = ()
+    blinds: bool = False
     says: tuple[str, ...] = ()
     records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bogus: tuple[str, ...] = ()
