@@ -15,8 +15,10 @@ from threading import Lock
 from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
+from mailaudit.collect.authorities import site_authorities
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
+from mailaudit.collect.trips import journey_of
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
@@ -83,6 +85,7 @@ class Auditor:
         world = self.world
         if snapshot is None:
             snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        journey = journey_of(world)
         watch = self.options.login.watch if self.live or world.online else unwatched
         for number in range(1, MAX_WAVES + 1):
             with _READING:
@@ -91,6 +94,7 @@ class Auditor:
             if not wave:
                 break
             watch(world.target, f"wave {number}: {told(wave)}")
+            journey.begin()
             snapshot = snapshot.with_answers(world.ask(wave))
         watch(world.target, "")
         return snapshot, facts
@@ -300,7 +304,11 @@ def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
     for selector in (*(waiver.rule for waiver in loaded.waivers), *loaded.severity):
         _matching(book, (selector,), loaded.origin)
-    return Auditor(world, book, loaded, options, select(book, loaded, options))
+    selected = select(book, loaded, options)
+    if isinstance(world, OnlineWorld) and loaded.site.ca_file is not None:
+        within = options.config is None and world.root is not None
+        world.network.authorities += site_authorities(loaded.origin, loaded.site.ca_file, within=within)
+    return Auditor(world, book, loaded, options, selected)
 
 
 def _now() -> str:

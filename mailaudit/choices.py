@@ -54,6 +54,12 @@ class Way(StrEnum):
     IMAP = "imap"
 
 
+class Release(StrEnum):
+    """The releases that `fix` writes a configuration anew for."""
+
+    DOVECOT_2_4 = "dovecot-2.4"
+
+
 class Threshold(StrEnum):
     """The least severity that makes a scan fail."""
 
@@ -83,6 +89,7 @@ class Looking:
     trust_anchor: str | None = option(
         "--trust-anchor", metavar="FILE", told="The root's keys for DNSSEC: DS or DNSKEY records, or BIND's trust-anchors."
     )
+    ca_file: str | None = option("--ca-file", metavar="FILE", told="Further authorities to trust for TLS, as PEM.")
     timeout: float | None = option("--timeout", metavar="SECONDS", told="For one host, its whole scan; default: 60.")
     become: Become = option("--become", default=Become.AUTO, told="Whose rights a live host's closed files are read with.")
     jobs: int | None = option("-j", "--jobs", metavar="N", told="So many live hosts at once; default: 8.")

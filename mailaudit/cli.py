@@ -311,7 +311,7 @@ Host = Annotated[str, typer.Argument(metavar="HOST", help="A live host: name, us
 
 @app.command(epilog=epilog())
 @with_options(Common, "config", "domain", "allow_incomplete", "debug")
-@with_options(Looking, "offline", "resolver", "trust_anchor", "timeout", "become")
+@with_options(Looking, "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
 def snapshot(
     common: Common,
     looking: Looking,

@@ -183,7 +183,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     (room / "cert.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     (room / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     made = listeners.context(room / "cert.pem", room / "key.pem", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    made.roots = (room / "cert.pem").read_text()  # type: ignore[attr-defined]
+    made.roots = ((room / "cert.pem").read_text(),)  # type: ignore[attr-defined]
     return made
 
 
@@ -215,7 +215,7 @@ def fetch(
         async with listening(conversation, tls) as listener:
             monkeypatch.setattr(policy, "PORT", listener.port)
             question = FetchPolicy("example.com", places)
-            ports = Ports(Budget(5), loopback=loopback, trust=Trust(getattr(tls, "roots", "")))
+            ports = Ports(Budget(5), loopback=loopback, trust=Trust(*getattr(tls, "roots", ())))
             return (await fetch_all(ports, [question]))[question], listener
 
     return asyncio.run(run())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mailaudit.collect.budget import SECONDS, Budget
+from mailaudit.collect.trips import Journey, alone
 from mailaudit.collect.world import World
 from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
 
@@ -24,13 +26,15 @@ class Outside:
     """How the network is asked.
 
     `resolvers` are addresses and ports (none: the system's), `seconds` are for one host. For tests there are `anchors`, the
-    root's trust anchors as DS records, and `port`, where authoritative servers listen.
+    root's trust anchors as DS records, and `port`, where authoritative servers listen. `authorities` are trusted for TLS beside
+    the system's, each as PEM text.
     """
 
     resolvers: tuple[tuple[str, int], ...] = ()
     seconds: float = SECONDS
     anchors: tuple[str, ...] = ()
     port: int = 53
+    authorities: tuple[str, ...] = ()
 
 
 class Network:
@@ -38,6 +42,8 @@ class Network:
 
     def __init__(self, outside: Outside, *, loopback: bool = False) -> None:
         self.budget = Budget(outside.seconds)
+        self.journey = Journey()
+        self.authorities = outside.authorities
         self._outside = outside
         self._loopback = loopback
         self._lookups: Lookups | None = None
@@ -62,8 +68,13 @@ class Network:
 
             found.update((await fetch_all(self.ports, policies)).items())
 
-        kinds = ((names, of_dns), (ports, of_ports), (policies, of_policies))
-        await asyncio.gather(*(ask() for wanted, ask in kinds if wanted))
+        async def noted(kind: str, doing: Coroutine[Any, Any, None]) -> None:
+            since = time.monotonic()
+            _, chain = await alone(doing)
+            self.journey.note(kind, since, chain)
+
+        kinds = (("DNS", names, of_dns), ("ports", ports, of_ports), ("policies", policies, of_policies))
+        await asyncio.gather(*(noted(kind, ask()) for kind, wanted, ask in kinds if wanted))
         return found
 
     @property
@@ -85,8 +96,9 @@ class Network:
         """Listeners; how often each port was connected to is remembered."""
         if self._ports is None:
             from mailaudit.collect.tls.ports import Ports  # noqa: PLC0415  only who connects pays for pyOpenSSL
+            from mailaudit.collect.tls.trust import Trust  # noqa: PLC0415
 
-            self._ports = Ports(self.budget, loopback=self._loopback)
+            self._ports = Ports(self.budget, loopback=self._loopback, trust=Trust(*self.authorities))
         return self._ports
 
 
@@ -101,7 +113,14 @@ class OnlineWorld:
     @classmethod
     def of(cls, told: World, outside: Outside) -> OnlineWorld:
         """The network for a host. Addresses on loopback are its own only if it is this machine itself."""
-        return cls(told, Network(outside, loopback=told.root is not None and told.root.resolve() == Path("/")))
+        network = Network(outside, loopback=told.root is not None and told.root.resolve() == Path("/"))
+        network.journey = getattr(told, "journey", network.journey)  # one for both
+        return cls(told, network)
+
+    @property
+    def journey(self) -> Journey:
+        """What was asked, wave after wave."""
+        return self.network.journey
 
     @property
     def host(self) -> str:

@@ -84,7 +84,18 @@ def _outside(looking: Looking) -> Outside:
     if looking.timeout is not None and not 0 < looking.timeout < MOST_SECONDS:
         raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
     anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
-    return Outside(resolvers, SECONDS if looking.timeout is None else looking.timeout, anchors)
+    seconds = SECONDS if looking.timeout is None else looking.timeout
+    return Outside(resolvers, seconds, anchors, authorities=_authorities(looking.ca_file) if looking.ca_file else ())
+
+
+def _authorities(path: str) -> tuple[str, ...]:
+    """The authorities in a file."""
+    from mailaudit.collect.authorities import AuthoritiesError, read_authorities  # noqa: PLC0415  only who names a file reads one
+
+    try:
+        return read_authorities(path)
+    except AuthoritiesError as error:
+        raise UsageError(f"--ca-file {path}: {error}", "the file holds certificates of authorities as PEM text") from error
 
 
 def _anchors(path: str) -> tuple[str, ...]:

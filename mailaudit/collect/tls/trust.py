@@ -10,14 +10,12 @@ from pathlib import Path
 from OpenSSL import crypto
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: that is judged by the certificates' own dates, at the audit's time
-_BEGIN = "-----BEGIN CERTIFICATE-----"
-_END = "-----END CERTIFICATE-----"
 
 
 class Trust:
-    """The trusted authorities: those that this system's programs trust, and further ones as PEM text."""
+    """The trusted authorities: those that this system's programs trust, and further ones, each as PEM text."""
 
-    def __init__(self, further: str = "") -> None:
+    def __init__(self, *further: str) -> None:
         self._further = further
         self._known: dict[tuple[str, ...], dict[str, object]] = {}
 
@@ -49,8 +47,8 @@ class Trust:
         if self._knows_the_world:
             places = ssl.get_default_verify_paths()
             store.load_locations(places.cafile, places.capath)
-        for pem in authorities(self._further):
-            store.add_cert(crypto.load_certificate(crypto.FILETYPE_PEM, pem))
+        for pem in self._further:
+            store.add_cert(crypto.load_certificate(crypto.FILETYPE_PEM, pem.encode("ascii")))
         store.set_flags(_NO_CHECK_TIME)
         return store
 
@@ -59,9 +57,3 @@ class Trust:
         """True if this system has authorities: without any, nobody could be trusted."""
         places = ssl.get_default_verify_paths()
         return bool(places.cafile or (places.capath and any(Path(places.capath).iterdir())))
-
-
-def authorities(text: str) -> list[bytes]:
-    """The certificates of a PEM text."""
-    parts = (part.partition(_END)[0] for part in text.split(_BEGIN)[1:])
-    return [f"{_BEGIN}{part}{_END}\n".encode("ascii", "replace") for part in parts]
