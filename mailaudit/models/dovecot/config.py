@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mailaudit.models.accounts import Accounts, read_accounts
 from mailaudit.models.dovecot.catalogue import catalogue
@@ -118,12 +119,12 @@ class DovecotConfig(WithIncludes):
             return None
         return setting.value if setting.from_file or self.family == NEW else None
 
-    @property
+    @cached_property
     def passdbs(self) -> tuple[Database, ...]:
         """Where passwords are looked up, in order."""
         return tuple(database(section, self.root, self.family) for section in self.root.of("passdb"))
 
-    @property
+    @cached_property
     def userdbs(self) -> tuple[Database, ...]:
         """Where users are looked up, in order."""
         return tuple(database(section, self.root, self.family) for section in self.root.of("userdb"))
