@@ -65,6 +65,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     pf_ports,
     pf_running,
     pf_services,
+    policy,
     rspamd,
     secrets,
     sieve,

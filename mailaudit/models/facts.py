@@ -35,6 +35,7 @@ from mailaudit.models.mta_sts import Policies, read_policies
 from mailaudit.models.pem import PemFiles, read_pem
 from mailaudit.models.pf.config import Ruleset, read_pf
 from mailaudit.models.pf.running import LoadedRules, PfStatus, read_loaded_rules, read_pf_status
+from mailaudit.models.policy.measures import Policy, read_policy
 from mailaudit.models.processes import Processes, read_processes
 from mailaudit.models.rc import RcConf, read_rc
 from mailaudit.models.redis import RedisConfig, read_redis
@@ -147,6 +148,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Copies: Known(sources.make(read_copies)),
         ShownCertificates: Known(read_shown(smtpd, dovecot, httpd, acme)),
         Site: Known(site),
+        Policy: read_policy(declared.policy),
         DkimRecords: Known(dkim_records),
         Reference: Known(read_reference(templates, site, dkim_txt(dkim_records, site))),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mailaudit.models.policy.operators import Expectation
 from mailaudit.models.sources import Model, Sources
 from mailaudit.questions import Found, LookUp, ReadFile, RRset
 
@@ -14,7 +15,7 @@ REFERENCE_TCP = frozenset({22, 25, 80, 443, 465, 587, 993, 4190})
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The `[site]` table of mailaudit.toml (contract, section 7); None or empty where nothing is declared."""
+    """The `[site]` and `[policy]` tables of mailaudit.toml (contract, section 7); None or empty where nothing is declared."""
 
     domains: tuple[str, ...] = ()
     mail_host: str | None = None
@@ -30,6 +31,7 @@ class Declared:
     forwards_to: tuple[str, ...] = ()
     backup_days: int | None = None
     ca_file: str | None = None
+    policy: tuple[Expectation, ...] = ()
     blocklists: tuple[str, ...] = ()
 
 

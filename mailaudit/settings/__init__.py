@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mailaudit.findings import Severity
+from mailaudit.models.policy.operators import Expectation
 from mailaudit.models.site import Declared
 from mailaudit.settings import values
+from mailaudit.settings.policy import read_policy
 from mailaudit.settings.tables import Expected, SettingsError, Table, read_toml
 from mailaudit.settings.waivers import BadWaiver, Waived, Waiver, inline_waivers, waive
 
@@ -75,6 +77,7 @@ _TOP: Mapping[str, Expected] = {
     "site": Expected("a table", values.table),
     "rules": Expected("a table", values.table),
     "waiver": Expected("tables, each headed [[waiver]]", values.tables),
+    "policy": Expected("a table", values.table),
 }
 
 
@@ -87,7 +90,9 @@ def parse_settings(data: bytes, origin: str = "mailaudit.toml") -> Settings:
     rules = rules_table.read(_RULES)
     severity = rules_table.below("severity", rules.get("severity", {}))
     return Settings(
-        site=_declared(top.below("site", found.get("site", {})).read(_SITE)),
+        site=_declared(
+            top.below("site", found.get("site", {})).read(_SITE), read_policy(top.below("policy", found.get("policy", {})))
+        ),
         profile=rules.get("profile", "recommended"),
         ignore=rules.get("ignore", ()),
         severity=severity.read(dict.fromkeys(severity.content, _SEVERITY)),
@@ -96,10 +101,10 @@ def parse_settings(data: bytes, origin: str = "mailaudit.toml") -> Settings:
     )
 
 
-def _declared(site: Mapping[str, Any]) -> Declared:
+def _declared(site: Mapping[str, Any], policy: Iterable[Expectation]) -> Declared:
     fields = {name: value for name, value in site.items() if name != "open_ports"}
     ports = site.get("open_ports", {})
-    return Declared(**fields, open_tcp=ports.get("tcp", ()), open_udp=ports.get("udp", ()))
+    return Declared(**fields, open_tcp=ports.get("tcp", ()), open_udp=ports.get("udp", ()), policy=tuple(policy))
 
 
 def _waiver(table: Table) -> Waiver:
