@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parsers",),
     ("editing",),
     ("models",),
-    ("checks", "collect", "relevance", "rulebook", "settings", "survey"),
+    ("checks", "collect", "converting", "relevance", "rulebook", "settings", "survey"),
     ("audit", "founding", "trace", "worklist"),
     ("repair",),
     ("apply", "reports"),
@@ -48,7 +48,7 @@ DOORS = {
     "cryptography": ("models.certificates",),
     "OpenSSL": ("collect.tls",),
 }
-PURE = ("checks", "editing", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
+PURE = ("checks", "converting", "editing", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
 IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
 
 

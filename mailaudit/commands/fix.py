@@ -6,6 +6,7 @@ from functools import partial
 
 from mailaudit.choices import Common
 from mailaudit.commands.choosing import chosen_targets
+from mailaudit.commands.convert import convert_folder
 from mailaudit.commands.fix_folder import mend
 from mailaudit.commands.level import Level
 from mailaudit.commands.telling import reported
@@ -20,4 +21,6 @@ def fix(common: Common, target: str, level: Level) -> int:
 
 def _made(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
     chosen_targets([target], None)
+    if level.release is not None:
+        return convert_folder(common, target, level)
     return mend(common, target, level)

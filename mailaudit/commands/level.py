@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailaudit.choices import Release
 from mailaudit.edits import Safety
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is written, if anything, and where: in place, or to the directory `out`. `check`: no diff is shown."""
+    """What is written, if anything, and where: in place, or to the directory `out`. `check`: no diff is shown.
+
+    With a `release` a configuration is written anew for it, and nothing else is mended.
+    """
 
     write: bool = False
     unsafe: bool = False
     check: bool = False
     out: str | None = None
     force_partial: bool = False
+    release: Release | None = None
 
     @property
     def allowed(self) -> frozenset[Safety]:
