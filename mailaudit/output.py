@@ -109,6 +109,14 @@ def _forget_stdout() -> None:
         os.close(nowhere)
 
 
+def mention(text: str) -> None:
+    """Lines to standard error, for whoever wants to know more."""
+    if sys.stderr is not None and text:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(visible(text, sys.stderr.encoding or "ascii", keep="\n"))
+            sys.stderr.flush()
+
+
 def complain(message: str, hints: Sequence[str] = ()) -> None:
     """One line to standard error, and a line for each hint."""
     if sys.stderr is None:

@@ -10,6 +10,8 @@ from mailaudit import rulebook
 from mailaudit.audit import audit
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.commands import told
+from mailaudit.collect.trips import journey_of
+from mailaudit.commands import critical_path
 from mailaudit.commands.choosing import chosen_targets, detail, options
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.saving import Learned, save_all
@@ -17,7 +19,7 @@ from mailaudit.commands.telling import reported, shown
 from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import Report
-from mailaudit.output import Telling, complain
+from mailaudit.output import Telling, complain, mention
 from mailaudit.reports.terminal import report as terminal
 
 
@@ -36,10 +38,13 @@ def scan(common: Common, targets: Sequence[str], targets_file: str | None, looki
             vacant(save, "--save")
         learned: list[Learned] = []
         with watched(common, options(common, looking)) as settled:
-            keep = None if save is None else lambda *known: learned.append(Learned(*known))
+            wanted = save is not None or common.verbose
+            keep = (lambda *known: learned.append(Learned(*known))) if wanted else None
             report = audit(chosen, settled, book, keep)
         if save is not None and learned:
             report = _saved(report, learned, Path(save), quiet=common.quiet)
+        for each in learned if common.verbose else ():
+            mention("".join(critical_path.lines(each.known.target, journey_of(each.auditor.world))))
         told = detail(common)
         return report, lambda screen: terminal.write(report, screen, book.pages, told, show_passed=common.show_passed)
 

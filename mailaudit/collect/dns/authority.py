@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -16,6 +15,7 @@ import dns.rrset
 from mailaudit.collect.budget import Trouble
 from mailaudit.collect.dns.resolvers import Resolvers
 from mailaudit.collect.dns.wire import Server
+from mailaudit.collect.trips import together
 
 MOST_NAMES = 8  # name servers of a zone
 MOST_SERVERS = 8  # addresses of all of them
@@ -69,7 +69,7 @@ class Authorities:
         names = sorted({rdata.target for rdata in rrset})[:MOST_NAMES] if rrset is not None else []
         types = (dns.rdatatype.A, dns.rdatatype.AAAA)
         asked = [self._addresses(name, type_) for name in names for type_ in types]
-        addresses = [address for found_ in await asyncio.gather(*asked) for address in found_]
+        addresses = [address for found_ in await together(*asked) for address in found_]
         return tuple(Server(address, self.port) for address in dict.fromkeys(addresses))[:MOST_SERVERS]
 
     async def _addresses(self, name: dns.name.Name, type_: dns.rdatatype.RdataType) -> list[str]:

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import dns.exception
 import dns.name
@@ -18,6 +19,7 @@ from mailaudit.collect.dns.chain import ROOT_ANCHORS, Chain
 from mailaudit.collect.dns.replies import MOST_RECORDS, Told, not_public, told
 from mailaudit.collect.dns.resolvers import Resolvers
 from mailaudit.collect.dns.wire import Exchange, Query, Server
+from mailaudit.collect.trips import Steps, follow, reached, together
 from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
 
 DnsQuestion = LookUp | ZoneSecurity
@@ -44,15 +46,23 @@ class Lookups:
     async def ask(self, questions: Iterable[DnsQuestion]) -> dict[DnsQuestion, Answer]:
         """An answer to each question; what is not answered when the budget ends is `Failed(timeout)`."""
         self.exchange.begin()
-        tasks = {question: asyncio.ensure_future(self._answer(question)) for question in questions}
+        chains: list[Steps] = []
+        tasks = {question: asyncio.ensure_future(self._noted(question, chains)) for question in questions}
         if not tasks:
             return {}
         done, late = await asyncio.wait(tasks.values(), timeout=self.budget.left())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        for chain in chains:
+            follow(chain)
         over = self.budget.over.failed
         return {question: task.result() if task in done else over for question, task in tasks.items()}
+
+    async def _noted(self, question: DnsQuestion, chains: list[Steps]) -> Answer:
+        answer = await self._answer(question)
+        chains.append(reached())
+        return answer
 
     async def _answer(self, question: DnsQuestion) -> Answer:
         try:
@@ -70,7 +80,7 @@ class Lookups:
         """A zone's signatures, as they come with its SOA and its keys: to a question for RRSIG many servers give no answer."""
         types = (dns.rdatatype.SOA, dns.rdatatype.DNSKEY)
         name = dns.name.from_text(owner)
-        found = await asyncio.gather(*(self.resolvers.ask(name, type_, dnssec=True) for type_ in types))
+        found = await together(*(self.resolvers.ask(name, type_, dnssec=True) for type_ in types))
         sets = [each for message in found for each in message.answer if each.rdtype == dns.rdatatype.RRSIG and each.name == name]
         records = sorted({rdata.to_text() for each in sets for rdata in each})
         return RRset("NOERROR", tuple(records[:MOST_RECORDS]), min((each.ttl for each in sets), default=None))
@@ -78,9 +88,11 @@ class Lookups:
     async def _look_up(self, question: LookUp) -> Answer:
         owner = self._owner(question.owner)
         type_ = dns.rdatatype.from_text(question.type)
-        resolved, servers, by_tcp = await asyncio.gather(
+        found: list[Any] = await together(
             self._resolved(owner, type_), self._authoritative(owner, type_), self._by_tcp(owner, type_)
         )
+        resolved: Told | Trouble
+        resolved, servers, by_tcp = found
         if isinstance(resolved, Told) and _is_intercepted(servers.values()):
             servers = dict.fromkeys(servers, Trouble(Reason.IN_DOUBT, "something on the way answers in the name servers' place"))
         mapping = {
@@ -120,7 +132,7 @@ class Lookups:
         if _is_listing(owner.to_text()):
             return {}
         servers = await self.authorities.of(owner.parent() if type_ == dns.rdatatype.DS else owner)
-        return dict(zip(servers, await asyncio.gather(*(self._said(each, owner, type_) for each in servers)), strict=True))
+        return dict(zip(servers, await together(*(self._said(each, owner, type_) for each in servers)), strict=True))
 
     async def _said(self, server: Server, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> Told | Trouble:
         try:
@@ -131,7 +143,7 @@ class Lookups:
     async def _by_tcp(self, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> dict[Server, dict[str, object]]:
         """Of a zone's SOA: what its servers say by TCP, which they must speak as well (RFC 7766, section 5)."""
         servers = await self.authorities.of(owner) if type_ == dns.rdatatype.SOA else ()
-        found = await asyncio.gather(*(self._heard(each, Query(owner, type_, recurse=False, tcp=True)) for each in servers))
+        found = await together(*(self._heard(each, Query(owner, type_, recurse=False, tcp=True)) for each in servers))
         return {server: {"tcp": said} for server, said in zip(servers, found, strict=True)}
 
     async def _heard(self, server: Server, query: Query) -> str:

@@ -16,6 +16,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from mailaudit.collect import trips
 from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.dns import datagram
 from mailaudit.collect.ways import no_way, unheard
@@ -71,10 +72,11 @@ class Exchange:
     unanswered: dict[Server, int] = field(default_factory=dict)
     _flying: dict[tuple[Server, Query], asyncio.Task[dns.message.Message]] = field(default_factory=dict)
     _gates: dict[Server, asyncio.Semaphore] = field(default_factory=dict)
+    _chains: dict[tuple[Server, Query], trips.Steps] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Forget what belonged to the event loop of the wave before."""
-        self._flying, self._gates = {}, {}
+        """Forget what belonged to the wave before and its event loop."""
+        self._flying, self._gates, self._chains = {}, {}, {}
 
     def is_silent(self, server: Server) -> bool:
         """True for a server that has never answered, however often it was asked."""
@@ -89,7 +91,11 @@ class Exchange:
             if task is None:
                 task = self._flying[key] = asyncio.ensure_future(self._remember(server, query))
                 task.add_done_callback(_heeded)
-            return await asyncio.shield(task)
+            try:
+                return await asyncio.shield(task)
+            finally:
+                trips.follow(self._chains.get(key, ()))
+        trips.follow(self._chains.get(key, ()))
         if isinstance(known, Trouble):
             raise known
         return known
@@ -100,6 +106,8 @@ class Exchange:
         except Trouble as trouble:
             self.known[server, query] = trouble
             raise
+        finally:
+            self._chains[server, query] = trips.reached()
         self.known[server, query] = found
         return found
 
@@ -143,11 +151,14 @@ class Exchange:
             if found is not None:
                 return found
         seconds = self.budget.share(TCP_PATIENCE)
+        trips.step(f"connection to {server}")
+        trips.step(_asked(message, server))
         return await dns.asyncquery.tcp(message, server.address, timeout=seconds, port=server.port)
 
     async def _udp(self, server: Server, message: dns.message.QueryMessage) -> dns.message.Message | None:
         """The answer, or None where it was cut off."""
         for patience in PATIENCE:
+            trips.step(_asked(message, server))
             try:
                 return await datagram.ask(message, server.address, server.port, self.budget.share(patience))
             except dns.message.Truncated:
@@ -156,6 +167,11 @@ class Exchange:
                 if not self.budget.left():
                     break
         raise dns.exception.Timeout
+
+
+def _asked(message: dns.message.QueryMessage, server: Server) -> str:
+    question = message.question[0]
+    return f"{question.name} {dns.rdatatype.to_text(question.rdtype)} of {server}"
 
 
 def _heeded(task: asyncio.Task[dns.message.Message]) -> None:

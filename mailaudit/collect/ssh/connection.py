@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import asyncssh
 
+from mailaudit.collect import trips
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.world import TargetError
 
@@ -29,6 +30,22 @@ class _Client(asyncssh.SSHClient):
 
     def __init__(self) -> None:
         self.offered: asyncssh.SSHKey | None = None
+        self.trips = 0
+        self._waits = True
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """Count the times that something comes in after something was sent: the round trips of a login."""
+        send, receive = conn.send_packet, conn.data_received
+
+        def sending(*packet: Any, **how: Any) -> None:
+            self._waits = True
+            send(*packet, **how)
+
+        def receiving(data: bytes, datatype: Any = None) -> None:
+            self.trips, self._waits = self.trips + self._waits, False
+            receive(data, datatype)
+
+        vars(conn).update(send_packet=sending, data_received=receiving)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Refuse; asyncssh asks only about keys that are not known."""
@@ -118,6 +135,9 @@ class Connection:
                 ),
                 self.timeout,
             )
+            trips.step("connection")
+            for _ in range(clients[-1].trips):
+                trips.step("login")
         except asyncssh.HostKeyNotVerifiable as error:
             raise self._distrusted(clients[-1].offered if clients else None, known, error) from error
         except (OSError, asyncssh.Error, asyncssh.KeyImportError, asyncssh.ConfigParseError, TimeoutError) as error:
@@ -186,10 +206,13 @@ class Connection:
         try:
             async with asyncio.timeout(seconds), self._channels:
                 process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
+                trips.step("channel")
+                trips.step("shell")
                 process.stdin.write(script)
                 process.stdin.write_eof()
                 while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(1 << 18)):
                     said += chunk
+                trips.step("answers")
         except (TimeoutError, OSError, asyncssh.Error):
             pass
         finally:

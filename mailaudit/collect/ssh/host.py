@@ -17,6 +17,7 @@ from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection, wait_for
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
+from mailaudit.collect.trips import Journey, alone, together
 from mailaudit.collect.world import TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
@@ -61,6 +62,7 @@ class HostWorld:
     user: str = ""
     means: str = ""
     system: str = ""
+    journey: Journey = field(default_factory=Journey)
     _connection: Channel | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
@@ -73,10 +75,13 @@ class HostWorld:
     def connect(self) -> None:
         """Log in and see that the collector runs. Raises `TargetError` with code 4 where that cannot be done."""
         self._deadline = time.monotonic() + self.timeout
+        since = time.monotonic()
         connection = self.channel()
-        wait_for(connection.open())
+        _, login = wait_for(alone(connection.open()))
         self._connection = connection
-        asked = wait_for(self._run({}))
+        asked, first = wait_for(alone(self._run({})))
+        self.journey.begin()
+        self.journey.note("SSH", since, (*login, *first))
         if not asked.finished:
             self.close()
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
@@ -101,18 +106,27 @@ class HostWorld:
                 found[question] = self._known[question]
             else:
                 open_.append(question)
-        for part, asked in wait_for(self._run_all(_parts(open_))) if open_ else ():
+        for part, asked in self._asked(open_):
             for number, question in part.items():
                 for each, answer in answers(question, asked, number).items():
                     self._known.setdefault(each, answer)
                 found[question] = self._known[question] = self._settled(question)
         return found
 
+    def _asked(self, questions: list[Question]) -> list[tuple[dict[int, Question], Asked]]:
+        """What the host said of the questions, in up to three parts."""
+        if not questions:
+            return []
+        since = time.monotonic()
+        said, chain = wait_for(alone(self._run_all(_parts(questions))))
+        self.journey.note("SSH", since, chain)
+        return said
+
     def _settled(self, question: Question) -> Answer:
         return self._known.get(question) or Failed(Reason.PROTOCOL, f"{question}: the host did not answer")
 
     async def _run_all(self, parts: list[dict[int, Question]]) -> list[tuple[dict[int, Question], Asked]]:
-        return list(zip(parts, await asyncio.gather(*map(self._run, parts)), strict=True))
+        return list(zip(parts, await together(*map(self._run, parts)), strict=True))
 
     async def _run(self, part: dict[int, Question]) -> Asked:
         assert self._connection is not None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from OpenSSL import SSL, crypto
 
 from mailaudit.collect.budget import Trouble
+from mailaudit.collect.trips import step
 from mailaudit.questions import Reason
 
 MOST_BYTES = 256 * 1024  # of one connection; a whole conversation has less than 16 KiB
@@ -52,6 +53,7 @@ class Stream:
     tls: SSL.Connection | None = None
     buffer: bytearray = field(default_factory=bytearray)
     read: int = 0
+    asked: bool = True  # something was sent that an answer is waited for
 
     async def more(self) -> bool:
         """Read what comes next into the buffer; False at the end. Raises `EndedError`, and `Trouble` for what is endless."""
@@ -87,6 +89,9 @@ class Stream:
             data = await self.reader.read(_CHUNK)
         except OSError as error:
             raise EndedError("the connection was reset") from error
+        if self.asked:
+            step(f"port {self.writer.get_extra_info('peername', ('', '?'))[1]}")
+            self.asked = False
         self.read += len(data)
         if self.read > MOST_BYTES:
             raise Trouble(Reason.PROTOCOL, f"it sent more than {MOST_BYTES // 1024} KiB without coming to an end")
@@ -117,6 +122,7 @@ class Stream:
         await self._write(data)
 
     async def _write(self, data: bytes) -> None:
+        self.asked = True
         try:
             self.writer.write(data)
             await self.writer.drain()
