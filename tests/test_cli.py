@@ -57,7 +57,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     """Scans give the usual report; the options they were called with."""
     called: list[Options] = []
 
-    def audit(_targets: object, options: Options, _book: object) -> Report:
+    def audit(_targets: object, options: Options, *_: object) -> Report:
         called.append(options)
         return samples.usual()
 
@@ -66,7 +66,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def audit(_targets: object, _options: object, _book: object) -> Report:
+    def audit(*_: object) -> Report:
         raise error
 
     monkeypatch.setattr(scan, "audit", audit)
@@ -176,7 +176,7 @@ def test_options_come_to_the_audit(run: Run, audited: list[Options]) -> None:
 def test_targets_are_read_from_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[object] = []
 
-    def audit(targets: object, _options: object, _book: object) -> Report:
+    def audit(targets: object, *_: object) -> Report:
         seen.append(targets)
         return samples.usual()
 
