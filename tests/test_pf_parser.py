@@ -194,7 +194,7 @@ def test_included_files_share_macros_and_loops_end() -> None:
     )
     tree = parse(Text("/etc/pf.conf", source), include)
     assert [each.path for each in tree.included] == ["/etc/pf.macros", "/etc/pf.loop", "/etc/pf.x", "/gone"]
-    assert tree.unread() == []
+    assert not tree.unread()
     assert tree.included[3].tree is None
     loop, loaded = tree.included[1].tree, tree.included[2].tree
     assert loop is not None
@@ -248,7 +248,7 @@ def test_real_rulesets_are_kept_and_read(name: str) -> None:
     tree = tree_of((pf_corpus.CORPUS / "real" / name).read_bytes())
     lossless(tree)
     if dict(pf_corpus.real_rulesets())[name]:
-        assert tree.unread() == []
+        assert not tree.unread()
 
 
 def test_lines_that_end_in_a_carriage_return_are_refused_even_after_a_backslash() -> None:

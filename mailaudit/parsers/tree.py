@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mailaudit.text import Span, Text, encode
 
@@ -194,7 +195,7 @@ class Statement:
             yield from child.walk()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
     """One file as read. `included` holds the trees of files that its include statements named, in the order met."""
 
@@ -208,9 +209,13 @@ class Tree:
         for statement in self.statements:
             yield from statement.walk()
 
-    def unread(self) -> list[Statement]:
+    def unread(self) -> tuple[Statement, ...]:
         """The statements that were not read, those that the daemon refuses too among them."""
-        return [statement for statement in self.walk() if statement.problem is not None]
+        return self._unread
+
+    @cached_property
+    def _unread(self) -> tuple[Statement, ...]:  # every rule asks
+        return tuple(statement for statement in self.walk() if statement.problem is not None)
 
 
 @dataclass(frozen=True, slots=True)
