@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check lint types corpus metamorphic bench newer lab-test clean help
+.PHONY: demo test check lint types corpus metamorphic bench bench-live newer lab-test clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ metamorphic: $(STAMP) ## the corrected example written otherwise, spoilt and rob
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m bench.bench
 	@$(BIN)/python -m bench.pf_speed
+
+bench-live: $(STAMP) ## a whole scan of a live host in the lab, beside a bare script and other tools (as root)
+	@$(BIN)/python -m bench.live
 
 newer: ## Debian 13's daemons in .lab/, for lab-test to agree with as well (as root)
 	@.ci/newer

@@ -116,9 +116,8 @@ async def ehlo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         pass
 
 
-async def main(file: str, name: str) -> None:
+async def main(asked: dict[str, list[Any]], name: str) -> None:
     """All of it at once."""
-    asked = json.loads(Path(file).read_text())
     ports: dict[tuple[str, int], list[list[Any]]] = defaultdict(list)
     for each in asked["connections"]:
         ports[each[0], each[1]].append(each)
@@ -129,4 +128,4 @@ async def main(file: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]))
