@@ -90,6 +90,9 @@ class Looking:
         "--trust-anchor", metavar="FILE", told="The root's keys for DNSSEC: DS or DNSKEY records, or BIND's trust-anchors."
     )
     ca_file: str | None = option("--ca-file", metavar="FILE", told="Further authorities to trust for TLS, as PEM.")
+    probe_relay: bool = option(
+        "--probe-relay", default=False, told="Ask port 25 whether it takes mail for others; none is ever sent."
+    )
     timeout: float | None = option("--timeout", metavar="SECONDS", told="For one host, its whole scan; default: 60.")
     become: Become = option("--become", default=Become.AUTO, told="Whose rights a live host's closed files are read with.")
     jobs: int | None = option("-j", "--jobs", metavar="N", told="So many live hosts at once; default: 8.")

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +121,7 @@ class Smtp:
     after: bytes | None = None  # what comes in place of a TLS handshake; empty: a reset
     tls: ssl.SSLContext | None = None
     mail: bytes = b"530 5.7.0 Must issue a STARTTLS command first\r\n"
+    recipients: Mapping[bytes, bytes] = field(default_factory=dict)  # what RCPT gets, if not 550
     said: list[bytes] = field(default_factory=list)  # what it was told
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,6 +145,9 @@ class Smtp:
                     said = self.ehlo_tls
             elif word == b"MAIL":
                 writer.write(self.mail)
+            elif word == b"RCPT":
+                recipient = line.partition(b"<")[2].rpartition(b">")[0]
+                writer.write(self.recipients.get(recipient, b"550 5.1.1 no\r\n"))
             elif word == b"RSET":
                 writer.write(b"250 ok\r\n")
             elif word == b"QUIT":

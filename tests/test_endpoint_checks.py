@@ -49,7 +49,7 @@ def audited(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     world = FolderWorld(root)
-    host = Auditor(world, BOOK, settings.load(world.settings, None), Options(), (rule,))
+    host = Auditor(world, BOOK, settings.load(world.settings), Options(), (rule,))
     report = host.examine(*host.learn())
     assert not host.crashes
     return report
@@ -160,6 +160,59 @@ def test_a_file_that_is_broken_explains_what_is_not_trusted(tmp_path: Path) -> N
         report = audited(tmp_path / name, "TLS006", both(25, "smtp", shown), {"/etc/ssl/mail.example.com.pem": text})
         assert [each.verdict for each in report.results] == [Verdict.FAIL] * count
         assert ("leads to no authority" in report.results[0].message) == (name == "whole")
+
+
+PROBED = {**GOOD, "greeting": "220 host7.example.com ESMTP", "client": "198.51.100.7"}
+RELAYING = {
+    "/etc/mail/smtpd.conf": SMTPD.replace('action "local" mbox\n', 'action "local" mbox\naction "outbound" relay\n')
+    + 'match from src 192.0.2.0/24 for any action "outbound"\n',
+    "/mailaudit.toml": SITE + 'domains = ["example.com"]\n',
+}
+
+
+def probed(*answers: tuple[str, str], **more: Any) -> dict[str, Any]:
+    relay = [{"sender": "", "recipient": recipient, "reply": reply} for recipient, reply in answers]
+    return both(25, "smtp", {**PROBED, "relay": relay, **more})
+
+
+@pytest.mark.parametrize(
+    ("answers", "client", "expected"),
+    [
+        ([("a@example.org", "550 no")], "198.51.100.7", Verdict.PASS),
+        ([("a@example.org", "250 ok")], "198.51.100.7", Verdict.FAIL),
+        ([("a@example.org", "250 ok")], "192.0.2.7", Verdict.PASS),  # it may relay
+        ([("a@example.org", "250 ok")], "10.0.0.7", Verdict.UNKNOWN),  # behind a router: who knows
+        ([("a@example.org", "250 ok")], "", Verdict.UNKNOWN),
+        ([("a@example.org", "451 later")], "198.51.100.7", Verdict.UNKNOWN),
+        ([("a%example.org@example.com", "250 ok")], "198.51.100.7", Verdict.PASS),  # without comparison
+        ([("a%example.org@example.com", "250 ok"), ("a@example.com", "250 ok")], "198.51.100.7", Verdict.PASS),
+        ([("a%example.org@example.com", "250 ok"), ("a@example.com", "550 no")], "198.51.100.7", Verdict.FAIL),
+        ([("@example.com:a@example.org", "250 ok")], "198.51.100.7", Verdict.FAIL),
+        ([('"a@example.org"', "250 ok"), ("a@example.com", "550 no")], "198.51.100.7", Verdict.FAIL),
+        ([("postmaster@example.com", "250 ok")], "198.51.100.7", Verdict.PASS),
+    ],
+)
+def test_what_a_probe_means_hangs_on_who_asked(
+    tmp_path: Path, answers: list[tuple[str, str]], client: str, expected: Verdict
+) -> None:
+    report = audited(tmp_path, "SMTPD044", probed(*answers, client=client), RELAYING)
+    assert verdict(report)[0] is expected, report.results
+
+
+def test_a_probe_that_was_broken_off_is_unknown(tmp_path: Path) -> None:
+    report = audited(tmp_path, "SMTPD044", probed(("a@example.org", "550 no"), relay_end="421 too many errors"), RELAYING)
+    assert verdict(report) == (Verdict.UNKNOWN, Reason.REFUSED)
+
+
+def test_without_a_probe_the_files_decide(tmp_path: Path) -> None:
+    assert verdict(audited(tmp_path / "files", "SMTPD044", None, RELAYING))[0] is Verdict.PASS
+    assert verdict(audited(tmp_path / "live", "SMTPD044", both(25, "smtp", GOOD), RELAYING))[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize("relay", [None, 1, "x", {}, [None, 1, "x", {}], [{"sender": 1, "recipient": None, "reply": []}]])
+def test_odd_probes_harm_nothing(tmp_path: Path, relay: object) -> None:
+    report = audited(tmp_path, "SMTPD044", both(25, "smtp", {**PROBED, "relay": relay}), RELAYING)
+    assert verdict(report)[0] is Verdict.PASS
 
 
 def test_a_submission_that_is_clear_in_the_file_is_smtpd023s(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit.choices import Common, Looking
+from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.online import Network, OnlineWorld, Outside
 from mailaudit.commands import choosing
@@ -97,6 +98,18 @@ def test_resolvers_as_they_are_written(written: str, known: tuple[str, int]) -> 
 def test_what_is_no_resolver_is_a_usage_error(written: str) -> None:
     with pytest.raises(UsageError, match="expected an address"):
         choosing.options(Common(), Looking(online=True, resolver=[written]))
+
+
+def test_a_probe_is_wished_for_by_its_option_alone() -> None:
+    outside = choosing.options(Common(), Looking(online=True)).outside
+    assert outside is not None
+    assert not outside.probe_relay
+    outside = choosing.options(Common(), Looking(online=True, probe_relay=True)).outside
+    assert outside is not None
+    assert outside.probe_relay
+    with pytest.raises(UsageError, match="--probe-relay and --offline"):
+        choosing.options(Common(), Looking(offline=True, probe_relay=True))
+    assert run(["scan", str(CORRECTED), "--probe-relay"]) == 2
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])

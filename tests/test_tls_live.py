@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from listeners import Conversation, Listener, Smtp, listening, saying
 
 from mailaudit.collect.budget import Budget
-from mailaudit.collect.tls import dialogues, ports
+from mailaudit.collect.tls import dialogues, ports, relay
 from mailaudit.collect.tls.ports import Ports
 from mailaudit.collect.tls.trust import Trust
 from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, Reason
@@ -254,6 +254,89 @@ def test_mail_before_tls_is_tried_on_submission_and_nothing_is_sent(
     assert server.said[server.said.index(b"MAIL FROM:<>") + 1] == after
     assert not {b"RCPT", b"DATA"} & {line.split()[0] for line in server.said if line}
     assert listener.connections <= 3
+
+
+OK = b"250 2.1.5 Ok\r\n"
+
+
+def probe(monkeypatch: pytest.MonkeyPatch, server: Smtp, *, domain: str = "example.com") -> tuple[Any, Listener]:
+    monkeypatch.setattr(ports, "SMTP", _Any())
+
+    async def run() -> tuple[Answer, Listener]:
+        async with listening(server) as listener:
+            question = Handshake("127.0.0.1", listener.port, "smtp", "mail.example.com", domain)
+            return (await Ports(Budget(10), loopback=True, probe_relay=True).ask([question]))[question], listener
+
+    answer, listener = asyncio.run(run())
+    return fields(answer), listener
+
+
+def test_a_relay_is_probed_in_the_same_conversation_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path]
+) -> None:
+    tls = listeners.context(*certificate, V.TLSv1_2, V.TLSv1_3)
+    greeting = b"220 host7.example.com ESMTP\r\n"
+    server = Smtp(greeting=greeting, tls=tls, mail=OK, recipients={b"mailaudit-probe%example.org@example.com": OK})
+    found, listener = probe(monkeypatch, server)
+    tried = {(each["sender"], each["recipient"]): each["reply"][:3] for each in found["relay"]}
+    assert tried == {
+        ("", "mailaudit-probe@example.org"): "550",
+        ("", "@example.com:mailaudit-probe@example.org"): "550",
+        ("", "mailaudit-probe%example.org@example.com"): "250",
+        ("", '"mailaudit-probe@example.org"@example.com'): "550",
+        ("", "example.org!mailaudit-probe@example.com"): "550",
+        ("", "mailaudit-probe@example.com"): "550",
+        ("", "mailaudit-probe%example.org@[127.0.0.1]"): "550",
+        ("", '"mailaudit-probe@example.org"'): "550",
+        ("", "example.org!mailaudit-probe"): "550",
+        ("", "root@host7.example.com"): "550",
+        ("", "root@localhost"): "550",
+        ("", "root@[127.0.0.1]"): "550",
+        ("postmaster@example.com", "mailaudit-probe@example.org"): "550",
+    }
+    assert found["client"] == "127.0.0.1"
+    assert "relay_end" not in found
+    assert found["protocols"] == ("TLSv1.2", "TLSv1.3")
+    assert listener.connections <= 3
+    assert not any(line.upper().startswith((b"DATA", b"BDAT")) for line in server.said)
+    assert server.said.count(b"RSET") == 2
+
+
+def test_nobody_is_probed_who_did_not_ask_for_it(certificate: tuple[Path, Path]) -> None:
+    server = Smtp(tls=listeners.context(*certificate, V.TLSv1_2, V.TLSv1_3), mail=OK)
+    assert "relay" not in fields(look(server)[0])
+    assert not any(line.upper().startswith((b"MAIL", b"RCPT")) for line in server.said)
+
+
+def test_a_domain_of_nobody_here_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Smtp(ehlo=(b"250 mail.example.org",), mail=OK)
+    found, _ = probe(monkeypatch, server, domain="mail.example.org")
+    assert found["relay"][0]["recipient"] == "mailaudit-probe@example.net"
+    found, _ = probe(monkeypatch, server, domain="")
+    assert all("example.org" in each["recipient"] or each["recipient"].startswith("root@") for each in found["relay"])
+
+
+@pytest.mark.parametrize(
+    ("recipients", "end"),
+    [
+        ({b"@example.com:mailaudit-probe@example.org": b"421 4.7.0 too many errors\r\n"}, "421 4.7.0 too many errors"),
+        ({b"@example.com:mailaudit-probe@example.org": b"nonsense\r\n"}, "that is no SMTP: 'nonsense'"),
+        ({b"@example.com:mailaudit-probe@example.org": b""}, "it does not go on"),
+    ],
+)
+def test_a_probe_that_is_broken_off_keeps_what_was_said(
+    monkeypatch: pytest.MonkeyPatch, recipients: dict[bytes, bytes], end: str
+) -> None:
+    monkeypatch.setattr(relay, "ASKING", 0.5)
+    found, _ = probe(monkeypatch, Smtp(ehlo=(b"250 mail.example.com",), mail=OK, recipients=recipients))
+    assert [each["recipient"] for each in found["relay"]] == ["mailaudit-probe@example.org"]
+    assert found["relay_end"] == end
+    assert found["starttls"] is False
+
+
+def test_a_sender_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = probe(monkeypatch, Smtp(ehlo=(b"250 mail.example.com",), mail=b"554 5.7.1 no\r\n"))
+    assert [(each["sender"], each["recipient"]) for each in found["relay"]] == [("", ""), ("postmaster@example.com", "")]
 
 
 class _Any:

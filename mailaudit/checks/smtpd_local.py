@@ -7,17 +7,19 @@ from dataclasses import replace
 
 from mailaudit.checks.smtpd_actions import submission_sessions
 from mailaudit.checks.smtpd_edits import instead
+from mailaudit.checks.smtpd_probed import reached
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.edits import replace as rewrite
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Envelope, hostname_match
 from mailaudit.models.smtpd.name import PATH, MailName, is_qualified
 from mailaudit.models.smtpd.parts import Rule, Table
 from mailaudit.models.smtpd.route import exchanger_sessions, local_session, route
-from mailaudit.models.sources import Lacking
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.system import HostName
 from mailaudit.questions import Reason
 
@@ -25,7 +27,9 @@ LITERAL = "[203.0.113.9]"  # any address: smtpd's local names have those of the 
 
 
 @smtpd_rule("SMTPD048", needs_mail=True)
-def accounts_get_no_mail_from_outside(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
+def accounts_get_no_mail_from_outside(
+    smtpd: SmtpdConfig, site: Site, endpoints: Endpoints | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
     """Mail from outside for the host's own names does not reach the accounts of the system."""
     if not any(each.action is not None and "virtual" in each.action.tables and _is_public(each) for each in smtpd.rules):
         yield Exempt("the accounts of this host are its mail users")
@@ -47,6 +51,8 @@ def accounts_get_no_mail_from_outside(smtpd: SmtpdConfig, site: Site) -> Iterato
             edits = _from_local(decides)
             fix = Fix("Take it from this host alone", Safety.UNSAFE, edits) if edits else None
             yield Finding(message, (Place.at(decides.span),), fix, "local names", "from outside")
+    if not seen:
+        yield from reached(smtpd, site, endpoints)
 
 
 def _is_public(each: Rule) -> bool:

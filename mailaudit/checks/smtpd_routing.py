@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from mailaudit.checks.smtpd_actions import submission_sessions
 from mailaudit.checks.smtpd_edits import add_line, before, local_action, relay_action, virtual_action, without
+from mailaudit.checks.smtpd_probed import relayed
 from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.editing import words
 from mailaudit.editing.smtpd import remove
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Envelope, Session, Truth
@@ -18,6 +20,7 @@ from mailaudit.models.smtpd.parts import Action, Rule
 from mailaudit.models.smtpd.reach import Reach, reach
 from mailaudit.models.smtpd.relay import Relay, open_relays
 from mailaudit.models.smtpd.route import Route, Router, exchanger_sessions, local_session, route
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
@@ -165,7 +168,7 @@ def _relays(smtpd: SmtpdConfig, way: Route, line: str, message: str, about: str)
 
 
 @smtpd_rule("SMTPD044")
-def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
+def no_open_relay(smtpd: SmtpdConfig, site: Site, endpoints: Endpoints | Missing | NotHere | Lacking) -> Iterator[Outcome]:
     """No stranger can send to other domains through this host."""
     seen: set[int] = set()
     for witness in open_relays(smtpd, site.domains):
@@ -179,6 +182,8 @@ def no_open_relay(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
         elif witness.rule.span.start not in seen:
             seen.add(witness.rule.span.start)
             yield _open(witness)
+    if not seen:
+        yield from relayed(smtpd, site, endpoints)
 
 
 def _open(witness: Relay) -> Finding:

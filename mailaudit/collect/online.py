@@ -27,7 +27,7 @@ class Outside:
 
     `resolvers` are addresses and ports (none: the system's), `seconds` are for one host. For tests there are `anchors`, the
     root's trust anchors as DS records, and `port`, where authoritative servers listen. `authorities` are trusted for TLS beside
-    the system's, each as PEM text.
+    the system's, each as PEM text. `probe_relay` is true if port 25 may be asked to relay.
     """
 
     resolvers: tuple[tuple[str, int], ...] = ()
@@ -35,6 +35,7 @@ class Outside:
     anchors: tuple[str, ...] = ()
     port: int = 53
     authorities: tuple[str, ...] = ()
+    probe_relay: bool = False
 
 
 class Network:
@@ -98,7 +99,8 @@ class Network:
             from mailaudit.collect.tls.ports import Ports  # noqa: PLC0415  only who connects pays for pyOpenSSL
             from mailaudit.collect.tls.trust import Trust  # noqa: PLC0415
 
-            self._ports = Ports(self.budget, loopback=self._loopback, trust=Trust(*self.authorities))
+            trust, probe_relay = Trust(*self.authorities), self._outside.probe_relay
+            self._ports = Ports(self.budget, loopback=self._loopback, trust=trust, probe_relay=probe_relay)
         return self._ports
 
 

@@ -73,8 +73,9 @@ def login(looking: Looking) -> Login:
     outside = _outside(looking)
     if looking.jobs is not None and not 0 < looking.jobs <= MOST_JOBS:
         raise UsageError(f"-j {looking.jobs}: expected a number from 1 to {MOST_JOBS}")
-    if looking.online and looking.offline:
-        raise UsageError("--online and --offline are both asked for")
+    for asked, named in ((looking.online, "--online"), (looking.probe_relay, "--probe-relay")):
+        if asked and looking.offline:
+            raise UsageError(f"{named} and --offline are both asked for")
     return Login(str(looking.become), outside.seconds, looking.jobs or JOBS, None, None if looking.offline else outside)
 
 
@@ -85,7 +86,8 @@ def _outside(looking: Looking) -> Outside:
         raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
     anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
     seconds = SECONDS if looking.timeout is None else looking.timeout
-    return Outside(resolvers, seconds, anchors, authorities=_authorities(looking.ca_file) if looking.ca_file else ())
+    authorities = _authorities(looking.ca_file) if looking.ca_file else ()
+    return Outside(resolvers, seconds, anchors, authorities=authorities, probe_relay=looking.probe_relay)
 
 
 def _authorities(path: str) -> tuple[str, ...]:

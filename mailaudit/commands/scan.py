@@ -10,12 +10,13 @@ from mailaudit import rulebook
 from mailaudit.audit import audit
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.commands import told
+from mailaudit.collect.ssh.target import is_path
 from mailaudit.collect.trips import journey_of
 from mailaudit.commands import critical_path
 from mailaudit.commands.choosing import chosen_targets, detail, options
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.saving import Learned, save_all
-from mailaudit.commands.telling import reported, shown
+from mailaudit.commands.telling import UsageError, reported, shown
 from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import Report
@@ -34,6 +35,8 @@ def scan(common: Common, targets: Sequence[str], targets_file: str | None, looki
     def make() -> tuple[Report, Telling]:
         book = rulebook.load()
         chosen = chosen_targets(targets, targets_file, live=True)
+        if looking.probe_relay and not looking.online and all(map(is_path, chosen)):
+            raise UsageError("--probe-relay asks port 25 over the network", "with a path it wants --online")
         if save is not None:
             vacant(save, "--save")
         learned: list[Learned] = []

@@ -10,6 +10,7 @@ from mailaudit.models.chains import Chains
 from mailaudit.models.dns.host import HostAddresses, canonical
 from mailaudit.models.dns.names import askable
 from mailaudit.models.dns.site_records import Dns, is_ours
+from mailaudit.models.probed import Probe, read_probe
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
@@ -48,7 +49,7 @@ class Seen:
     versions of TLS that it speaks: none at all if the handshake failed; `agreed` is the one of a handshake after which no others
     were tried. `chain` has the server's own certificate first, `refusal` is what was said instead of a handshake. `name` is what
     the listener was called in it. `trusted` says whether the chain led to an authority that is trusted where one looked from,
-    `trust_error` why not. `mail_reply` is what MAIL got before TLS.
+    `trust_error` why not. `mail_reply` is what MAIL got before TLS, `probe` what `--probe-relay` was told.
     """
 
     at: Handshake
@@ -65,6 +66,7 @@ class Seen:
     trusted: bool | None = None
     trust_error: str = ""
     mail_reply: str = ""
+    probe: Probe | None = None
 
     @property
     def leaf(self) -> Certificate | None:
@@ -213,6 +215,7 @@ class _Reader:
             trusted=trusted if isinstance(trusted, bool) else None,
             trust_error=_line(fields.get("trust_error")),
             mail_reply=_line(fields.get("mail_reply")),
+            probe=read_probe(fields),
         )
 
 

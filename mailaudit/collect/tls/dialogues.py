@@ -37,6 +37,7 @@ class Dialogue:
     shake: Shake
     facts: dict[str, object] = field(default_factory=dict)
     only_tls: bool = False  # nothing is said after the handshake
+    at_last: Callable[[Dialogue], Awaitable[None]] | None = None  # what an SMTP conversation goes on with
 
 
 async def smtp(talk: Dialogue) -> None:
@@ -44,28 +45,33 @@ async def smtp(talk: Dialogue) -> None:
     await _smtp_greeting(talk)
     lines = await _ehlo(talk, "ehlo")
     talk.facts["starttls"] = any(line.upper() == "STARTTLS" for line in lines)
-    if not talk.facts["starttls"]:
-        return
+    if talk.facts["starttls"]:
+        await _smtp_tls(talk)
+    if talk.at_last is not None:
+        await talk.at_last(talk)
+    await _bye(talk.stream, "QUIT")
+
+
+async def _smtp_tls(talk: Dialogue) -> None:
     if talk.only_tls and talk.question.port == SUBMISSION and "mail_reply" not in talk.facts:
         await _mail_in_clear(talk)
     await talk.stream.send("STARTTLS")
-    code, replies = await _reply(talk.stream)
+    code, replies = await reply(talk.stream)
     if code != 220:
         talk.facts["starttls_reply"] = replies[0]
         raise DoneError
     await talk.shake(talk.stream)
     await _ehlo(talk, "ehlo_tls")
-    await _bye(talk.stream, "QUIT")
 
 
 async def _mail_in_clear(talk: Dialogue) -> None:
     """Whether a message may be begun before TLS; no more of it is sent. A later conversation asks, so that the first is whole."""
     await talk.stream.send("MAIL FROM:<>")
-    code, lines = await _reply(talk.stream)
+    code, lines = await reply(talk.stream)
     talk.facts["mail_reply"] = lines[0]
     if code < _REFUSALS:
         await talk.stream.send("RSET")
-        await _reply(talk.stream)
+        await reply(talk.stream)
 
 
 async def smtps(talk: Dialogue) -> None:
@@ -104,9 +110,9 @@ async def sieve(talk: Dialogue) -> None:
     if not talk.facts["starttls"]:
         return
     await talk.stream.send("STARTTLS")
-    reply, _ = await _sieve_reply(talk)
-    if not reply.upper().startswith("OK"):
-        talk.facts["starttls_reply"] = reply
+    said, _ = await _sieve_reply(talk)
+    if not said.upper().startswith("OK"):
+        talk.facts["starttls_reply"] = said
         raise DoneError
     await talk.shake(talk.stream)
     _, talk.facts["ehlo_tls"] = await _sieve_reply(talk)
@@ -155,7 +161,7 @@ async def _after_greeting(talk: Dialogue) -> tuple[str, ...]:
 
 
 async def _smtp_greeting(talk: Dialogue) -> None:
-    code, lines = await _reply(talk.stream)
+    code, lines = await reply(talk.stream)
     talk.facts["greeting"] = lines[0]
     if code != 220:
         raise DoneError
@@ -164,7 +170,7 @@ async def _smtp_greeting(talk: Dialogue) -> None:
 async def _ehlo(talk: Dialogue, field_: str) -> tuple[str, ...]:
     """What is offered; a listener that refuses EHLO offers nothing that can be told."""
     await talk.stream.send(f"EHLO {_own_name(talk.stream)}")
-    code, lines = await _reply(talk.stream)
+    code, lines = await reply(talk.stream)
     if code != 250:
         talk.facts[f"{field_}_reply"] = lines[0]
         raise DoneError
@@ -179,7 +185,7 @@ def _own_name(stream: Stream) -> str:
     return f"[{address}]" if address.version == 4 else f"[IPv6:{address}]"
 
 
-async def _reply(stream: Stream) -> tuple[int, tuple[str, ...]]:
+async def reply(stream: Stream) -> tuple[int, tuple[str, ...]]:
     """An SMTP reply: its code and its lines as they came."""
     lines: list[str] = []
     while len(lines) < MOST_LINES:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from mailaudit.collect.budget import Budget, Trouble
+from mailaudit.collect.tls import relay
 from mailaudit.collect.tls.dialogues import DIALOGUES, Dialogue, DoneError, Shake
 from mailaudit.collect.tls.stream import VERSIONS, AlertError, EndedError, Stream, UnansweredError, can_be_sent, connect
 from mailaudit.collect.tls.trust import Trust
+from mailaudit.collect.trips import step, together
 from mailaudit.questions import Answer, Endpoint, Found, Handshake, Reason
 
+SMTP = 25
 MOST_CONNECTIONS = 3  # to one port in one audit
 AT_ONCE = 32  # ports
 CONNECTING = 5.0  # seconds; a packet that is lost twice still arrives
@@ -27,6 +30,7 @@ class Ports:
     budget: Budget
     loopback: bool = False
     trust: Trust = field(default_factory=Trust)
+    probe_relay: bool = False
     connections: dict[tuple[str, int], int] = field(default_factory=dict)
     turns: dict[tuple[str, int], asyncio.Lock] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)  # each wave has its own, and so have locks
@@ -38,7 +42,7 @@ class Ports:
         for question in questions:
             by_port.setdefault((question.address, question.port), []).append(question)
         gate = asyncio.Semaphore(AT_ONCE)
-        found = await asyncio.gather(*(self._port(each, gate) for each in by_port.values()))
+        found = await together(*(self._port(each, gate) for each in by_port.values()))
         return {question: self._told(question, answer) for answers in found for question, answer in answers.items()}
 
     def _told(self, question: Handshake, answer: Endpoint | Trouble) -> Answer:
@@ -78,6 +82,7 @@ class Ports:
             raise self.budget.over
         wish = asyncio.ensure_future(connect(address, port))
         try:
+            step(f"port {port}")
             await asyncio.wait({wish}, timeout=self.budget.share(PROMPT))
             waited = PROMPT
             if not wish.done() and address not in self.awake:
@@ -202,8 +207,11 @@ class _Look:
             raise Trouble(Reason.IN_DOUBT, f"no more than {MOST_CONNECTIONS} connections are made to one port")
         stream = await self.ports.connect(address, port)
         talk = Dialogue(stream, self.question, self._shake(least, most, only_tls=only_tls), facts, only_tls=only_tls)
+        seconds = TALKING
+        if self.ports.probe_relay and port == SMTP and not only_tls:
+            talk.at_last, seconds = relay.probe, TALKING + relay.ASKING
         try:
-            async with asyncio.timeout(self.ports.budget.share(TALKING)):
+            async with asyncio.timeout(self.ports.budget.share(seconds)):
                 await DIALOGUES[self.question.protocol](talk)
         except DoneError:
             return
