@@ -16,7 +16,7 @@ from mailaudit.models.pem import PemFiles
 from mailaudit.models.reference import Reference
 from mailaudit.models.shown import ShownCertificates, files
 from mailaudit.models.site import Site
-from mailaudit.models.sources import Missing
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.url import read_url
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Failed, KeyFacts
@@ -42,6 +42,20 @@ def signers(acme: AcmeConfig, domains: list[Domain]) -> list[Authority]:
 def option_fix(title: str, safety: Safety, edits: Edits | None, *commands: str) -> Fix | None:
     """A fix by edits, if there are any."""
     return Fix(title, safety, edits, commands) if edits else None
+
+
+def covering(acme: AcmeConfig | Missing | NotHere | Lacking, shown: ShownCertificates, path: str, name: str) -> Fix | None:
+    """How the certificate in a file gets one more name; None for one that acme-client does not get."""
+    domain = shown.renewers.get(path)
+    if domain is None or not isinstance(acme, AcmeConfig):
+        return None
+    if name in domain.names:
+        return Fix(f"Get one for {name}", Safety.UNSAFE, commands=(issue(domain),))
+    try:
+        edits = editing.add_name(tree_of(acme, domain.statement), domain.statement, name)
+    except Unwritable:
+        return None
+    return option_fix(f"Add {name} to the certificate, and get it anew", Safety.UNSAFE, edits, issue(domain))
 
 
 def issue(domain: Domain) -> str:

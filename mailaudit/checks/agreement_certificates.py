@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from mailaudit.checks.dns_words import doubts, no_addresses, own_domains, seen
+from mailaudit.checks.acme import covering
+from mailaudit.checks.dns_words import delete, doubts, no_addresses, own_domains, publish, record, seen
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.checks.tls import Chain, chains
@@ -17,13 +19,17 @@ from mailaudit.models.dns.site_records import SERVICES, Dns, is_ours
 from mailaudit.models.pem import PemFiles
 from mailaudit.models.shown import ShownCertificates
 from mailaudit.models.site import Site
+from mailaudit.models.sources import Lacking, Missing, NotHere
 
 SHOWN_BY = dict(zip(SERVICES, ("smtpd", "Dovecot", "Dovecot"), strict=True))
+Acme = AcmeConfig | Missing | NotHere | Lacking
 MEANT = {"_submissions._tcp": "sending mail", "_imaps._tcp": "reading mail", "_sieve._tcp": "editing filters"}
 
 
 @rule("CROSS003")
-def certificate_covers_the_exchangers(dns: Dns, shown: ShownCertificates, pem: PemFiles, site: Site) -> Iterator[Outcome]:
+def certificate_covers_the_exchangers(
+    dns: Dns, shown: ShownCertificates, pem: PemFiles, site: Site, acme: Acme
+) -> Iterator[Outcome]:
     """What smtpd shows is good for each name by which DNS sends other servers here."""
     yield from _gaps(shown, "smtpd")
     known = list(_shown_by("smtpd", shown, pem))
@@ -41,7 +47,7 @@ def certificate_covers_the_exchangers(dns: Dns, shown: ShownCertificates, pem: P
                 yield no_addresses()
             elif here:
                 what = f"an exchanger of {domain}"
-                yield from _uncovered("smtpd", name, what, known, reply)
+                yield from _uncovered("smtpd", name, what, known, reply, partial(covering, acme, shown))
 
 
 def _gaps(shown: ShownCertificates, *daemons: str) -> Iterator[Outcome]:
@@ -69,18 +75,28 @@ def _shown_by(daemon: str, shown: ShownCertificates, pem: PemFiles) -> Iterator[
             yield each
 
 
-def _uncovered(daemon: str, name: str, what: str, known: list[Chain | Doubt | Exempt], reply: Reply) -> Iterator[Finding]:
+def _uncovered(  # noqa: PLR0913, PLR0917  each is told of or looked at
+    daemon: str,
+    name: str,
+    what: str,
+    known: list[Chain | Doubt | Exempt],
+    reply: Reply,
+    covered: Callable[[str, str], Fix | None],
+) -> Iterator[Finding]:
     mine = [each for each in known if isinstance(each, Chain)]
     if not mine or len(mine) < len(known) or any(chain.leaf.covers(name) for chain in mine):
         return
     names = ", ".join(mine[0].leaf.names[:5]) or "no name at all"
     message = f"{name} is {what} and leads to this host, but what {daemon} shows is not for that name; it is for {names}."
-    fix = Fix(f"Add {name} to the alternative names in acme-client.conf, or take it out of DNS", Safety.MANUAL)
+    by_hand = Fix(f"Get a certificate that is for {name} as well, or take it out of DNS", Safety.MANUAL)
+    fix = covered(mine[0].path, name) or by_hand
     yield Finding(message, (*mine[0].places(f"not for {name}"), *seen(reply)), fix, f"{what} shown by {daemon}", name)
 
 
 @rule("CROSS004")
-def certificate_covers_the_services(dns: Dns, shown: ShownCertificates, pem: PemFiles, site: Site) -> Iterator[Outcome]:
+def certificate_covers_the_services(
+    dns: Dns, shown: ShownCertificates, pem: PemFiles, site: Site, acme: Acme
+) -> Iterator[Outcome]:
     """What the daemons show is good for each name to which SRV records send mail programs."""
     yield from _gaps(shown, *SHOWN_BY.values())
     for domain in dns.domains:
@@ -96,7 +112,8 @@ def certificate_covers_the_services(dns: Dns, shown: ShownCertificates, pem: Pem
                 yield from (each for each in known if not isinstance(each, Chain))
                 what = f"the name for {MEANT[service]} of {domain}"
                 if leads_here(dns, target) is not False:
-                    yield from _uncovered(SHOWN_BY[service], target, what, known, reply)
+                    fixed = partial(covering, acme, shown)
+                    yield from _uncovered(SHOWN_BY[service], target, what, known, reply, fixed)
 
 
 @rule("CROSS006")
@@ -117,7 +134,8 @@ def _leads_here(dns: Dns, name: str, replies: tuple[Reply, Reply], place: Place)
     yield from doubts(*replies)
     if all(reply.is_absent for reply in replies):
         message = f"{name} is to be on the certificate, and DNS has no address for it: the authority refuses all the names."
-        fix = Fix(f"Publish an address for {name}, or take it out of acme-client.conf", Safety.MANUAL)
+        ours = (record(name, "AAAA" if ":" in each else "A", each) for each in dns.host.known)
+        fix = publish(f"Publish an address for {name}, or take it out of acme-client.conf", *ours)
         yield Finding(message, (place, *seen(*replies)), fix, f"name {name}", "no address", absence=True)
         return
     for version, reply in zip((4, 6), replies, strict=True):
@@ -128,5 +146,7 @@ def _leads_here(dns: Dns, name: str, replies: tuple[Reply, Reply], place: Place)
         strange = [each for each in reply.data if each not in own]
         if strange:
             message = f"{name} is to be on the certificate, and leads to {' and '.join(strange)}, which is not this host."
-            fix = Fix(f"Let {name} lead here, or take it out of acme-client.conf", Safety.MANUAL)
+            lines = [record(name, reply.type, each) for each in own]
+            lines += [delete(name, reply.type, each) for each in strange]
+            fix = publish(f"Let {name} lead here, or take it out of acme-client.conf", *lines)
             yield Finding(message, (place, *seen(reply)), fix, f"name {name}", f"elsewhere over IPv{version}")

@@ -163,7 +163,10 @@ def junk_is_one_folder(smtpd: SmtpdConfig, dovecot: DovecotConfig, site: Site) -
     elif junk is not None and junk.name != FOLDER and junk.visits:
         header = junk.visits[0].statement
         message = f"smtpd files spam in Junk, and the folder that Dovecot marks for it is {junk.name}: users see two."
-        fix = Fix("Name it Junk; rename users' folders with it", Safety.MANUAL)
+        named = next((token for token in header.tokens if token.value == junk.name), None)
+        is_free = all(each.name != FOLDER for each in user.inbox.mailboxes)
+        edits = (instead(named, FOLDER) or ()) if named is not None and is_free else ()
+        fix = Fix("Name it Junk; rename users' folders with it", Safety.UNSAFE if edits else Safety.MANUAL, edits)
         yield Finding(message, (Place.at(header.span), place), fix, "name of Junk", junk.name)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from mailaudit.checks.credentials_fields import mail_field, path_of
+from mailaudit.checks.credentials_fields import mail_field, path_of, without_mail
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
+from mailaudit.checks.virtuals import reader
+from mailaudit.editing import tables
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials, Entry
@@ -19,8 +21,11 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.expand import Recipient, mail_path
 from mailaudit.models.sources import Lacking, Missing, NotHere
-from mailaudit.models.virtuals import Virtuals
+from mailaudit.models.virtuals import Entry as Mapped
+from mailaudit.models.virtuals import Target, Virtuals
 from mailaudit.questions import Reason
+
+_BY_HAND = Fix("Let it lead to a mail user, or make this one a mail user", Safety.MANUAL)
 
 
 @rule("CROSS052")
@@ -39,7 +44,8 @@ def one_place_for_each_users_mail(
         elif written is not None and template is not None and posixpath.normpath(written) != template:
             assert entry.extra is not None
             message = f"The line of {entry.name.value} puts the mail into {written}; the settings of Dovecot say {template}."
-            yield Finding(message, (Place.at(entry.extra.span),), None, f"userdb_mail of {entry.address}", "path")
+            fix = without_mail(credentials, entry, Safety.UNSAFE, "Remove it, and move the mail to where the settings say")
+            yield Finding(message, (Place.at(entry.extra.span),), fix, f"userdb_mail of {entry.address}", "path")
         elif written is None and config is not None and template is not None and dovecot.mail_path(entry.address) is None:
             yield from _by_home(config, entry, template)
 
@@ -74,8 +80,17 @@ def mail_ends_in_mailboxes_of_users(
         lost = [each for each in (f"{virtuals.bare(user)}@{domain}" for domain in domains) if each not in users]
         if lost:
             message = f"Mail for {lost[0]} is kept in a mailbox that nobody can open: the credentials have no such user."
-            fix = Fix("Let it lead to a mail user, or make this one a mail user", Safety.MANUAL)
+            fix = _to_a_user(entry, mine[0], sorted(users)) or _BY_HAND
             yield Finding(message, (Place.at(entry.key.span),), fix, "mailbox", name, absence=True)
+
+
+def _to_a_user(entry: Mapped, target: Target, users: list[str]) -> Fix | None:
+    """A mail user in the place of the account that owns the mail."""
+    if not users or entry.statement is None:
+        return None
+    to = reader(entry.name, users)
+    edits = tables.replace_target(entry.statement, target.value, to)
+    return Fix(f"Let it lead to {to}, or make it a mail user", Safety.UNSAFE, edits) if edits else None
 
 
 @rule("CROSS064")

@@ -209,14 +209,19 @@ def no_second_word_on_the_mail(credentials: Credentials, dovecot: DovecotConfig)
         if dovecot.family != NEW and path_of(found, entry) != template:
             continue  # it decides where the mail lies: CROSS052 compares
         why = "Dovecot 2.4 does not read it" if dovecot.family == NEW else "the settings say the same, and Dovecot 2.4 ignores it"
-        rest = _MAIL.sub("", entry.extra.value).strip()
         yield Finding(
             f"The line of {entry.name.value} says where the mail lies a second time: {why}.",
             (Place.at(entry.extra.span),),
-            Fix("Remove it", Safety.SAFE, tables.set_field(credentials.tree, entry.statement, EXTRA, rest) or ()),
+            without_mail(credentials, entry, Safety.SAFE, "Remove it"),
             f"userdb_mail of {entry.address}",
             "again",
         )
+
+
+def without_mail(credentials: Credentials, entry: Entry, safety: Safety, title: str) -> Fix:
+    """A line that does not say where the mail lies."""
+    rest = _MAIL.sub("", entry.extra.value).strip() if entry.extra is not None else ""
+    return Fix(title, safety, tables.set_field(credentials.tree, entry.statement, EXTRA, rest) or ())
 
 
 def mail_field(entry: Entry) -> str | None:

@@ -70,10 +70,14 @@ def both_daemons_read_it(
             yield Finding(
                 f"{user} may not read {what}: {effect}.",
                 (evidence(verdict.path, verdict.stat), Place.whole(credentials.tree.text)),
-                Fix("Give the file to both daemons", Safety.SAFE, commands=_opened(path)) if is_file else None,
+                Fix("Give the file to both daemons", Safety.SAFE, commands=_opened(path)) if is_file else _way(verdict.path),
                 f"read by {user}",
                 f"{verdict.stat.mode:04o}" if verdict.stat.mode is not None else "",
             )
+
+
+def _way(directory: str) -> Fix:
+    return Fix("Let everybody through, as it comes", Safety.UNSAFE, commands=(f"chmod o+x {shlex.quote(directory)}",))
 
 
 def _opened(path: str) -> tuple[str, ...]:

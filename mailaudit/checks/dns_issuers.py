@@ -8,9 +8,11 @@ from mailaudit.checks.dns_dmarc import published
 from mailaudit.checks.dns_exchangers import tagged
 from mailaudit.checks.dns_words import doubts, publish, record, seen
 from mailaudit.checks.registry import rule
+from mailaudit.checks.virtuals import adding, is_alias, reader
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
+from mailaudit.models.credentials import Credentials
 from mailaudit.models.dns.policies import mailboxes, tags
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
@@ -18,6 +20,8 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import deliver
 from mailaudit.models.smtpd.maps import Maps
 from mailaudit.models.smtpd.route import exchanger_sessions
+from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.virtuals import Virtuals
 from mailaudit.questions import Reason
 
 ISSUERS = {
@@ -74,7 +78,13 @@ def _forbids(reply: Reply, issuer: str) -> str:
 
 
 @rule("CROSS080")
-def reports_arrive(dns: Dns, smtpd: SmtpdConfig, maps: Maps) -> Iterator[Outcome]:
+def reports_arrive(
+    dns: Dns,
+    smtpd: SmtpdConfig,
+    maps: Maps,
+    virtuals: Virtuals | Missing | NotHere | Lacking,
+    credentials: Credentials | Missing | NotHere | Lacking,
+) -> Iterator[Outcome]:
     """Addresses for reports that lie in the site's domains are delivered."""
     found: dict[str, Evidence] = {}
     for domain in dns.domains:
@@ -97,9 +107,19 @@ def reports_arrive(dns: Dns, smtpd: SmtpdConfig, maps: Maps) -> Iterator[Outcome
             continue
         said = f" ({refused.reply})" if refused.reply else ""
         message = f"Reports go to {mailbox}, and mail for it is refused{said}."
-        fix = Fix("Add the address to the virtual map", Safety.MANUAL)
+        fix = _added(mailbox, virtuals, credentials) or Fix("Add the address to the virtual map", Safety.MANUAL)
         decided = (Place.at(refused.decided, "refused"),) if refused.decided is not None else ()
         yield Finding(message, (place, *decided), fix, "reports", mailbox, absence=True)
+
+
+def _added(
+    mailbox: str, virtuals: Virtuals | Missing | NotHere | Lacking, credentials: Credentials | Missing | NotHere | Lacking
+) -> Fix | None:
+    """The address in the virtual map, leading to a mail user."""
+    users = [entry.address for entry in credentials.entries] if isinstance(credentials, Credentials) else []
+    if not users or not isinstance(virtuals, Virtuals) or virtuals.lookup(mailbox) is not None:
+        return None
+    return adding(virtuals, [(mailbox, reader(mailbox, users))], is_alias)
 
 
 def _named(dns: Dns, domain: str) -> Iterator[tuple[str, Evidence]]:

@@ -119,7 +119,7 @@ def rules_that_pass_come_to_decide(pf: Ruleset) -> Iterator[Outcome]:
             continue  # what is not filtered passes, as the rule would have it
         if not each.killers:
             message = "This rule never lets anything pass: no packet that comes to the rules matches it."
-            yield Finding(message, (Place.at(span, "never matches"),), None, "shadowed", "empty")
+            yield Finding(message, (Place.at(span, "never matches"),), _dead(each.rule), "shadowed", "empty")
             continue
         closed = all(other.action == "block" for other in each.killers)
         if not closed and not _says_more(each.rule.options):
@@ -127,7 +127,12 @@ def rules_that_pass_come_to_decide(pf: Ruleset) -> Iterator[Outcome]:
         does = "never lets anything pass" if closed else "never takes effect"
         message = f"This rule {does}: other rules decide over all that it matches."
         others = [Place.at(other.statement.span, "decides instead") for other in each.killers]
-        yield Finding(message, (Place.at(span, "never decides"), *others), None, "shadowed", "killed")
+        yield Finding(message, (Place.at(span, "never decides"), *others), _dead(each.rule), "shadowed", "killed")
+
+
+def _dead(rule_: Rule) -> Fix:
+    """What never decides can go without a change of what passes; whether it was to decide, only a person knows."""
+    return Fix("Remove it, or move it to where it decides", Safety.UNSAFE, remove(rule_.statement))
 
 
 def _says_more(options: Options) -> bool:

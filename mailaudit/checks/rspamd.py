@@ -6,10 +6,11 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.rspamd_edits import add_lines, place_of, set_to
-from mailaudit.checks.smtpd_edits import is_filtered
+from mailaudit.checks.smtpd_edits import instead, is_filtered
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.configtest import Configtest
@@ -68,6 +69,7 @@ def loads_at_all(rspamd: RspamdConfig | Missing, configtest: Configtest, referen
         yield Finding(
             f"rspamd refuses its configuration{said}.",
             (Evidence(Command.RSPAMADM_CONFIGTEST, configtest.last_line),),
+            Fix("See all that it says", Safety.MANUAL, commands=("rspamadm configtest",)),
             about="configtest",
             value="refused",
         )
@@ -285,7 +287,21 @@ def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
     )
     own = tuple(each for each in related if each.span is not None)
     message = f"The filter asks rspamd on {what}, where no worker listens: smtpd then puts off every mail, the users' too."
-    yield Finding(message, (place, *own), None, f"filter {known.name.value}", url)
+    yield Finding(message, (place, *own), _asking(known, workers, url), f"filter {known.name.value}", url)
+
+
+def _asking(known: Filter, workers: list[Worker], url: str) -> Fix:
+    """The filter asks where the one worker for messages listens; without such a one, rspamd has to be looked after."""
+    judging = [bind for worker in workers if worker.kind == "normal" for bind in worker.binds]
+    ports = {bind.port for bind in judging if bind.port is not None and _answers(bind, "localhost")}
+    edits: tuple[Edit, ...] = ()
+    if len(ports) == 1 and known.program is not None:
+        new = f"http://localhost:{ports.pop()}"
+        words = known.program.value.replace(url, new) if url in known.program.value else f"{known.program.value} -url {new}"
+        edits = instead(known.program, f'"{words}"')
+    if not edits:
+        return Fix("See where rspamd listens", Safety.MANUAL, commands=RESTARTS["rspamd"])
+    return Fix("Ask where rspamd listens", Safety.UNSAFE, edits, RESTARTS["smtpd"])
 
 
 def _answers(bind: Bind, host: str) -> bool:

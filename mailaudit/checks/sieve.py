@@ -157,7 +157,7 @@ def own_scripts_lie_apart(
                 yield Exempt(f"users upload no scripts: that at {path} is the administrator's, for all")
                 return
             message = f"All users share the scripts at {path}: whoever changes theirs changes everybody's."
-            yield Finding(message, (at,), None, "sieve", "shared")
+            yield Finding(message, (at,), _apart(dovecot, user, home, root), "sieve", "shared")
             return
         whole = evaluate(path if path.startswith(("/", "~", "%")) else f"~/{path}", dovecot.family, user, home or SOMEWHERE)
         if root is None or whole is None or (home is None and whole.startswith(SOMEWHERE) and not root.startswith(SOMEWHERE)):
@@ -166,8 +166,17 @@ def own_scripts_lie_apart(
             return
         if _shows(whole, root):
             message = f"The scripts of {user} lie among their mail, where IMAP shows {posixpath.basename(whole)} as a folder."
-            yield Finding(message, (at,), None, "sieve", "in the mail")
+            yield Finding(message, (at,), _apart(dovecot, user, home, root), "sieve", "in the mail")
             return
+
+
+def _apart(dovecot: DovecotConfig, user: str, home: str | None, root: str | None) -> Fix | None:
+    """Scripts in the user's home, if mail does not lie there; else DOVECOT041 has to part those first."""
+    new = evaluate("~/sieve", dovecot.family, user, home or SOMEWHERE)
+    if home is None or new is None or (root is not None and _shows(new, root)) or dovecot.family == NEW:
+        return None
+    edits = set_plugin(dovecot, "sieve", DEFAULT_PLACE)
+    return Fix("Keep them in the home; move those that are there", Safety.UNSAFE, edits) if edits else None
 
 
 def _places(use: Use) -> tuple[str | None, ...]:

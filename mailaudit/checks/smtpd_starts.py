@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from mailaudit.checks.smtpd_scope import smtpd_rule
+from mailaudit.editing.smtpd import remove
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.accounts import Accounts
@@ -38,7 +39,8 @@ def starts(smtpd: SmtpdConfig, accounts: Accounts | Missing | NotHere | Lacking)
         if before is not None:
             message = f"Two listeners want port {listener.port} of the same address: smtpd dies when it starts."
             places = (Place.at(listener.span), Place.at(before.span, "the other"))
-            yield Finding(message, places, None, f"listener {listener.port}", "twice")
+            fix = Fix("Keep one of them", Safety.UNSAFE, remove(listener.statement))
+            yield Finding(message, places, fix, f"listener {listener.port}", "twice")
 
 
 def _program(smtpd: SmtpdConfig, name: str, path: str, at: Span) -> Iterator[Outcome]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mailaudit.checks.acme import covering
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
+from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.certificates import Certificate, NotReadError
 from mailaudit.models.clock import Clock
 from mailaudit.models.endpoints import Endpoints, Seen
@@ -120,7 +123,9 @@ def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock
 
 
 @rule("TLS003")
-def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: Site) -> Iterator[Outcome]:
+def certificate_is_for_mail_host(
+    shown: ShownCertificates, pem: PemFiles, site: Site, acme: AcmeConfig | Missing | NotHere | Lacking
+) -> Iterator[Outcome]:
     """What smtpd shows is good for the mail host's name, and so is what Dovecot shows."""
     yield from gaps(shown)
     name = site.mail_host
@@ -137,8 +142,7 @@ def certificate_is_for_mail_host(shown: ShownCertificates, pem: PemFiles, site: 
             continue
         names = ", ".join(mine[0].leaf.names[:5]) or "no name at all"
         message = f"The certificate that {daemon} shows is not for {name}; it is for {names}."
-        domain = shown.renewers.get(mine[0].path)
-        fix = renew(shown, mine[0].path, f"Get one for {name}") if domain is not None and name in domain.names else None
+        fix = covering(acme, shown, mine[0].path, name)
         yield Finding(message, mine[0].places(f"not for {name}"), fix, f"name shown by {daemon}", name)
 
 
@@ -202,7 +206,19 @@ def key_is_strong(shown: ShownCertificates, pem: PemFiles) -> Iterator[Outcome]:
         elif chain.leaf.key.bits < FEWEST_BITS.get(chain.leaf.key.kind, 0):
             key = chain.leaf.key
             message = f"The key of the certificate in {chain.path} is weak: {key.kind.upper()} with {key.bits} bits."
-            yield Finding(message, chain.places("weak"), None, f"strength of {chain.path}", f"{key.kind} {key.bits}")
+            yield Finding(
+                message, chain.places("weak"), _new_key(shown, chain.path), f"strength of {chain.path}", f"{key.kind} {key.bits}"
+            )
+
+
+def _new_key(shown: ShownCertificates, path: str) -> Fix | None:
+    """How acme-client makes another key: it makes one where there is none."""
+    domain = shown.renewers.get(path)
+    if domain is None or domain.key is None:
+        return None
+    key = shlex.quote(domain.key.value)
+    commands = (f"mv {key} {shlex.quote(f'{domain.key.value}.old')}", f"acme-client -F {domain.handle.value}")
+    return Fix("Have acme-client make another key, and a certificate for it", Safety.UNSAFE, commands=commands)
 
 
 @rule("TLS005")

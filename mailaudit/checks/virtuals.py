@@ -11,6 +11,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.site import Site
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import DEEPEST, Entry, Leaf, Loop, Virtuals
 from mailaudit.questions import Reason
 
@@ -24,17 +25,18 @@ def mailboxes_have_entries(virtuals: Virtuals, credentials: Credentials) -> Iter
     owners = {entry.owner for entry in credentials.entries if entry.owner is not None} or {OWNER}
     certain = all(entry.owner is not None for entry in credentials.entries)  # else any account may be the owner
     lacking = [entry.address for entry in credentials.entries if virtuals.lookup(entry.address) is None]
-    fix = _adding(virtuals, [(address, _owner(virtuals, owners)) for address in dict.fromkeys(lacking)], _is_mailbox)
+    missing = adding(virtuals, [(address, _owner(virtuals, owners)) for address in dict.fromkeys(lacking)], _is_mailbox)
     for address in dict.fromkeys(entry.address for entry in credentials.entries):
         entry = virtuals.lookup(address)
         if entry is None:
             message = f"{address} can log in, but mail for it is refused: the virtual map has no entry."
-            yield Finding(message, (_whole(virtuals),), fix, "mailbox", address, absence=True)
+            yield Finding(message, (_whole(virtuals),), missing, "mailbox", address, absence=True)
             continue
         ends = virtuals.expand(address)
         if not any(leaf.target.kind == "user" and (leaf.target.value in owners or not certain) for leaf in ends):
             message = f"Mail for {address} does not end in a mailbox: no chain from it leads to {' or '.join(sorted(owners))}."
-            yield Finding(message, (Place.at(entry.key.span, "leads elsewhere"), *_ends(ends)), None, "mailbox", address)
+            fix = _leading(virtuals, entry, _owner(virtuals, owners))
+            yield Finding(message, (Place.at(entry.key.span, "leads elsewhere"), *_ends(ends)), fix, "mailbox", address)
 
 
 @rule("VIRT002")
@@ -45,27 +47,29 @@ def duties_are_answered(virtuals: Virtuals, credentials: Credentials, site: Site
     mailboxes = [entry.address for entry in credentials.entries]
     wanted = [f"{duty}@{domain}" for domain in site.domains for duty in DUTIES]
     lacking = [address for address in wanted if virtuals.lookup(address) is None]
-    fix = _adding(virtuals, [(address, _reader(address, mailboxes)) for address in lacking], _is_alias) if mailboxes else None
+    missing = adding(virtuals, [(address, reader(address, mailboxes)) for address in lacking], is_alias) if mailboxes else None
     for address in wanted:
         entry = virtuals.lookup(address)
         if entry is None:
             message = f"Mail for {address} is refused: the virtual map has no entry."
-            yield Finding(message, (_whole(virtuals),), fix, "duty", address, absence=True)
+            yield Finding(message, (_whole(virtuals),), missing, "duty", address, absence=True)
         elif not any(_is_read(virtuals, leaf, mailboxes, site) for leaf in virtuals.expand(address)):
             message = f"Mail for {address} reaches no mailbox that anybody reads."
             places = (Place.at(entry.key.span, "leads nowhere"), *_ends(virtuals.expand(address)))
-            yield Finding(message, places, None, "duty", address)
+            fix = _leading(virtuals, entry, reader(address, mailboxes)) if mailboxes else None
+            yield Finding(message, places, fix, "duty", address)
 
 
 @rule("VIRT005")
-def chains_end(virtuals: Virtuals) -> Iterator[Outcome]:
+def chains_end(virtuals: Virtuals, credentials: Credentials | Missing | NotHere | Lacking) -> Iterator[Outcome]:
     """No chain leads back to itself, and none is longer than smtpd follows."""
+    mailboxes = [entry.address for entry in credentials.entries] if isinstance(credentials, Credentials) else []
     for loop in virtuals.loops:
         names = [entry.name for entry in loop.entries]
         message = f"Mail for {names[0]} goes round in a circle ({' to '.join([*names, names[0]])}) and is refused."
         related = (Place.at(entry.key.span, "on the way round") for entry in loop.entries if entry is not loop.closing)
         places = (Place.at(loop.target.token.span, "leads back"), *related)
-        yield Finding(message, places, _unknotted(loop), "loop", " ".join(sorted(names)))
+        yield Finding(message, places, _unknotted(virtuals, loop, mailboxes), "loop", " ".join(sorted(names)))
     deep = {name for name, steps in virtuals.depths.items() if steps >= DEEPEST}
     inner = {found for name in deep for target in virtuals.by_name[name].targets if (found := virtuals.follow(name, target))}
     for name in sorted(deep - inner):
@@ -95,7 +99,7 @@ def _is_read(virtuals: Virtuals, leaf: Leaf, mailboxes: list[str], site: Site) -
     return kind in ("command", "include") or (kind == "file" and leaf.target.value != "/dev/null")
 
 
-def _reader(address: str, mailboxes: list[str]) -> str:
+def reader(address: str, mailboxes: list[str]) -> str:
     """Who reads mail for a duty: the first mail user of its domain, else the first."""
     domain = address.partition("@")[2]
     return next((each for each in mailboxes if each.endswith(f"@{domain}")), mailboxes[0])
@@ -111,11 +115,12 @@ def _is_mailbox(entry: Entry) -> bool:
     return any(target.kind == "user" for target in entry.targets)
 
 
-def _is_alias(entry: Entry) -> bool:
+def is_alias(entry: Entry) -> bool:
+    """True for an entry that leads to another address."""
     return any(target.kind == "address" for target in entry.targets)
 
 
-def _adding(virtuals: Virtuals, lines: list[tuple[str, str]], beside: Callable[[Entry], bool]) -> Fix | None:
+def adding(virtuals: Virtuals, lines: list[tuple[str, str]], beside: Callable[[Entry], bool]) -> Fix | None:
     """One fix that adds all lines that lack, in the file's own style, below the last entry that is like them."""
     if not lines or not virtuals.trees or virtuals.refusals:
         return None
@@ -127,15 +132,31 @@ def _adding(virtuals: Virtuals, lines: list[tuple[str, str]], beside: Callable[[
     except Unwritable:  # a login that no map can name, such as one with a blank
         return None
     edits = tables.add_lines(tree, added, alike[-1].statement if alike else None) or ()
-    commands = tuple(f"smtpctl update table {name}" for name in virtuals.tables)
     names = ", ".join(key for key, _ in lines)
-    return Fix(f"Add {names}", Safety.SAFE, edits, commands)
+    return Fix(f"Add {names}", Safety.SAFE, edits, _update(virtuals))
 
 
-def _unknotted(loop: Loop) -> Fix:
-    """An entry that names itself beside others loses that name; what another loop was meant to be, only a person knows."""
+def _leading(virtuals: Virtuals, entry: Entry, to: str) -> Fix | None:
+    """An entry that leads to somebody who reads the mail, in the place of nobody."""
+    tree = next((each for each in virtuals.trees if each.text is entry.key.text), None)
+    if tree is None or entry.statement is None or virtuals.refusals:
+        return None
+    try:
+        edits = tables.set_entry(tree, entry.key.value, [to])
+    except Unwritable:
+        return None
+    return Fix(f"Let {entry.name} lead to {to}", Safety.UNSAFE, edits, _update(virtuals)) if edits else None
+
+
+def _update(virtuals: Virtuals) -> tuple[str, ...]:
+    return tuple(f"smtpctl update table {name}" for name in virtuals.tables)
+
+
+def _unknotted(virtuals: Virtuals, loop: Loop, mailboxes: list[str]) -> Fix:
+    """An entry that names itself beside others loses that name; another leads to a mail user of its domain."""
     entry = loop.closing
     if len(loop.entries) == 1 and len(entry.targets) > 1 and entry.statement is not None:
         edits = tables.remove_target(entry.statement, loop.target.token.value) or ()
         return Fix(f"Remove {loop.target.value} from its own line", Safety.SAFE, edits)
-    return Fix("Let one of these lead to a mailbox", Safety.MANUAL)
+    fix = _leading(virtuals, entry, reader(entry.name, mailboxes)) if mailboxes else None
+    return fix or Fix("Let one of these lead to a mailbox", Safety.MANUAL)

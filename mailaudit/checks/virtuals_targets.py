@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from mailaudit.checks.modes import evidence, looked
 from mailaudit.checks.registry import rule
+from mailaudit.checks.virtuals import reader
 from mailaudit.editing import tables
+from mailaudit.editing.style import Unwritable
 from mailaudit.edits import Fix, Safety, replace
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
@@ -42,14 +45,15 @@ def chains_end_in_mailboxes(
             if virtuals.follow(entry.name, target) is not None:
                 continue
             about = f"target of {entry.name}"
+            fix = _to_a_mailbox(virtuals, entry, target, [each.address for each in entries])
             if target.kind in _LEADS and target.value != DROPPED:
-                yield _finding(entry, target, _LEADS[target.kind].format(target.value), about)
+                yield _finding(entry, target, _LEADS[target.kind].format(target.value), about, fix)
             elif target.kind == "address" and _is_ours(virtuals, site, target):
-                yield _finding(entry, target, f"is refused: {target.value} has no entry", about)
+                yield _finding(entry, target, f"is refused: {target.value} has no entry", about, fix)
             elif target.kind == "user" and target.value not in owners:
                 what = f"ends in {target.value}, which is neither {owner.name} nor another entry of the map"
                 if certain:
-                    yield _finding(entry, target, what, about)
+                    yield _finding(entry, target, what, about, fix)
                 else:
                     message = f"Whether {target.value} owns the mail is not known."
                     yield Doubt(Reason.NOT_RECORDED, message, (Place.at(target.token.span),))
@@ -59,8 +63,25 @@ def _is_ours(virtuals: Virtuals, site: Site, target: Target) -> bool:
     return target.value.rpartition("@")[2] in site.domains and virtuals.lookup(target.value) is None
 
 
-def _finding(entry: Entry, target: Target, what: str, about: str) -> Finding:
-    return Finding(f"Mail for {entry.name} {what}.", (Place.at(target.token.span),), None, about, target.kind)
+def _finding(entry: Entry, target: Target, what: str, about: str, fix: Fix | None) -> Finding:
+    return Finding(f"Mail for {entry.name} {what}.", (Place.at(target.token.span),), fix, about, target.kind)
+
+
+def _to_a_mailbox(virtuals: Virtuals, entry: Entry, target: Target, mailboxes: list[str]) -> Fix | None:
+    """A mail user in the target's place: the one of nearly the same name, else the one who reads what nobody else does.
+
+    What runs a program or writes a file may be meant, so a person decides.
+    """
+    if not mailboxes or entry.statement is None or virtuals.refusals:
+        return None
+    near = get_close_matches(target.value, mailboxes, 1, 0.8)
+    to = near[0] if near else reader(entry.name, mailboxes)
+    try:
+        edits = tables.replace_target(entry.statement, target.value, to)
+    except Unwritable:
+        return None
+    safety = Safety.MANUAL if target.kind in ("command", "file", "include") else Safety.UNSAFE
+    return Fix(f"Let {entry.name} lead to {to}", safety, edits, _update(virtuals)) if edits else None
 
 
 @rule("VIRT007")
@@ -142,10 +163,17 @@ def nothing_is_forwarded_unsaid(virtuals: Virtuals, site: Site) -> Iterator[Outc
             yield Finding(
                 f"Mail for {entry.name} is sent on to {domain}, which the site does not say it means to.",
                 (Place.at(target.token.span),),
-                None,
+                _declared(virtuals, entry, target, domain),
                 f"forward of {entry.name}",
                 domain,
             )
+
+
+def _declared(virtuals: Virtuals, entry: Entry, target: Target, domain: str) -> Fix:
+    """A person says in the settings that it is meant, or the target goes."""
+    title = f"If it is meant, say forwards_to = [{domain!r}] under [site] in mailaudit.toml; else take {target.value} out"
+    edits = tables.remove_target(entry.statement, target.value) if entry.statement is not None else None
+    return Fix(title, Safety.MANUAL, edits or (), _update(virtuals))
 
 
 @rule("VIRT010")
