@@ -23,7 +23,9 @@ from mailaudit.text import Span
 
 IMAP, POP3, SIEVE, IMAPS = 143, 110, 4190, 993
 SMTP, SUBMISSION, SUBMISSIONS = 25, 587, 465
-UPDATE = Fix("Update what answers there: OpenSMTPD speaks no old TLS since 7.4", Safety.MANUAL)
+UPDATE = Fix(
+    "Update what answers there: OpenSMTPD speaks no old TLS since 7.4", Safety.MANUAL, commands=("syspatch", "sysupgrade")
+)
 _SHOWN = 300  # characters of what was said, in evidence
 
 
