@@ -45,7 +45,9 @@ VARIANTS = (
 
 @pytest.fixture(scope="module")
 def base(lab: Lab) -> dict[str, str]:
-    return lab.scan().verdicts
+    found = lab.scan()
+    assert found.verdicts, found.errors
+    return found.verdicts
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)

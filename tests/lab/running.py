@@ -33,6 +33,7 @@ managesieve = "public"
 backup_days = 7
 """
 """The auditor's mailaudit.toml: the corrected example's, without addresses, which are looked up."""
+_ROOT = Path(__file__).parents[2]
 _FAULTS = Path(__file__).with_name("faults.py")
 _READERS = {
     "/etc/mail/dkim/": ("rspamd",),
@@ -131,7 +132,7 @@ class Lab:
 
     def run(self, *command: str, timeout: float = 120, text: str | None = None) -> Scan:
         """Run a command as the auditor."""
-        env = {"HOME": str(self.home), "PATH": PATH, "LC_ALL": "C.UTF-8"}
+        env = {"HOME": str(self.home), "PATH": PATH, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_ROOT)}
         start = time.monotonic()
         done = self.space.do(*command, where=AUDITOR, env=env, cwd=self.home, check=False, timeout=timeout, text=text)
         return Scan(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
