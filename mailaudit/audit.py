@@ -16,6 +16,7 @@ from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
 from mailaudit.collect.authorities import site_authorities
+from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
 from mailaudit.collect.trips import journey_of
@@ -299,7 +300,7 @@ def _connected(world: World, outside: Outside | None) -> World:
 
 def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     """An auditor with the settings that go with the world, or those named on the command line."""
-    loaded = settings.load(world.settings, options.config)
+    loaded = settings.load(world.settings if options.config is None else named_settings(options.config))
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
     for selector in (*(waiver.rule for waiver in loaded.waivers), *loaded.severity):

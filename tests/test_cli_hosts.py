@@ -235,6 +235,9 @@ def test_settings_that_cannot_be_read_are_a_usage_error(run: Run, published: Pat
     code, out, err = run("scan", published)
     assert (code, out) == (2, "")
     assert "mailaudit.toml is a FIFO" in err
+    code, out, err = run("scan", CORRECTED, "--config", published / "mailaudit.toml")
+    assert (code, out) == (2, "")
+    assert "mailaudit.toml is a FIFO" in err
 
 
 def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:

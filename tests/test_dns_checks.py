@@ -67,7 +67,7 @@ def answer(type_: str) -> st.SearchStrategy[dict[str, Any]]:
 
 def audited(root: Path) -> HostReport:
     world = FolderWorld(root)
-    host = Auditor(world, BOOK, site_settings.load(world.settings, None), Options(profile="strict"), RULES)
+    host = Auditor(world, BOOK, site_settings.load(world.settings), Options(profile="strict"), RULES)
     return host.examine(*host.learn())
 
 

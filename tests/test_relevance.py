@@ -21,7 +21,7 @@ RELEVANCE = load(BOOK.root)
 def judged(page: Page, files: dict[str, bytes]) -> tuple[Facts, set[tuple[str, str]]]:
     """The facts, and each verdict with its message."""
     world = MemoryWorld(MemoryDirectory.of({"/etc/": b"", **files}), "host", "host")
-    auditor = Auditor(world, BOOK, settings.load(world.settings, None), Options(), (page.id,))
+    auditor = Auditor(world, BOOK, settings.load(world.settings), Options(), (page.id,))
     snapshot, facts = auditor.learn()
     return facts, {(str(each.verdict), each.message) for each in auditor.examine(snapshot, facts).results}
 

@@ -33,7 +33,7 @@ def lay(case: Case, root: Path) -> None:
 
 def auditor(page: Page, root: Path) -> Auditor:
     world = FolderWorld(root)
-    return Auditor(world, BOOK, settings.load(world.settings, None), Options(), (page.id,))
+    return Auditor(world, BOOK, settings.load(world.settings), Options(), (page.id,))
 
 
 def audit(page: Page, root: Path) -> HostReport:

@@ -23,7 +23,7 @@ def auditor(root: Path, files: dict[str, str], rules: tuple[str, ...]) -> Audito
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     world = FolderWorld(root)
-    return Auditor(world, BOOK, settings.load(world.settings, None), Options(), rules)
+    return Auditor(world, BOOK, settings.load(world.settings), Options(), rules)
 
 
 def failing(report: HostReport) -> list[str]:

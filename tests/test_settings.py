@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailaudit.collect.named import named_settings
 from mailaudit.findings import Basis, Evidence, Place, Result, Severity, Verdict
 from mailaudit.models.site import Declared
 from mailaudit.settings import Settings, SettingsError, Waiver, inline_waivers, load, parse_settings, waive
@@ -74,7 +75,7 @@ def test_the_contract_s_example() -> None:
                 date(2027, 3, 31),
                 "mx1.*",
                 "0" * 64,
-                "mailaudit.toml:20",
+                "mailaudit.toml:21",
             ),
         ),
         origin="mailaudit.toml",
@@ -93,15 +94,15 @@ def test_names_and_addresses_are_made_canonical() -> None:
     assert (site.domains, site.ipv6, site.admin_networks) == (("example.com",), ("2001:db8::9",), ("192.0.2.0/24",))
 
 
-def test_config_comes_before_what_lies_with_the_target(tmp_path: Path) -> None:
+def test_settings_lie_with_the_target_or_are_named(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('[rules]\nprofile = "strict"\n')
     found = ("repo/mailaudit.toml", b'[rules]\nprofile = "guide"\n')
     assert load(found).profile == "guide"
     assert load(found).origin == "repo/mailaudit.toml"
-    assert load(found, str(tmp_path / "own.toml")).profile == "strict"
-    for path, why in ((tmp_path / "gone", "no such file"), (tmp_path, "is a directory"), ("nul\0", "null")):
+    assert load(named_settings(str(tmp_path / "own.toml"))).profile == "strict"
+    for path, why in ((tmp_path / "gone", "no such file"), (tmp_path, "is a directory"), ("nul\0", "null|no such file")):
         with pytest.raises(SettingsError, match=why):
-            load(found, str(path))
+            named_settings(str(path))
 
 
 @pytest.mark.parametrize(

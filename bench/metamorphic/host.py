@@ -155,7 +155,7 @@ class Bench:
         self.snapshot, _ = self._auditor(self.base).learn()
 
     def _auditor(self, host: Host) -> Auditor:
-        loaded: Settings = settings.load((SETTINGS, host.settings), None)
+        loaded: Settings = settings.load((SETTINGS, host.settings))
         options = Options(profile="strict")
         return Auditor(host.world(), BOOK, loaded, options, select(BOOK, loaded, options), self.shelf)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from mailaudit.findings import Severity
@@ -121,15 +120,9 @@ def _waiver(table: Table) -> Waiver:
     )
 
 
-def load(found: tuple[str, bytes] | None, config: str | None = None) -> Settings:
-    """The settings of `--config`, else those that lie with the target (`World.settings`), else the defaults.
+def load(found: tuple[str, bytes] | None) -> Settings:
+    """The settings that lie with the target (`World.settings`) or were named, else the defaults.
 
-    Raises `SettingsError` for a file that cannot be read or is not as it must be.
+    Raises `SettingsError` for what is not as it must be.
     """
-    if config is not None:
-        try:
-            return parse_settings(Path(config).read_bytes(), config)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise SettingsError(f"{config} cannot be read: {why.lower()}") from error
     return Settings() if found is None else parse_settings(found[1], found[0])
