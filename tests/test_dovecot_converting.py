@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from daemons import HERE, NEWER, Root, need
-from dovecot_serving import AROUND, Serving, ports, room_in, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.agreement import CORPORA
 from bench.agreement.dovecot import FOLDER, MAIN, model_of
-from bench.agreement.dovecot_conversion import comments, conversion_of, differences, trees, written
-from bench.agreement.dovecot_dumps import differences as dump_differences
+from bench.agreement.dovecot_conversion import comments, conversion_of, differences, host_files, trees, written
 from mailaudit.cli import run
 from mailaudit.converting.conversion import VERSIONS, Conversion
 from mailaudit.converting.locations import Unsaid, split
@@ -30,7 +27,6 @@ HEAD = "".join(f"{line}\n" for line in VERSIONS)
 SAYS = "protocols = imap\nmail_location = maildir:~/Maildir\n"  # so that nothing is left to a default
 SAID = "protocols = imap\nmail_driver = maildir\nmail_path = ~/Maildir\n"
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not beside this checkout")
-needs_newer = pytest.mark.skipif(not (NEWER / "usr").is_dir(), reason="Debian 13's daemons are not in .lab (make newer)")
 
 
 def converted(text: str, files: Mapping[str, str] | None = None) -> Conversion:
@@ -370,11 +366,6 @@ def test_the_packages_own_files_are_not_edited() -> None:
 # Whole configurations
 
 
-def whole(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in folder.rglob("*") if path.is_file() and ("dovecot" in str(path) or path.parent.name == "mail")]
-    return {f"/{path.relative_to(folder)}": path.read_bytes() for path in paths}
-
-
 def assert_same(files: Mapping[str, bytes], made: Conversion) -> None:
     """The converted files say the same, every comment line is there, and converting them again changes nothing."""
     after = written(files, made)
@@ -392,7 +383,7 @@ def assert_same(files: Mapping[str, bytes], made: Conversion) -> None:
 
 
 def test_the_corrected_example_says_the_same() -> None:
-    files = whole(EXAMPLES / "corrected")
+    files = host_files(EXAMPLES / "corrected")
     made = conversion_of(files)
     assert made.left == ()
     assert set(made.files) == {MAIN, f"{FOLDER}/local.conf"}
@@ -400,7 +391,7 @@ def test_the_corrected_example_says_the_same() -> None:
 
 
 def test_the_published_example_says_the_same() -> None:
-    files = whole(EXAMPLES / "as-published")
+    files = host_files(EXAMPLES / "as-published")
     made = conversion_of(files)
     assert made.left == ()
     assert "/etc/mail/credentials" in made.files
@@ -511,167 +502,3 @@ def test_a_folder_without_dovecot_has_nothing_to_convert(mailaudit: Command, tmp
     (tmp_path / "etc" / "pf.conf").write_text("block\n")
     done = mailaudit(str(tmp_path))
     assert done.code == 3, done.out
-
-
-# With Dovecot 2.4 itself
-
-NEW_ROOT = Root("newer", NEWER)
-_NOT_INSTALLED = re.compile(r"Unknown section name: (?:mysql|pgsql)|bind: Unknown setting")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
-    need(NEW_ROOT, "doveconf")
-    made = NEW_ROOT.room(tmp_path)
-    yield made
-    shutil.rmtree(made)
-
-
-def accepted(room: Path, files: Mapping[str, bytes]) -> tuple[str, str]:
-    """What doveconf of 2.4 prints of files, and what it says against them."""
-    inside = NEW_ROOT.inside(room)
-    for path, data in files.items():
-        place = room / path.removeprefix(f"{FOLDER}/").lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(re.sub(rb"(!include\w* +)/etc/dovecot/", rb"\1" + inside.encode() + b"/", data))
-    done = NEW_ROOT.run("doveconf", "-n", "-c", f"{inside}/dovecot.conf")
-    wrong = [line for line in done.stderr.splitlines() if re.search(r"Fatal|Error", line) and "setmntent" not in line]
-    return done.stdout, wrong[0] if wrong else ""
-
-
-@needs_newer
-@pytest.mark.daemon
-@pytest.mark.parametrize("name", ["corrected", "as-published"])
-def test_dovecot_takes_the_converted_examples(room: Path, name: str) -> None:
-    files = {path: data for path, data in whole(EXAMPLES / name).items() if path.startswith("/etc/")}
-    after = written(files, conversion_of(files))
-    _, wrong = accepted(room, {path: data.replace(b"mail_plugin_dir", b"#mail_plugin_dir") for path, data in after.items()})
-    assert wrong == ""
-
-
-@needs_newer
-@needs_corpora
-@pytest.mark.daemon
-def test_dovecot_takes_the_converted_trees(tmp_path: Path) -> None:
-    need(NEW_ROOT, "doveconf")
-    taken = 0
-    for number, (name, files) in enumerate(trees(CORPORA)):
-        made = conversion_of(files)
-        if made.left:
-            continue
-        place = NEW_ROOT.room(tmp_path / str(number))
-        try:
-            after = written(files, made)
-            printed, wrong = accepted(place, after)
-            if _NOT_INSTALLED.search(wrong):
-                continue
-            assert (name, wrong) == (name, "")
-            found = dump_differences(model_of(after, NEW), printed)
-            assert (name, [each for each in found if "doveconf has protocols/" not in each]) == (name, [])  # Debian's own files
-            taken += 1
-        finally:
-            shutil.rmtree(place)
-    assert taken > 28
-
-
-LIVE = """
-protocols = imap lmtp
-ssl = no
-disable_plaintext_auth = no
-mail_plugins = quota
-passdb {
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u ROOM/users
-}
-userdb {
-  driver = passwd-file
-  args = username_format=%u ROOM/users
-  default_fields = uid=1000 gid=1000 home=ROOM/mail/%d/%n
-}
-mail_location = maildir:~/Maildir
-namespace inbox {
-  inbox = yes
-  location =
-  mailbox Junk {
-    auto = create
-    special_use = \\Junk
-  }
-}
-protocol lmtp {
-  mail_plugins = $mail_plugins sieve
-}
-protocol imap {
-  mail_plugins = $mail_plugins imap_sieve
-}
-plugin {
-  sieve = file:~/sieve;active=~/.dovecot.sieve
-  sieve_before = ROOM/before.sieve
-  imapsieve_mailbox1_name = Junk
-  imapsieve_mailbox1_causes = COPY
-  imapsieve_mailbox1_before = file:ROOM/spam.sieve
-  imapsieve_mailbox2_name = *
-  imapsieve_mailbox2_from = Junk
-  imapsieve_mailbox2_causes = COPY
-  imapsieve_mailbox2_before = file:ROOM/ham.sieve
-  sieve_plugins = sieve_imapsieve sieve_extprograms
-  sieve_global_extensions = +vnd.dovecot.pipe +vnd.dovecot.environment
-  quota = maildir:User quota
-  quota_rule = *:storage=1M
-  quota_grace = 0
-}
-"""
-LIVE_FILES = {
-    "users": b"anna@example.org:{PLAIN}secret::::::\nbob@example.org:secret::::::userdb_mail=maildir:~/Other/%n\n",
-    "before.sieve": b'require ["fileinto"];\nif header :contains "X-Spam" "yes" { fileinto "Junk"; stop; }\n',
-    "spam.sieve": b'require ["imap4flags", "vnd.dovecot.environment"];\naddflag "\\\\Flagged";\n',
-    "ham.sieve": b'require ["imap4flags"];\naddflag "\\\\Answered";\n',
-}
-OWN_SCRIPT = 'require ["fileinto", "mailbox"];\nif header "Subject" "mine" { fileinto :create "Mine"; }\n'
-
-
-def observed(server: Serving) -> list[object]:
-    """What a server does with messages, a login, and copies to and from Junk."""
-    seen: list[object] = [server.deliver("Anna@example.org", "one"), server.deliver("bob@example.org", "two")]
-    home = server.room / "mail" / "example.org" / "anna"
-    (home / "sieve").mkdir()
-    (home / "sieve" / "own.sieve").write_text(OWN_SCRIPT)
-    (home / ".dovecot.sieve").symlink_to("sieve/own.sieve")
-    seen += [server.deliver("anna@example.org", "mine"), server.deliver("anna@example.org", "spam", "X-Spam: yes")]
-    seen.append(server.deliver("anna@example.org", "big", *(f"X-{number}: {'x' * 900}" for number in range(1200)))[0])
-    with server.login("anna@example.org", "secret") as session:
-        seen.append(sorted(map(str, session.list()[1])))
-        seen.append(session.select("INBOX"))
-        seen.append(session.copy("1", "Junk")[0])
-        seen.append(session.select("Junk"))
-        seen.append(session.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
-        seen.append(session.copy("2", "INBOX")[0])
-        session.select("INBOX")
-        seen.append(session.fetch("1:*", "(FLAGS)"))
-    mail = server.room / "mail"
-    seen.append(sorted(str(path.relative_to(mail)) for path in mail.rglob("cur")))
-    return seen
-
-
-@needs_newer
-@pytest.mark.daemon
-def test_the_converted_host_does_the_same() -> None:
-    seen = []
-    for root, is_new in ((HERE, False), (NEW_ROOT, True)):
-        need(root, "dovecot")
-        with room_in(root) as place:
-            inside = root.inside(place)
-            imap, lmtp = ports(2)
-            text = (AROUND + LIVE).replace("ROOM", inside).replace("IMAP", str(imap)).replace("LMTP", str(lmtp))
-            files = {MAIN: text.encode(), **{f"{inside}/{name}": data for name, data in LIVE_FILES.items()}}
-            if is_new:
-                made = conversion_of(files)
-                assert made.left == ()
-                files = written(files, made)
-            named = {path.rpartition("/")[2]: data for path, data in files.items()}
-            with serving(root, place, named, imap, lmtp) as server:
-                seen.append(observed(server))
-    assert seen[1] == seen[0]
-    assert "\\Flagged" in str(seen[0])
-    assert "\\Answered" in str(seen[0])
-    assert "Mine" in str(seen[0])
-    assert seen[0][4] != 250

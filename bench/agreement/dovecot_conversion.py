@@ -55,6 +55,12 @@ def trees(corpora: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
             yield folder.name, files
 
 
+def host_files(folder: Path) -> dict[str, bytes]:
+    """The files of a host root that are Dovecot's, and the tables of users."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and ("dovecot" in str(path) or path.parent.name == "mail")]
+    return {f"/{path.relative_to(folder)}": path.read_bytes() for path in paths}
+
+
 def comments(files: Mapping[str, bytes]) -> dict[str, int]:
     """The comment lines of files, each with the number of times that it stands there."""
     found: dict[str, int] = {}

@@ -14,6 +14,7 @@ from mailaudit.edits import insert, replace
 from mailaudit.models.dovecot.reading import Visit, parts_of
 from mailaudit.models.dovecot.values import is_true
 from mailaudit.parsers.tree import Statement
+from mailaudit.text import Text
 
 REMOVED = {
     "checkpassword": "2.4 has no checkpassword; a lua script or passwd-file can say the same",
@@ -87,6 +88,7 @@ def _setting(work: Work, known: Databases, kind: str, driver: str, statement: St
         elif key == "default_fields":
             work.lines(statement, fields_block(_fields(work, in_args(value)), ":default"))
         elif key == "override_fields":
+            _check_override(work, value)
             work.lines(statement, fields_block(_fields(work, in_args(value))))
         elif key == "name":
             work.remove(statement)
@@ -96,6 +98,13 @@ def _setting(work: Work, known: Databases, kind: str, driver: str, statement: St
             work.rename(statement, "mechanisms_filter")
         elif (key == "auth_verbose" and value == "default") or (key == "username_filter" and not value):
             work.remove(statement)
+
+
+def _check_override(work: Work, value: str) -> None:
+    """A whole location of 2.3 leaves nothing of a user's own; of settings for its parts some would stay."""
+    texts = [text for text in work.config.passwd_files.values() if isinstance(text, Text)]
+    if any(name == "mail" for name, _ in in_args(value)) and any("userdb_mail=" in text.chars for text in texts):
+        raise Unsaid("mail overrides what users have in fields of their own, where 2.4 has several settings")
 
 
 def _fields(work: Work, fields: Iterable[tuple[str, str]]) -> Pairs:

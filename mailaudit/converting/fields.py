@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from mailaudit.converting.locations import Pairs, Unsaid, split
+from mailaudit.converting.locations import Pairs, Unsaid, over, split
 from mailaudit.converting.quota import limits
 from mailaudit.converting.variables import AUTH, in_new_words
 from mailaudit.models.dovecot.config import DovecotConfig
@@ -35,13 +35,14 @@ def converted(config: DovecotConfig, name: str, value: str, say: Callable[[str],
 
 def _mail(config: DovecotConfig, value: str, say: Callable[[str], str]) -> Pairs:
     """A user's own place of mail; without a format it has that of all the others, if they have one."""
+    for_all = config.setting("mail_location").value
     try:
-        return split(value, say)
+        return over(split(value, say), for_all)
     except Unsaid:
         place = config.mail_place
         if ":" in value or place is None or not place.format:
             raise
-        return [("mail_driver", place.format), ("mail_path", say(value))]
+        return over([("mail_driver", place.format), ("mail_path", say(value))], for_all)
 
 
 def in_args(args: str) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,18 @@ _FLAGS = {
     "KEEP-NOSELECT": ("mailbox_list_drop_noselect", "no"),
     "NO-FS-VALIDATION": ("mailbox_list_validate_fs_names", "no"),
 }
+_DEFAULTS = {
+    "mailbox_list_utf8": "no",
+    "mail_alt_check": "yes",
+    "mailbox_list_iter_from_index_dir": "no",
+    "mailbox_list_drop_noselect": "yes",
+    "mailbox_list_validate_fs_names": "yes",
+    "mailbox_directory_name_legacy": "yes",
+    "mailbox_subscriptions_filename": "subscriptions",
+    "mailbox_list_index_prefix": "dovecot.list.index",
+    "mailbox_list_layout": "fs",
+}
+_OF_MAILDIR = {"mailbox_list_layout": "maildir++", "mail_inbox_path": "."}
 _DRIVERS = frozenset(("maildir", "mbox", "sdbox", "mdbox", "dbox", "imapc", "pop3c", "cydir", "virtual", "raw"))
 _OWNERS = re.compile(r"%%([LU]?)([undh])")
 _OWNER = {"u": "owner_user", "n": "owner_user | username", "d": "owner_user | domain", "h": "owner_home"}
@@ -66,6 +78,21 @@ def split(location: str, say: Callable[[str], str] = in_new_words) -> Pairs:
         elif option:
             raise Unsaid(f"2.4 has no setting for {option} in a location")
     return found
+
+
+def over(pairs: Pairs, location: str) -> Pairs:
+    """The settings of a location that takes the place of another one: what that one says besides goes back to its default.
+
+    In 2.3 a location is one value, and another one leaves nothing of it; in 2.4 each part is a setting of its own.
+    """
+    try:
+        beneath = dict(split(location, str)) if location else {}
+    except Unsaid:
+        return pairs
+    said = dict(pairs)
+    is_maildir = said.get("mail_driver", beneath.get("mail_driver")) == "maildir"
+    defaults = {**_DEFAULTS, **(_OF_MAILDIR if is_maildir else {})}
+    return [*pairs, *((name, defaults.get(name, "")) for name in beneath if name not in said and name != "mail_path")]
 
 
 def _parts(rest: str) -> list[str]:

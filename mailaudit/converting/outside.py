@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from mailaudit.converting.databases import fields_block
 from mailaudit.converting.fields import converted
-from mailaudit.converting.locations import Pairs, Unsaid
+from mailaudit.converting.locations import Pairs, Unsaid, over
 from mailaudit.converting.variables import AUTH, in_new_words
 from mailaudit.converting.writing import Work, assign, block, named
 from mailaudit.edits import Edit, insert, newline_of
@@ -171,6 +171,8 @@ def _columns(work: Work, statement: Statement) -> None:
         return
     raw = token.text.chars[token.start : token.end]
     taken = raw
+    if _MAIL_COLUMN.search(raw) and len(over([], work.config.setting("mail_location").value)) > 1:
+        raise Unsaid("the query gives mail, which took the place of all that mail_location says; give each part of it")
     for pattern, new in ((_MAIL_COLUMN, _mail_column), (_QUOTA_COLUMN, _quota_column)):
         for match in pattern.finditer(raw):
             _replace_around(work, statement, token.start + match.start(), token.start + match.end(), new(match))

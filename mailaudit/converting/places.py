@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailaudit.converting.locations import shared_prefix, shared_words, split
+from mailaudit.converting.locations import over, shared_prefix, shared_words, split
 from mailaudit.converting.plain import location_lines, variables
 from mailaudit.converting.variables import in_new_words
 from mailaudit.converting.writing import Work, named
@@ -65,7 +65,8 @@ def _place(work: Work, statement: Statement, key: str, value: str, *, shared: bo
         if key == "location" and not value:
             work.remove(statement)
         elif key == "location":
-            work.lines(statement, location_lines(split(value, shared_words if shared else in_new_words)))
+            pairs = split(value, shared_words if shared else in_new_words)
+            work.lines(statement, location_lines(over(pairs, work.config.setting("mail_location").value)))
         elif shared and "%%" in value:
             work.value(statement, shared_prefix(value))
 

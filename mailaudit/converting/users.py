@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mailaudit.converting.fields import converted, of_auth
 from mailaudit.converting.locations import Unsaid
 from mailaudit.converting.variables import UnknownVariable
@@ -10,13 +12,15 @@ from mailaudit.edits import Edit
 from mailaudit.models.dovecot.passwd_file import lines_of
 from mailaudit.text import Text
 
+_NAME = re.compile(r"[A-Za-z0-9_/]+")
+
 
 def convert_users(work: Work, text: Text) -> None:
     """The fields behind the seventh colon of each user; a format of mail that all have is not said again."""
     place = work.config.mail_place
     for line in lines_of(text).values():
         for name, value, span in line.extras():
-            if "=" not in span.chars:
+            if not _NAME.fullmatch(name) or "=" not in span.chars:
                 continue
             try:
                 pairs = converted(work.config, name, value, of_auth)
