@@ -45,6 +45,13 @@ def stands_on(box: Box, shelf: Shelf) -> Iterator[Outcome]:
     yield Doubt(Reason.NOT_RECORDED, "nobody looked")
 
 
+def doubts(box: Box) -> Iterator[Outcome]:
+    assert box.lid
+    yield Doubt(Reason.OFFLINE, "there is no way")
+    yield Doubt(Reason.TIMEOUT, "the first in vain")
+    yield Doubt(Reason.PROTOCOL, "the second")
+
+
 def raises(box: Box) -> Iterator[Outcome]:
     yield Exempt(box.lid * (1 // 0))
 
@@ -91,6 +98,11 @@ def test_a_crash_is_unknown_and_harms_nobody() -> None:
     judged = judge(Declared("B4", raises), {Box: Known(Box())})
     assert (judged.verdict, judged.reason) == (Verdict.UNKNOWN, Reason.CRASHED)
     assert isinstance(judged.crash, ZeroDivisionError)
+
+
+def test_what_was_asked_in_vain_is_told_before_what_was_not_asked() -> None:
+    judged = judge(Declared("X1", doubts), {Box: Known(Box())})
+    assert (judged.verdict, judged.reason, judged.message) == (Verdict.UNKNOWN, Reason.TIMEOUT, "the first in vain")
 
 
 def test_exempt_is_not_applicable() -> None:

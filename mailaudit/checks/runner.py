@@ -12,6 +12,7 @@ from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
 
 STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
+_NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,10 @@ def _verdict(outcomes: list[Outcome], models: list[Model], refused: tuple[Proble
         problem = not_read[0]
         message = f"{problem.span.path}:{problem.span.line}: {problem.message}; so this could not be told"
         return Judged(Verdict.UNKNOWN, message=message, reason=Reason.NOT_READ, places=(Place.at(problem.span),))
-    for each in outcomes:
-        if isinstance(each, Doubt):
-            return Judged(Verdict.UNKNOWN, message=each.message, reason=each.reason, places=each.places, assumed=assumed)
+    doubts = [each for each in outcomes if isinstance(each, Doubt)]
+    if doubts:
+        first = min(doubts, key=lambda doubt: doubt.reason in _NOT_ASKED)  # what was asked in vain says more
+        return Judged(Verdict.UNKNOWN, message=first.message, reason=first.reason, places=first.places, assumed=assumed)
     for each in outcomes:
         if isinstance(each, Exempt):
             return Judged(Verdict.NOT_APPLICABLE, message=each.why)
