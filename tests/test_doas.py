@@ -235,20 +235,5 @@ def test_a_misspelt_option_is_refused_and_judged_as_meant() -> None:
     assert found.rules[0].option("nopass") is not None
 
 
-@pytest.mark.parametrize(
-    ("mode", "owner", "taken"),
-    [
-        (0o600, "root", True),
-        (0o644, "root", True),
-        (0o664, "root", False),
-        (0o646, "root", False),
-        (0o600, "admin", False),
-        (None, None, None),
-    ],
-)
-def test_doas_takes_a_file_that_root_alone_may_write(mode: int | None, owner: str | None, taken: bool | None) -> None:
-    assert config("permit root\n", mode=mode, owner=owner).is_taken is taken
-
-
 def test_without_the_file() -> None:
     assert isinstance(read_doas(sources({})), NotHere | Missing)

@@ -124,7 +124,7 @@ def test_httpd() -> None:
     assert model.server_for("www.example.org", 80) is mail
     assert model.server_for("elsewhere.example", 80) is mail
     assert model.server_for("elsewhere.example", 8080) is pattern
-    assert mail.answer_for("/x") == (mail.locations[0], False)
+    assert mail.locations[0].covers("/x") is None
     challenge = mail.locations[1]
     assert challenge.covers("/.well-known/acme-challenge/a/b")
     assert (challenge.answer.strip, challenge.answer.auto_index) == (2, False)

@@ -152,16 +152,6 @@ def read_public_key(text: Text) -> KeyFacts:
     return _loaded(text.chars, load_pem_public_key, "public key")
 
 
-def read_private_key(text: Text) -> KeyFacts:
-    """The public half of an unencrypted private key in a PEM file. Raises `NotReadError`; nothing of the key is kept."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
-    def load(pem: bytes) -> PublicKeyTypes:
-        return load_pem_private_key(pem, None).public_key()
-
-    return _loaded(text.chars, load, "private key")
-
-
 def public_key_of(der: bytes) -> KeyFacts:
     """The key of a SubjectPublicKeyInfo or, as old DKIM records have it, of a bare RSAPublicKey (RFC 6376, section 3.6.1)."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415

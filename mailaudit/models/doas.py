@@ -134,16 +134,6 @@ class DoasConfig(Model):
                 return Decision(rule.permits if same else None, None if doubtful else rule, tuple(doubtful))
         return Decision(None if any(rule.permits for rule in doubtful) else False, None, tuple(doubtful))
 
-    @property
-    def is_taken(self) -> bool | None:
-        """True if doas reads the file: it is root's and nobody else may write it. None if that is not known."""
-        stat = self.metadata
-        if not isinstance(stat, Stat):
-            return None
-        if (stat.owner not in (None, "root")) or (stat.mode is not None and stat.mode & _OTHERS_WRITE):
-            return False
-        return None if stat.owner is None or stat.mode is None else True
-
 
 def read_doas(sources: Sources) -> Slot[DoasConfig]:
     """The rules of doas.conf."""

@@ -103,16 +103,6 @@ class Server:
             return True
         return None if any(pattern for _, pattern in names) else False
 
-    def answer_for(self, path: str) -> tuple[Location | None, bool]:
-        """The first location that covers a path, None for the server itself; and whether that is certain."""
-        for location in self.locations:
-            covered = location.covers(path)
-            if covered is None:
-                return location, False
-            if covered:
-                return location, True
-        return None, True
-
 
 @dataclass(frozen=True, eq=False)
 class HttpdConfig(WithIncludes):

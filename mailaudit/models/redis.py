@@ -114,12 +114,6 @@ class RedisConfig(WithIncludes):
         return found[0].arguments[0] if found and found[0].value else None
 
     @property
-    def socket_mode(self) -> int | None:
-        """The socket's permission bits, where they are set."""
-        value = self.value("unixsocketperm")
-        return int(value, 8) if value else None
-
-    @property
     def most_memory(self) -> int:
         """The bytes it may use for data; 0 for no bound."""
         return size(self.value("maxmemory") or "0") or 0

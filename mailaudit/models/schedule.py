@@ -41,11 +41,6 @@ class Schedule:
         return cls(tuple((kind, fields[kind]) for kind in FIELDS))
 
     @property
-    def at_boot(self) -> bool:
-        """True if the job runs once, when cron starts."""
-        return not self.fields
-
-    @property
     def longest_gap(self) -> int | None:
         """The minutes from one run to the next, at worst: of random times the worst that can come.
 
@@ -57,19 +52,6 @@ class Schedule:
         """True if no more than so many minutes pass between two runs; None if it cannot be told."""
         gap = _longest_gap(self.fields)
         return None if gap is None else 0 < gap <= minutes
-
-    def may_run_at(self, minute: int, hour: int) -> bool:
-        """True if some day it may run at this time."""
-        given = dict(self.fields)
-        return bool(given) and minute in _possible("minute", given["minute"]) and hour in _possible("hour", given["hour"])
-
-
-def _possible(kind: str, written: str) -> frozenset[int]:
-    """All numbers that a field may come to mean."""
-    found: set[int] = set()
-    for each in ranges(kind, written) or ():
-        found.update(range(each.low, each.high + 1, 1 if each.random else each.step))
-    return frozenset(found)
 
 
 def _choices(kind: str, written: str) -> Iterator[frozenset[int]]:

@@ -17,7 +17,6 @@ _BRACKET = r"/\*[^*\0]*\*+(?:[^/*\0][^*\0]*\*+)*/"
 TRIVIA = re.compile(rf"(?:[ \t\r\n]|{_HASH}|{_BRACKET})*")
 LONGEST_IDENTIFIER = 32
 LARGEST_NUMBER = 2**64 - 1
-PUNCTUATION = frozenset("[](){};,:/")
 _UNITS = {"k": 10, "m": 20, "g": 30}  # RFC 5228, section 2.4.1: powers of 1024
 
 _TOKEN = re.compile(

@@ -81,24 +81,6 @@ class Outcome:
         """The actions of one kind."""
         return [action for action in self.actions if action.kind == kind]
 
-    def files_into(self, folder: str) -> Truth:
-        """Whether the message ends in a folder. INBOX is written in any case, others as they are."""
-        found: Truth = False
-        for action in self.of("fileinto"):
-            name = action.values[0] if action.values else None
-            if name is None or _same_folder(name, folder):
-                if action.certain and name is not None:
-                    return True
-                found = None
-        if _same_folder(folder, "INBOX"):
-            kept = [True if action.certain else None for action in self.of("keep")]
-            return True if True in kept or self.keeps else None if None in (*kept, found, self.keeps) else False
-        return found
-
-
-def _same_folder(one: str, other: str) -> bool:
-    return one == other or (one.upper() == "INBOX" and other.upper() == "INBOX")
-
 
 @dataclass(frozen=True, slots=True)
 class _State:

@@ -56,10 +56,6 @@ class Script(Model):
         """What it does with a message of which this is known."""
         return run(self.commands, situation or Situation(), frozenset(self.required))
 
-    def calls_of(self, name: str) -> list[Call]:
-        """The places where a command or test stands, in blocks and within other tests too."""
-        return [call for command in self.commands for call in command.walk() if call.name.value == name]
-
 
 @dataclass(frozen=True, eq=False)
 class Sieve(Model):
