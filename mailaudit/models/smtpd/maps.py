@@ -17,7 +17,6 @@ from mailaudit.questions import Absent, Failed, Reason
 from mailaudit.text import Span, Text
 
 MAPS = ("virtual", "alias")
-LARGEST_FORWARD = 4 * 1024  # bytes; smtpd puts mail off where a .forward is as large
 MOST_FILES = 200  # .forward files that are asked for
 _ACCOUNT = re.compile(r"(?:[^:]*:)?(\d+):\d+:(/.*)")
 _COMMENT = re.compile(r"(?<!\\)#.*")
