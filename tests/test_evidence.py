@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -133,3 +134,17 @@ def test_a_repository_of_one_daemon_is_judged_for_that_one(tmp_path: Path) -> No
     for result in report.hosts[0].results:
         if not result.rule.startswith("PF"):
             assert result.verdict is Verdict.NOT_APPLICABLE or result.reason in (Reason.NOT_RECORDED, Reason.OFFLINE), result
+
+
+def test_of_what_a_closed_file_may_change_nothing_is_claimed(tmp_path: Path) -> None:
+    """The package's file of the host says one thing, the host's own may say another; the same of crontabs."""
+    root = tmp_path / "host"
+    shutil.copytree(CORRECTED, root)
+    (root / "etc/rspamd/worker-controller.inc").write_text('password = "q1";\n')
+    directory(root / "etc/rspamd/local.d/worker-controller.inc")
+    record = json.loads((root / "answers.json").read_text())
+    record["commands"]["crontab-l-root"] = {"error": "unreadable", "detail": "doas: Operation not permitted"}
+    (root / "answers.json").write_text(json.dumps(record))
+    results = {each.rule: each for each in audit([str(root)], Options()).hosts[0].results}
+    for rule in ("RSPAMD004", "HOST077"):
+        assert results[rule].verdict is Verdict.UNKNOWN, results[rule]

@@ -202,7 +202,9 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
     message = f"The {name} of rspamd's controller {what}: every account of this host can teach it and switch it."
     fix = Fix("Set a password of its own", Safety.SAFE, edits, commands) if edits else None
     about, what = f"controller {name}", "packaged" if is_packaged else "guessed"
-    return Finding(message, (place_of(rspamd, value, file),), fix, about, what, absence=is_packaged)
+    token = value.token or value.key
+    is_own = token is not None and token.text.path in rspamd.own
+    return Finding(message, (place_of(rspamd, value, file),), fix, about, what, absence=not is_own)
 
 
 @rule("RSPAMD005")

@@ -11,7 +11,7 @@ from mailaudit.models.sources import Known, Model, Slot, Sources, refused_statem
 from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.shell import tokens_of
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree, nothing
-from mailaudit.questions import Command, CommandOutput, Failed, Found, RunCommand
+from mailaudit.questions import Command, CommandOutput, Failed, Found, Reason, RunCommand
 from mailaudit.text import Span, Text, encode
 
 SYSTEM = "/etc/crontab"
@@ -78,10 +78,6 @@ class Crontabs(Model):
         """The runs of a program, by its name without folder."""
         return [run for run in self.runs if run.step.program == program]
 
-    def jobs_of(self, user: str) -> list[Job]:
-        """The jobs that run as a user."""
-        return [job for job in self.jobs if job.user == user]
-
 
 def read_cron(sources: Sources) -> Slot[Crontabs]:
     """All crontabs. Root's is read from its file, else from what `crontab -l` showed, else the stock one is assumed."""
@@ -127,6 +123,8 @@ class _Reader:
     def listed(self) -> bool:
         """Read what `crontab -l` showed of root's jobs; false if that is not recorded."""
         answer = self.sources.ask(RunCommand(Command.CRONTAB_ROOT))
+        if isinstance(answer, Failed) and answer.reason is not Reason.NOT_RECORDED:
+            self.unknown[ROOT] = answer
         if not isinstance(answer, Found) or not isinstance(answer.value, CommandOutput):
             return False
         self.unknown.pop(ROOT, None)
