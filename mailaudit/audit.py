@@ -19,14 +19,13 @@ from mailaudit.collect.authorities import site_authorities
 from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
-from mailaudit.collect.trips import journey_of
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.models.clock import read_clock
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.sources import Shelf, Sources
-from mailaudit.questions import Reason
+from mailaudit.questions import Question, Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
@@ -81,13 +80,20 @@ class Auditor:
         clock = read_clock(self.options.now, snapshot.taken, self.present)
         return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference, clock)
 
+    def first(self) -> list[Question]:
+        """What is asked first of all, before anything is known."""
+        world = self.world
+        nothing = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        with _READING:
+            return survey(self.facts(nothing).wanted, nothing)
+
     def learn(self, snapshot: Snapshot | None = None) -> tuple[Snapshot, Facts]:
         """Ask the world wave after wave until no new question is raised, from nothing or from what is known."""
         world = self.world
         if snapshot is None:
             snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
-        journey = journey_of(world)
         watch = self.options.login.watch if self.live or world.online else unwatched
+        ask = world.some if isinstance(world, OnlineWorld) else world.ask
         for number in range(1, MAX_WAVES + 1):
             with _READING:
                 facts = self.facts(snapshot)
@@ -95,8 +101,7 @@ class Auditor:
             if not wave:
                 break
             watch(world.target, f"wave {number}: {told(wave)}")
-            journey.begin()
-            snapshot = snapshot.with_answers(world.ask(wave))
+            snapshot = snapshot.with_answers(ask(wave))
         watch(world.target, "")
         return snapshot, facts
 
@@ -243,7 +248,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
     errors: list[str] = []
     codes: list[int] = []
     auditors: list[Auditor] = []
-    with opened(targets, options.login) as all_opened:
+    with opened(targets, prepared(options, book)) as all_opened:
         for each in all_opened:
             errors += each.errors
             if each.failure is not None:
@@ -262,6 +267,11 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         code, why = worst((code, *codes)), "; ".join(errors)
     errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
     return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
+
+
+def prepared(options: Options, book: Rulebook) -> Login:
+    """How live hosts are entered, with what is asked of each first of all."""
+    return replace(options.login, first=lambda world: auditor_for(world, book, options).first())
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from ssh_host import SshHost, free_port, running, stand_ins
 
-from mailaudit.collect.ssh.connection import Connection, Loop, wait_for
+from mailaudit.collect.loop import Loop, wait_for
+from mailaudit.collect.ssh.connection import Connection
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import Address, is_path, read_address
 from mailaudit.collect.world import TargetError
@@ -98,7 +99,9 @@ def test_a_wave_is_answered_and_the_line_of_doas_conf_is_named(host: SshHost, mo
     credentials = found[wave[1]]
     assert isinstance(credentials, Found)
     assert isinstance(credentials.value, bytes)
-    assert re.fullmatch(rb"u@example\.com:\{\{masked:bcrypt-10:60:[0-9a-f]{16}\}\}:2000:2000::/var/vmail/u::\n", credentials.value)
+    assert re.fullmatch(
+        rb"u@example\.com:\{\{masked:bcrypt-10:60:[0-9a-f]{16}\}\}:2000:2000::/var/vmail/u::\n", credentials.value
+    )
     closed = found[wave[2]]
     assert isinstance(closed, Failed)
     assert closed.reason is Reason.UNREADABLE

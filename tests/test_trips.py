@@ -52,19 +52,15 @@ def test_a_measurement_begins_at_nothing_and_leaves_nothing() -> None:
     assert asyncio.run(alone(run()))[0] == ("before",)
 
 
-def test_a_wave_takes_as_long_as_its_longest_kind() -> None:
+def test_what_is_asked_next_goes_on_from_what_is_known() -> None:
     journey = Journey()
-    journey.note("SSH", journey.began, ("connection", "login", "login"))
-    journey.begin()
-    journey.note("DNS", journey.began, ("a. A of x", "b. A of x"))
-    journey.note("ports", journey.began, ("port 25",) * 5)
-    assert journey.trips == 8
-    first, login, wave = critical_path.lines("mx.example.com", journey)
-    assert first.startswith("mx.example.com: critical path: 8 round trips, 0.")
-    assert login.startswith("  1. SSH 3 round trips, 0.")
-    assert login.endswith(" s: connection > login x 2\n")
-    assert "ports 5 round trips" in wave
-    assert "port 25 x 5; DNS 2 round trips" in wave
+    journey.note(asyncio.run(alone(walk("connection", "login", "login")))[1])
+    journey.note(asyncio.run(alone(walk("port 25")))[1])
+    assert journey.chain == ("connection", "login", "login")
+    journey.note(asyncio.run(alone(walk("answers"), journey.chain))[1])
+    first, steps = critical_path.lines("mx.example.com", journey)
+    assert first == "mx.example.com: critical path: 4 round trips; 0.00 s were spent waiting\n"
+    assert steps == "  connection > login x 2 > answers\n"
 
 
 def test_what_asks_nobody_has_none() -> None:

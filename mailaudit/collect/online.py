@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mailaudit.collect.budget import SECONDS, Budget
-from mailaudit.collect.trips import Journey, alone
+from mailaudit.collect.loop import begin
+from mailaudit.collect.trips import Journey, Steps, alone, journey_of, together
 from mailaudit.collect.world import World
 from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mailaudit.collect.dns.lookups import Lookups
     from mailaudit.collect.tls.ports import Ports
 
+_BATCHES: tuple[tuple[type[Question], ...], ...] = ((LookUp, ZoneSecurity), (Handshake,), (FetchPolicy,))
+"""Kinds of questions that wait for each other: a slow port does not keep what DNS says."""
 _NOT_TOLD = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 
@@ -43,7 +45,6 @@ class Network:
 
     def __init__(self, outside: Outside, *, loopback: bool = False) -> None:
         self.budget = Budget(outside.seconds)
-        self.journey = Journey()
         self.authorities = outside.authorities
         self._outside = outside
         self._loopback = loopback
@@ -69,13 +70,8 @@ class Network:
 
             found.update((await fetch_all(self.ports, policies)).items())
 
-        async def noted(kind: str, doing: Coroutine[Any, Any, None]) -> None:
-            since = time.monotonic()
-            _, chain = await alone(doing)
-            self.journey.note(kind, since, chain)
-
-        kinds = (("DNS", names, of_dns), ("ports", ports, of_ports), ("policies", policies, of_policies))
-        await asyncio.gather(*(noted(kind, ask()) for kind, wanted, ask in kinds if wanted))
+        kinds = ((names, of_dns), (ports, of_ports), (policies, of_policies))
+        await together(*(ask() for wanted, ask in kinds if wanted))
         return found
 
     @property
@@ -110,19 +106,15 @@ class OnlineWorld:
 
     told: World
     network: Network
+    journey: Journey = field(default_factory=Journey)
     online: bool = field(default=True, init=False)
+    _flying: dict[Future[tuple[dict[Question, Answer], Steps]], tuple[Question, ...]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, told: World, outside: Outside) -> OnlineWorld:
         """The network for a host. Addresses on loopback are its own only if it is this machine itself."""
         network = Network(outside, loopback=told.root is not None and told.root.resolve() == Path("/"))
-        network.journey = getattr(told, "journey", network.journey)  # one for both
-        return cls(told, network)
-
-    @property
-    def journey(self) -> Journey:
-        """What was asked, wave after wave."""
-        return self.network.journey
+        return cls(told, network, journey_of(told))
 
     @property
     def host(self) -> str:
@@ -156,25 +148,57 @@ class OnlineWorld:
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave."""
-        answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
-        left = [each for each in wave if isinstance(each, LIVE) and _is_untold(answers[each])]
-        rest = [each for each in wave if not isinstance(each, LIVE)]
-        if not left:
-            return {**answers, **self.told.ask(rest)}
-        told, found = asyncio.run(self._both(rest, left))
-        return {**answers, **told, **found}
+        found: dict[Question, Answer] = {}
+        while left := [each for each in wave if each not in found]:
+            found |= self.some(left)
+        return found
 
-    async def _both(
-        self, rest: Sequence[Question], left: Sequence[Question]
-    ) -> tuple[dict[Question, Answer], dict[Question, Answer]]:
-        """What a live host tells of itself and what the network tells of it, at the same time."""
+    def begin(self, wave: Collection[Question]) -> None:
+        """Begin to ask the network what a wave asks of it; `some` has the answers when they are there."""
+        flying = {question for batch in self._flying.values() for question in batch}
+        left = [each for each in wave if isinstance(each, LIVE) and each not in flying]
+        for kinds in _BATCHES:
+            batch = tuple(each for each in left if isinstance(each, kinds))
+            if batch:
+                self._flying[begin(alone(self.network.ask(batch), self.journey.chain))] = batch
+
+    def some(self, wave: Collection[Question]) -> dict[Question, Answer]:
+        """Answers to some questions of a wave, one at the least: what the network has not answered yet is answered later.
+
+        So nobody waits for a slow port to learn what the next file includes.
+        """
         try:
-            return await asyncio.gather(asyncio.to_thread(self.told.ask, rest), self.network.ask(left))
-        except asyncio.CancelledError:  # an interrupt must not wait for the host
+            answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
+            found = {question: answer for question, answer in answers.items() if not _is_untold(answer)}
+            self.begin([question for question in answers if question not in found])
+            rest = [each for each in wave if not isinstance(each, LIVE)]
+            found |= self.told.ask(rest) if rest else {}
+            return found | self._landed(patient=not found)
+        except BaseException:  # an interrupt must not wait for the network or the host
+            self.cancel()
             lose = getattr(self.told, "lose", None)
             if lose is not None:
                 lose()
             raise
+
+    def cancel(self) -> None:
+        """Ask no further."""
+        for future in self._flying:
+            future.cancel()
+        self._flying.clear()
+
+    def _landed(self, *, patient: bool) -> dict[Question, Answer]:
+        """What the network has answered by now; with patience, once it has answered something."""
+        if patient:
+            with self.journey.waiting():
+                wait(self._flying, return_when=FIRST_COMPLETED)
+        found: dict[Question, Answer] = {}
+        for future in [each for each in self._flying if each.done()]:
+            del self._flying[future]
+            answers, chain = future.result()
+            found |= answers
+            self.journey.note(chain)
+        return found
 
 
 def _is_untold(answer: Answer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailaudit.collect.budget import SECONDS
@@ -15,6 +15,8 @@ from mailaudit.collect.root import SETTINGS, own_settings
 from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import TargetError, World
+from mailaudit.questions import Question
+from mailaudit.survey import told
 
 ROOT = Path("/")
 JOBS = 8  # hosts at once, unless -j says otherwise
@@ -29,7 +31,7 @@ class Login:
     """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
 
     `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
-    and nothing when it is done; it is called from several threads.
+    and nothing when it is done; `first` tells what will be asked of a host first of all. Several threads call them.
     """
 
     become: str = "auto"
@@ -38,6 +40,7 @@ class Login:
     known_hosts: tuple[str, ...] | None = None
     outside: Outside | None = None
     watch: Callable[[str, str], None] = unwatched
+    first: Callable[[World], Sequence[Question]] = lambda _world: ()
 
 
 @dataclass
@@ -81,7 +84,7 @@ def _here(target: str, login: Login) -> Opened:
     if not is_root(FolderDirectory.at(ROOT)):
         raise TargetError(f"{target}: none of the files that are audited is on this machine", 3)
     world = LocalWorld(target, masking_key(), login.become, login.seconds)
-    world.connect()
+    world.connect(login.first(world))
     return Opened(target, [world], close=world.close)
 
 
@@ -98,15 +101,18 @@ def _host(target: str, login: Login, key: str, settings: tuple[str, bytes] | Non
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
     world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts, settings=settings)
-    login.watch(target, "logging in")
+    asked = OnlineWorld.of(world, login.outside) if login.outside is not None else None
+    wave = login.first(asked or world)
+    login.watch(target, f"logging in; {told(wave)}")
     try:
-        world.connect()
+        if asked is not None:
+            asked.network.budget.left()  # from now on: one budget for all of a host
+            asked.begin(wave)
+        world.connect(wave)
     except TargetError as error:
+        if asked is not None:
+            asked.cancel()
         login.watch(target, "")
         return Opened(target, failure=error, live=True)
     login.watch(target, "logged in")
-    if login.outside is None:
-        return Opened(target, [world], live=True, close=world.close)
-    asked = OnlineWorld.of(world, replace(login.outside, seconds=world.left()))
-    asked.network.budget.left()  # from now on: one budget for all of a host
-    return Opened(target, [asked], live=True, close=world.close)
+    return Opened(target, [asked or world], live=True, close=world.close)

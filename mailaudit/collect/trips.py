@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -46,51 +47,37 @@ async def together(*doing: Awaitable[T]) -> list[T]:
     return [result for result, _ in found]
 
 
-async def alone(doing: Coroutine[Any, Any, T]) -> tuple[T, Steps]:
-    """A result and the chain that led to it, from its own beginning."""
+async def alone(doing: Coroutine[Any, Any, T], since: Steps = ()) -> tuple[T, Steps]:
+    """A result, and the chain that led to it from another one's end."""
 
     async def begun() -> tuple[T, Steps]:
-        _CHAIN.set(())
+        _CHAIN.set(since)
         return await doing, reached()
 
     return await asyncio.ensure_future(begun())
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """What one kind of question took in one wave: seconds, and the longest chain."""
-
-    kind: str
-    seconds: float
-    chain: Steps
-
-
 @dataclass
 class Journey:
-    """All that was asked about one host, wave after wave; the first is the login."""
+    """All that was asked about one host. `chain` is the longest chain to what is known now: what is asked next waited for it."""
 
-    waves: list[list[Leg]] = field(default_factory=list)
+    chain: Steps = ()
     began: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
 
-    def begin(self) -> None:
-        """A new wave begins, and waits for all that was asked before."""
-        self.waves.append([])
+    def note(self, chain: Steps) -> None:
+        """Something is known, by a chain."""
+        if len(chain) > len(self.chain):
+            self.chain = chain
 
-    def note(self, kind: str, since: float, chain: Steps) -> None:
-        """A kind of question has been answered in this wave."""
-        if not self.waves:
-            self.begin()
-        self.waves[-1].append(Leg(kind, time.monotonic() - since, chain))
-
-    @property
-    def trips(self) -> int:
-        """The round trips that waited for each other, all in all."""
-        return sum(max((len(leg.chain) for leg in wave), default=0) for wave in self.waves)
-
-    @property
-    def seconds(self) -> float:
-        """What the waves took, all in all; reading and judging not counted."""
-        return sum(max((leg.seconds for leg in wave), default=0.0) for wave in self.waves)
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While nothing can be done but wait for answers."""
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waited += time.monotonic() - since
 
 
 def journey_of(world: object) -> Journey:

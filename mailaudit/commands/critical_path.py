@@ -5,30 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from mailaudit.collect.trips import Journey, Leg, Steps
+from mailaudit.collect.trips import Journey, Steps
 
-_SHOWN = 12  # steps of a chain
+_SHOWN = 24  # different steps of a chain
 
 
 def lines(target: str, journey: Journey) -> Iterator[str]:
-    """One line for the whole, one for each wave: the kind of question that took most, its steps, and the other kinds."""
-    if not journey.waves:
+    """How many round trips waited for each other and how long nothing could be done but wait, and which they were."""
+    if not journey.chain:
         return
-    yield f"{target}: critical path: {_trips(journey.trips)}, {journey.seconds:.2f} s\n"
-    for number, wave in enumerate(journey.waves, 1):
-        legs = sorted(wave, key=lambda leg: (-len(leg.chain), leg.kind))
-        if not legs:
-            continue
-        others = "".join(f"; {_leg(leg)}" for leg in legs[1:])
-        yield f"  {number}. {_leg(legs[0])}: {_steps(legs[0].chain)}{others}\n"
-
-
-def _leg(leg: Leg) -> str:
-    return f"{leg.kind} {_trips(len(leg.chain))}, {leg.seconds:.2f} s"
-
-
-def _trips(count: int) -> str:
-    return f"{count} round trip{'s' * (count != 1)}"
+    count = len(journey.chain)
+    yield f"{target}: critical path: {count} round trip{'s' * (count != 1)}; {journey.waited:.2f} s were spent waiting\n"
+    yield f"  {_steps(journey.chain)}\n"
 
 
 def _steps(chain: Steps) -> str:

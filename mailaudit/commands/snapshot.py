@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mailaudit import rulebook
-from mailaudit.audit import auditor_for, opened
+from mailaudit.audit import auditor_for, opened, prepared
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import chosen_targets, login, options
@@ -29,7 +29,7 @@ def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
     def make() -> str:
         nonlocal code
         vacant(out)
-        saved = save(_learned(common, target, looking), Path(out))
+        saved = save(learned(common, target, looking), Path(out))
         failures = _failures(saved)
         code = ExitCode.INCOMPLETE if failures and not common.allow_incomplete else ExitCode.OK
         lines = [summary(saved, out)]
@@ -65,7 +65,7 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         yield step.line, step.fine
     if not reached:
         return
-    known = _learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout)).known
+    known = learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout)).known
     failures = _failures(known)
     allowing = sorted({each.partition("would allow it: ")[2] for each in failures} - {""})
     yield f"{len(known.answers) - len(failures)} of {len(known.answers)} questions are answered", not failures
@@ -75,13 +75,13 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         yield "/etc/doas.conf would allow it with:\n" + "\n".join(f"      {each}" for each in allowing), False
 
 
-def _learned(common: Common, target: str, looking: Looking) -> Learned:
+def learned(common: Common, target: str, looking: Looking) -> Learned:
     """All that a scan of one host asks, and what is read of it."""
-    named = chosen_targets([target], None, live=True)
-    with watched(common, options(common, looking)) as chosen, opened(named, chosen.login) as [one]:
+    named, book = chosen_targets([target], None, live=True), rulebook.load()
+    with watched(common, options(common, looking)) as chosen, opened(named, prepared(chosen, book)) as [one]:
         if len(one.worlds) != 1:
             raise UsageError(f"{target} holds {len(one.worlds)} hosts; name one")
-        auditor = replace(auditor_for(one.worlds[0], rulebook.load(), chosen), live=one.live)
+        auditor = replace(auditor_for(one.worlds[0], book, chosen), live=one.live)
         return Learned(auditor, *auditor.learn())
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import threading
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncssh
 
@@ -17,7 +15,6 @@ from mailaudit.collect import trips
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.world import TargetError
 
-T = TypeVar("T")
 MAX_ANSWER = 96 * 1024 * 1024  # bytes of one run of the collector; encoded, so about a third of it is content
 CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
 CHANNELS = 3  # at once; servers allow ten
@@ -52,35 +49,6 @@ class _Client(asyncssh.SSHClient):
         del host, addr, port
         self.offered = key
         return False
-
-
-class Loop:
-    """The loop on which all hosts are talked to, in a thread of its own, which the first who needs it starts."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()  # connections that two loops made are of no use to each other
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def running(self) -> asyncio.AbstractEventLoop:
-        """The loop, begun if need be."""
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="mailaudit-ssh", daemon=True).start()
-            return self._loop
-
-
-_LOOP = Loop()
-
-
-def wait_for(doing: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that runs on the shared loop; an interrupt cancels it."""
-    future = asyncio.run_coroutine_threadsafe(doing, _LOOP.running())
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
 
 
 def destination(address: Address) -> tuple[str, int, str]:

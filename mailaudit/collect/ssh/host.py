@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from mailaudit.collect.loop import wait_for
 from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
-from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection, wait_for
+from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.trips import Journey, alone, together
@@ -22,6 +23,7 @@ from mailaudit.collect.world import TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
 
+Part = dict[int, Question]  # questions by their numbers in one run of the collector
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
 
 
@@ -72,21 +74,29 @@ class HostWorld:
         """Its name, as the user said it."""
         return self.address.host
 
-    def connect(self) -> None:
-        """Log in and see that the collector runs. Raises `TargetError` with code 4 where that cannot be done."""
+    def connect(self, first: Collection[Question] = ()) -> None:
+        """Log in, see that the collector runs, and ask the first questions with the same words.
+
+        Raises `TargetError` with code 4 where that cannot be done.
+        """
         self._deadline = time.monotonic() + self.timeout
-        since = time.monotonic()
-        connection = self.channel()
-        _, login = wait_for(alone(connection.open()))
-        self._connection = connection
-        asked, first = wait_for(alone(self._run({})))
-        self.journey.begin()
-        self.journey.note("SSH", since, (*login, *first))
-        if not asked.finished:
+        asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        with self.journey.waiting():
+            said, chain = wait_for(alone(self._begin(_parts(asked) or [{}])))
+        self.journey.note(chain)
+        begun = next((each for _, each in said if each.user), None)
+        if begun is None:
             self.close()
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
-        self.user, self.means, self.system = asked.user, asked.become, asked.system
+        self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._learn(said)
+
+    async def _begin(self, parts: list[Part]) -> list[tuple[Part, Asked]]:
+        connection = self.channel()
+        await connection.open()
+        self._connection = connection
+        return await self._run_all(parts)
 
     def channel(self) -> Channel:
         """The way to its shell."""
@@ -106,29 +116,28 @@ class HostWorld:
                 found[question] = self._known[question]
             else:
                 open_.append(question)
-        for part, asked in self._asked(open_):
+        if open_:
+            with self.journey.waiting():
+                said, chain = wait_for(alone(self._run_all(_parts(open_)), self.journey.chain))
+            self.journey.note(chain)
+            self._learn(said)
+        return {**found, **{question: self._known[question] for question in open_}}
+
+    def _learn(self, said: list[tuple[Part, Asked]]) -> None:
+        """Keep the answers, and what was learned of the same paths on the way."""
+        for part, asked in said:
             for number, question in part.items():
                 for each, answer in answers(question, asked, number).items():
                     self._known.setdefault(each, answer)
-                found[question] = self._known[question] = self._settled(question)
-        return found
-
-    def _asked(self, questions: list[Question]) -> list[tuple[dict[int, Question], Asked]]:
-        """What the host said of the questions, in up to three parts."""
-        if not questions:
-            return []
-        since = time.monotonic()
-        said, chain = wait_for(alone(self._run_all(_parts(questions))))
-        self.journey.note("SSH", since, chain)
-        return said
+                self._known[question] = self._settled(question)
 
     def _settled(self, question: Question) -> Answer:
         return self._known.get(question) or Failed(Reason.PROTOCOL, f"{question}: the host did not answer")
 
-    async def _run_all(self, parts: list[dict[int, Question]]) -> list[tuple[dict[int, Question], Asked]]:
+    async def _run_all(self, parts: list[Part]) -> list[tuple[Part, Asked]]:
         return list(zip(parts, await together(*map(self._run, parts)), strict=True))
 
-    async def _run(self, part: dict[int, Question]) -> Asked:
+    async def _run(self, part: Part) -> Asked:
         assert self._connection is not None
         left = self.left()
         if any(isinstance(each, RunCommand) for each in part.values()):
@@ -155,7 +164,7 @@ class HostWorld:
             self._connection = None
 
 
-def _parts(questions: list[Question]) -> list[dict[int, Question]]:
+def _parts(questions: list[Question]) -> list[Part]:
     """A wave in up to three parts, a channel each: commands, which may take their time, and two halves of the files."""
     commands = [each for each in questions if isinstance(each, RunCommand)]
     files = [each for each in questions if not isinstance(each, RunCommand)]
