@@ -259,7 +259,9 @@ def pf_diff(
 
 
 @app.command(epilog=epilog())
+@with_options(Common, "domain", "config", "form", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
 def trace(
+    common: Common,
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
     way: Annotated[Way, typer.Argument(metavar="inbound|submission|imap", help="What is followed.")],
     address: Annotated[
@@ -272,37 +274,11 @@ def trace(
         str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for; default: somebody elsewhere.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The listener's port; default: the usual.")] = None,
-    domain: Annotated[
-        list[str] | None, typer.Option("--domain", metavar="DOMAIN", help="A mail domain of the host; repeatable.")
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Settings, in place of the target's mailaudit.toml.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = Format.TERMINAL,
-    now: Annotated[str | None, typer.Option("--now", metavar="TIME", help="Judge certificates at this time.")] = None,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Code 0 in place of 1.")] = False,
-    allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="In place of code 4, what the rest gives.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="One line for each hop.")] = False,
-    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
 ) -> int:
     """Follow one message or login through the host, hop by hop: code 1 where the chain breaks."""
     from mailaudit.commands.trace import Wish
     from mailaudit.commands.trace import trace as run
 
-    common = Common(
-        domain=domain,
-        config=config,
-        form=form,
-        now=now,
-        exit_zero=exit_zero,
-        allow_incomplete=allow_incomplete,
-        quiet=quiet,
-        color=color,
-        debug=debug,
-    )
     return run(common, Wish(target, way, address, sender, recipient, port))
 
 
@@ -347,6 +323,34 @@ def init(
     from mailaudit.commands.init import init as run
 
     return run(common, newhost, domain, host)
+
+
+SETTINGS = "mailaudit.toml"
+policy = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.add_typer(policy, name="policy", epilog=epilog())
+
+
+@policy.callback(invoke_without_command=True)
+def policy_top(context: typer.Context) -> None:
+    """Keep what a site expects of its hosts; `scan` compares."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@policy.command("new", epilog=epilog())
+@with_options(Common, "domain", "config", "now", "allow_incomplete", "debug")
+@with_options(Looking, "online", "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
+def policy_new(
+    common: Common,
+    looking: Looking,
+    source: Annotated[str, typer.Option("--from", metavar="TARGET", help="The host that is as all should be; as for scan.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="Where it is kept; -: standard output.")] = SETTINGS,
+) -> int:
+    """Write what a host is like as the site's expectations; what the file says already stays as it is."""
+    from mailaudit.commands.policy import new as run
+
+    return run(common, looking, source, out)
 
 
 @app.command()

@@ -11,20 +11,15 @@ from mailaudit.models.policy.measures import SUBJECTS
 from mailaudit.models.policy.operators import Expectation, expected_words, operators_for, read_expected
 from mailaudit.settings.tables import Expected, Table
 from mailaudit.settings.values import table as a_table
-from mailaudit.settings.values import text as a_text
 
-_TOP: Mapping[str, Expected] = {
-    "origin": Expected("where it was taken from, in words", a_text),
-    **{subject: Expected("a table", a_table) for subject in SUBJECTS},
-}
+_TOP: Mapping[str, Expected] = {subject: Expected("a table", a_table) for subject in SUBJECTS}
 
 
 def read_policy(table: Table) -> Iterator[Expectation]:
     """The expectations of the table, in its order. Raises `SettingsError` for a subject, measure or operator that is none."""
     found = table.read(_TOP)
     for subject, content in found.items():
-        if subject != "origin":
-            yield from _subject(table.below(subject, content), subject)
+        yield from _subject(table.below(subject, content), subject)
 
 
 def _subject(table: Table, subject: str) -> Iterator[Expectation]:

@@ -37,7 +37,8 @@ def _service_users(accounts: Accounts) -> Found:
 
 
 def _running(processes: Processes) -> Found | None:
-    found = listed(f"{each.user} {each.command.split()[0]}" for each in processes.processes if each.user in SERVICES)
+    known = ((each.user, each.command.split()[0]) for each in processes.processes if each.user in SERVICES)
+    found = listed(f"{user} {program.rpartition('/')[2].rstrip(':')}" for user, program in known)
     return Found(found, Evidence("ps", ", ".join(found))) if found else None
 
 

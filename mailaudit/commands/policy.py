@@ -1,0 +1,122 @@
+"""`mailaudit policy new`: what a host is like, kept as what the site expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailaudit import output
+from mailaudit.apply import write_folder
+from mailaudit.audit import QUIET
+from mailaudit.choices import Common, Looking
+from mailaudit.collect.named import named_file
+from mailaudit.commands.snapshot import learned
+from mailaudit.commands.telling import UsageError, now, shown
+from mailaudit.exitcodes import ExitCode
+from mailaudit.models.facts import Facts
+from mailaudit.models.policy.measure import Measure
+from mailaudit.models.policy.measures import SUBJECTS, taken
+from mailaudit.models.sources import Lacking
+from mailaudit.settings import parse_settings
+from mailaudit.settings.merging import merged
+
+Tables = dict[tuple[str, ...], dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The tables of mailaudit.toml that a host would have, and the measures that could not be taken of it."""
+
+    tables: Tables
+    unknown: tuple[Measure, ...]
+
+
+def new(common: Common, looking: Looking, source: str, out: str) -> int:
+    """Measure a host and add what is new to a file of settings."""
+    code = ExitCode.OK
+
+    def make() -> str:
+        nonlocal code
+        there = b"" if out == "-" else _there(out)
+        parse_settings(there, out)
+        found = learned(common, source, looking)
+        measured = measure(found.facts)
+        lacking = sorted(_lacking(measured, found.facts))
+        code = ExitCode.INCOMPLETE if lacking and not common.allow_incomplete else ExitCode.OK
+        comment = f"What this site expects of its hosts: as {found.known.host} was on {now()[:10]} (mailaudit policy new)."
+        made = merged(there, measured.tables, out, comment)
+        parse_settings(made, out)
+        for each in lacking:
+            output.complain(f"not to be had: {each}")
+        if out == "-":
+            return made.decode()
+        _write(out, there, made)
+        return "".join(f"{line}\n" for line in _told(measured, there, made, found.known.host, out))
+
+    return shown(make, debug=common.debug) or code
+
+
+def measure(facts: Facts) -> Measured:
+    """All measures that can be taken of a host."""
+    tables: Tables = {("site",): _site(facts)}
+    unknown: list[Measure] = []
+    for subject, measures in SUBJECTS.items():
+        table = tables.setdefault(("policy", subject), {})
+        for each in measures:
+            found = taken(each, facts.slots)
+            if found is None or not _is_text(found.value):
+                unknown.append(each)
+            else:
+                table[each.name] = {each.operator: list(found.value) if isinstance(found.value, tuple) else found.value}
+    return Measured({table: keys for table, keys in tables.items() if keys}, tuple(unknown))
+
+
+def _lacking(measured: Measured, facts: Facts) -> set[str]:
+    """What was looked for in vain, a sentence each: not what nobody asked."""
+    slots = (facts.slots.get(need) for each in measured.unknown for need in each.needs)
+    return {slot.detail or slot.path for slot in slots if isinstance(slot, Lacking) and slot.reason not in QUIET}
+
+
+def _is_text(value: object) -> bool:
+    """False for what odd bytes of a file stand in."""
+    with suppress(UnicodeEncodeError):
+        str(value).encode()
+        return True
+    return False
+
+
+def _site(facts: Facts) -> dict[str, object]:
+    """What the rules take for the site's own names."""
+    site = facts.site
+    found: dict[str, object] = {}
+    if site.domains:
+        found["domains"] = list(site.domains)
+        found["selectors"] = {domain: site.selectors[domain] for domain in site.domains if domain in site.selectors}
+    if site.mail_host:
+        found["mail_host"] = site.mail_host
+    return found
+
+
+def _there(out: str) -> bytes:
+    place = Path(out)
+    if place.is_symlink() or (place.exists() and not place.is_file()):
+        raise UsageError(f"-o {out}: it is no regular file")
+    if not place.absolute().parent.is_dir():
+        raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
+    return named_file(out) or b""
+
+
+def _write(out: str, there: bytes, made: bytes) -> None:
+    place = Path(out).absolute()
+    if made != there:
+        write_folder(place.parent, {f"/{place.name}": made}, {f"/{place.name}": there if place.exists() else None})
+
+
+def _told(measured: Measured, there: bytes, made: bytes, host: str, out: str) -> Iterator[str]:
+    before, after = (len(parse_settings(each).site.policy) for each in (there, made))
+    yield f"{after - before} expectations of {host} are in {out}" + (f"; {before} were there and stay" if before else "")
+    if measured.unknown:
+        yield f"not measured: {', '.join(each.says for each in measured.unknown)}"
+    yield "mailaudit scan TARGET compares; mailaudit scan TARGET --select POLICY compares and does nothing else"
