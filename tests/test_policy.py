@@ -404,3 +404,10 @@ def test_policy_new_of_a_host_that_tells_little_says_what_is_not_measured(run: R
     assert code == 0
     assert "not measured: listeners of smtpd" in told
     assert parse_settings((tmp_path / "x.toml").read_bytes()).site.policy[0].value == (25,)
+
+
+def test_the_documentation_has_every_measure() -> None:
+    text = (Path(__file__).parents[1] / "docs/policy.md").read_text()
+    rows = [f"| {subject}: `{each.name}` | {each.says} | `{each.operator}` |" for subject, each in MEASURES]
+    assert [line for line in text.partition("<!-- measures -->")[2].splitlines() if line.startswith("| ")][1:] == rows
+    assert [operator for operator in OPERATORS if f"| `{operator}` |" in text] == list(OPERATORS)
