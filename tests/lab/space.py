@@ -29,6 +29,7 @@ _FIRST = """
 read -r pid rest </proc/self/stat
 set -e
 mount -t proc proc /proc
+hostname host7.example.com
 mount -t tmpfs -o mode=755 lab /run
 mount -t tmpfs -o mode=755 lab "$1"
 ip netns add auditor
@@ -72,7 +73,7 @@ class Space:
         self.room.mkdir(parents=True, exist_ok=True)
         self.logs = self.room.with_name(f"{self.room.name}-logs")
         self.logs.mkdir(exist_ok=True)
-        alone = ["unshare", "-mnpf", "--kill-child", "sh", "-c", _FIRST, "lab", str(self.room)]
+        alone = ["unshare", "-mnupf", "--kill-child", "sh", "-c", _FIRST, "lab", str(self.room)]
         self._first = subprocess.Popen(alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._first.stdout is not None
         told = self._first.stdout.readline()
@@ -122,7 +123,7 @@ class Space:
     def words(self, where: str, command: Sequence[str], folder: str = "/") -> list[str]:
         """The command that enters the namespaces and there runs a command in a folder. It dies with whoever started it."""
         net = f"/proc/{self.pid}/ns/net" if where == WORLD else f"/proc/{self.pid}/root/run/netns/auditor"
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-p", f"--net={net}", f"--wdns={folder}"]
+        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-p", f"--net={net}", f"--wdns={folder}"]
         return [*enter, "--", "setpriv", "--pdeathsig", "KILL", *command]
 
     def do(
