@@ -152,6 +152,8 @@ def test_names_and_addresses_are_compared_as_dns_and_ip_do() -> None:
         ({"endpoints": {"192.0.2.1 25": {}}}, "endpoints.192.0.2.1 25: expected an address"),
         ({"endpoints": {"192.0.2.1 25 smtp": {"starttls": "yes"}}}, "25 smtp.starttls: expected true or false"),
         ({"policies": {"https://mta-sts.example.com/": {}}}, "expected a domain without its final dot"),
+        ({"endpoints": {"192.0.2.1 25 smtp": {"relay": "x"}}}, "smtp.relay: expected a list of objects"),
+        ({"endpoints": {"192.0.2.1 25 smtp": {"relay": [{"reply": 250}]}}}, "smtp.relay.0.reply: expected a string"),
         ({"policies": {"example.com": {"status": "200"}}}, "example.com.status: expected a whole number"),
         ({"endpoints": {"192.0.2.1 25 smtp": {"ehlo": [None]}}}, "25 smtp.ehlo.0: expected a string, found null"),
         ({"host": {"x" * 100: 1}}, "host: expected a string like"),
@@ -234,7 +236,19 @@ SERVERS = st.dictionaries(
 )
 RRSETS = st.builds(RRset, TEXTS, LISTS, st.none() | COUNTS, st.none() | st.booleans(), LISTS, SERVERS)
 ENDPOINTS = st.builds(
-    Endpoint, st.fixed_dictionaries({}, optional={"greeting": TEXTS, "ehlo": LISTS, "starttls": st.booleans(), "odd": st.none()})
+    Endpoint,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "greeting": TEXTS,
+            "ehlo": LISTS,
+            "starttls": st.booleans(),
+            "relay": st.lists(st.fixed_dictionaries({"sender": TEXTS, "recipient": TEXTS, "reply": TEXTS}), max_size=2).map(
+                tuple
+            ),
+            "odd": st.none(),
+        },
+    ),
 )
 LOOKUPS = st.builds(LookUp, NAMES.map(lambda name: f"{name}.example.com."), st.sampled_from(["A", "MX", "TXT"]))
 ADDRESSES = st.ip_addresses().map(str)

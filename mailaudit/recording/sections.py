@@ -190,6 +190,14 @@ def _rrset_entry(rrset: RRset) -> dict[str, Any]:
     )
 
 
+def _envelopes(entry: Reader) -> tuple[dict[str, object], ...]:
+    """What a probe tried: a list of objects with strings."""
+    if not isinstance(entry.value, list):
+        raise entry.wrong("a list of objects with sender, recipient and reply")
+    each = [Reader(entry.origin, (*entry.keys, str(number)), value, entry.extra) for number, value in enumerate(entry.value)]
+    return tuple({name: field.any_text() for name, field in one.entries().items()} for one in each)
+
+
 _TYPED: dict[str, Callable[[Reader], object]] = {
     **dict.fromkeys(("greeting", "filtered", "name", "path", "server", "location", "rcode", "error", "detail"), Reader.any_text),
     **dict.fromkeys(
@@ -199,6 +207,8 @@ _TYPED: dict[str, Callable[[Reader], object]] = {
     **dict.fromkeys(("records", "cname"), Reader.texts),
     **dict.fromkeys(("starttls", "trusted", "too_long", "aa", "ad"), Reader.flag),
     **dict.fromkeys(("address", "type", "body"), Reader.any_text),
+    **dict.fromkeys(("client", "relay_end"), Reader.any_text),
+    "relay": _envelopes,
     "status": Reader.number,
 }
 """The known fields of an endpoint and of a server's own answer."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from mailaudit.collect.budget import Trouble
 from mailaudit.collect.tls.ports import Ports
 from mailaudit.collect.tls.stream import AlertError, EndedError, Stream
+from mailaudit.collect.trips import together
 from mailaudit.questions import Answer, Endpoint, FetchPolicy, Found, Reason
 
 PORT = 443
@@ -23,7 +24,7 @@ _WORST = (Reason.TIMEOUT, Reason.PROTOCOL, Reason.OFFLINE, Reason.IN_DOUBT, Reas
 async def fetch_all(ports: Ports, questions: Iterable[FetchPolicy]) -> dict[FetchPolicy, Answer]:
     """An answer to each question."""
     wanted = list(questions)
-    return dict(zip(wanted, await asyncio.gather(*(_fetch(ports, each) for each in wanted)), strict=True))
+    return dict(zip(wanted, await together(*(_fetch(ports, each) for each in wanted)), strict=True))
 
 
 async def _fetch(ports: Ports, question: FetchPolicy) -> Answer:

@@ -77,7 +77,6 @@ class Ports:
 
     async def connect(self, address: str, port: int) -> Stream:
         """One connection more. Raises `Trouble`; `UnansweredError` where nobody says yes or no in time."""
-        self.connections[address, port] = self.connections.get((address, port), 0) + 1
         if not self.budget.left():
             raise self.budget.over
         wish = asyncio.ensure_future(connect(address, port))
@@ -205,6 +204,7 @@ class _Look:
         address, port = self.question.address, self.question.port
         if self.ports.connections.get((address, port), 0) >= MOST_CONNECTIONS:
             raise Trouble(Reason.IN_DOUBT, f"no more than {MOST_CONNECTIONS} connections are made to one port")
+        self.ports.connections[address, port] = self.ports.connections.get((address, port), 0) + 1
         stream = await self.ports.connect(address, port)
         talk = Dialogue(stream, self.question, self._shake(least, most, only_tls=only_tls), facts, only_tls=only_tls)
         seconds = TALKING
