@@ -16,7 +16,6 @@ from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import TargetError, World
 from mailaudit.questions import Question
-from mailaudit.survey import told
 
 ROOT = Path("/")
 JOBS = 8  # hosts at once, unless -j says otherwise
@@ -102,17 +101,21 @@ def _host(target: str, login: Login, key: str, settings: tuple[str, bytes] | Non
 
     world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts, settings=settings)
     asked = OnlineWorld.of(world, login.outside) if login.outside is not None else None
-    wave = login.first(asked or world)
-    login.watch(target, f"logging in; {told(wave)}")
+    login.watch(target, "logging in")
     try:
+        world.begin()
+        wave = login.first(asked or world)
         if asked is not None:
             asked.network.budget.left()  # from now on: one budget for all of a host
             asked.begin(wave)
         world.connect(wave)
-    except TargetError as error:
+    except BaseException as error:
+        world.close()
         if asked is not None:
             asked.cancel()
         login.watch(target, "")
-        return Opened(target, failure=error, live=True)
+        if isinstance(error, TargetError):
+            return Opened(target, failure=error, live=True)
+        raise
     login.watch(target, "logged in")
     return Opened(target, [asked or world], live=True, close=world.close)

@@ -6,19 +6,20 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from mailaudit.collect.loop import wait_for
+from mailaudit.collect.loop import begin, wait_for
 from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
-from mailaudit.collect.trips import Journey, alone, together
+from mailaudit.collect.trips import Journey, Steps, alone, together
 from mailaudit.collect.world import TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
@@ -65,6 +66,7 @@ class HostWorld:
     means: str = ""
     system: str = ""
     journey: Journey = field(default_factory=Journey)
+    _opening: tuple[Channel, Future[tuple[None, Steps]]] | None = None
     _connection: Channel | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
@@ -74,15 +76,30 @@ class HostWorld:
         """Its name, as the user said it."""
         return self.address.host
 
+    def begin(self) -> None:
+        """Begin to log in; `connect` waits for it."""
+        self._deadline = time.monotonic() + self.timeout
+        channel = self.channel()
+        self._opening = channel, begin(alone(channel.open()))
+
     def connect(self, first: Collection[Question] = ()) -> None:
         """Log in, see that the collector runs, and ask the first questions with the same words.
 
         Raises `TargetError` with code 4 where that cannot be done.
         """
-        self._deadline = time.monotonic() + self.timeout
+        if self._opening is None:
+            self.begin()
+        assert self._opening is not None
+        self._connection, opening = self._opening
         asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
         with self.journey.waiting():
-            said, chain = wait_for(alone(self._begin(_parts(asked) or [{}])))
+            try:
+                _, login = opening.result()
+            except BaseException:
+                self._connection = None
+                opening.cancel()
+                raise
+            said, chain = wait_for(alone(self._run_all(_parts(asked) or [{}]), login))
         self.journey.note(chain)
         begun = next((each for _, each in said if each.user), None)
         if begun is None:
@@ -91,12 +108,6 @@ class HostWorld:
         self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._learn(said)
-
-    async def _begin(self, parts: list[Part]) -> list[tuple[Part, Asked]]:
-        connection = self.channel()
-        await connection.open()
-        self._connection = connection
-        return await self._run_all(parts)
 
     def channel(self) -> Channel:
         """The way to its shell."""
@@ -158,6 +169,8 @@ class HostWorld:
 
     def close(self) -> None:
         """Log out."""
+        if self._opening is not None:
+            self._opening[1].cancel()
         if self._connection is not None:
             with suppress(OSError, TimeoutError):
                 wait_for(asyncio.wait_for(self._connection.close(), 1))
