@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.message
+import dns.query
 import pytest
 from daemons import HERE, Root, need, roots
+from dns_lab import free_port
+from dovecot_running import running
 from test_founding import PUBKEY, block, made, record
 
 from mailaudit.founding.files import CHECKLIST
@@ -103,7 +108,9 @@ def test_sievec_compiles_the_scripts(root: Root, laid: Path) -> None:
     version = root.run("dovecot", "--version").stdout[:3]
     inside = lay(root, laid, Wish("acme-mail.org", "h1", "9.9.9.9", dovecot=version))
     for name in ("spam-to-junk", "report-spam", "report-ham"):
-        done = root.run("sievec", "-c", f"{inside}/etc/dovecot/dovecot.conf", f"{inside}/usr/local/lib/dovecot/sieve/{name}.sieve")
+        done = root.run(
+            "sievec", "-c", f"{inside}/etc/dovecot/dovecot.conf", f"{inside}/usr/local/lib/dovecot/sieve/{name}.sieve"
+        )
         assert done.returncode == 0, done.stderr
         assert (laid / f"usr/local/lib/dovecot/sieve/{name}.svbin").stat().st_size
 
@@ -135,6 +142,86 @@ def test_name_servers_take_the_zone(root: Root, tmp_path: Path, wish: Wish, chec
     done = root.run(checker, wish.domain, str(zone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert not re.search(r"warning|error|ignor", done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("root", [HERE], ids=["installed"])
+def test_a_name_server_answers_the_zone(root: Root, tmp_path: Path) -> None:
+    """On loopback: nsd has it, and says what a panel would."""
+    need(root, "nsd")
+    wish, port = WISHES["both"], free_port()
+    head = f"{wish.domain}. 300 IN SOA ns.operator.net. hostmaster.{wish.domain}. 1 3600 900 604800 300\n"
+    zone = head + made(wish)[f"{wish.domain}.zone"] + record(PUBKEY, wish.domain, "selector0", tmp_path)
+    (tmp_path / "zone").write_text(zone)
+    (tmp_path / "nsd.conf").write_text(
+        f'server:\n port: {port}\n ip-address: 127.0.0.1\n username: ""\n zonesdir: "{tmp_path}"\n database: ""\n'
+        f' pidfile: "{tmp_path}/nsd.pid"\n xfrdfile: "{tmp_path}/xfrd.state"\n zonelistfile: "{tmp_path}/zone.list"\n'
+        f'remote-control:\n control-enable: no\nzone:\n name: "{wish.domain}"\n zonefile: "{tmp_path}/zone"\n'
+    )
+    said = subprocess.DEVNULL
+    daemon = subprocess.Popen(["nsd", "-d", "-c", f"{tmp_path}/nsd.conf"], stdout=said, stderr=said)
+    try:
+        answers = {}
+        for owner, kind in (
+            ("@", "MX"),
+            ("@", "TXT"),
+            ("@", "CAA"),
+            ("mail", "AAAA"),
+            ("h1", "A"),
+            ("selector0._domainkey", "TXT"),
+        ):
+            query = dns.message.make_query(wish.domain if owner == "@" else f"{owner}.{wish.domain}", kind)
+            answers[owner, kind] = [str(data) for rrset in _asked(query, port).answer for data in rrset]
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+    assert answers["@", "MX"] == ["0 mail.acme-mail.org."]
+    assert answers["@", "TXT"] == ['"v=spf1 ip4:9.9.9.9 ip6:2620:fe::fe ~all"']
+    assert set(answers["@", "CAA"]) == {
+        '0 issue "letsencrypt.org"', '0 issuewild ";"', '0 iodef "mailto:caareport@acme-mail.org"',
+    }  # fmt: skip
+    assert (answers["mail", "AAAA"], answers["h1", "A"]) == (["2620:fe::fe"], ["9.9.9.9"])
+    assert answers["selector0._domainkey", "TXT"] == [record(PUBKEY, wish.domain, "selector0", tmp_path).split("\t")[3].strip()]
+
+
+def _asked(query: dns.message.Message, port: int) -> dns.message.Message:
+    for _ in range(100):
+        try:
+            return dns.query.tcp(query, "127.0.0.1", port=port, timeout=2)
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("nsd does not answer")
+
+
+ALONE = {
+    r"^protocols = .*\n": "",  # no port is opened
+    r"^ssl = .*\n": "",
+    r"^ssl_(?:server_)?(?:cert|key|dh)\w* = .*\n": "",
+    r"/usr/local/lib/dovecot/sieve": "/nowhere",
+    r"/usr/local/lib/dovecot": "/usr/lib/dovecot/modules",
+    r"/etc/mail/credentials": "USERS",
+    r"user = vmail": "user = mail",
+}
+"""What of local.conf is otherwise where Dovecot runs by itself: no ports, no TLS, Debian's paths."""
+
+
+@EVERY
+def test_a_running_dovecot_finds_users_and_their_mail(root: Root) -> None:
+    need(root, "doveadm")
+    family = root.run("dovecot", "--version").stdout[:3]
+    files = made(Wish("acme-mail.org", "h1", "9.9.9.9", users=("anna", "bob"), dovecot=family))
+    text = files["etc/dovecot/conf.d/15-mailboxes.conf"] + files["etc/dovecot/local.conf"]
+    for ours, theirs in ALONE.items():
+        text = re.sub(ours, theirs, text, flags=re.MULTILINE)
+    users = re.sub(r"\{\{masked:[^}]*\}\}", "x", files["etc/mail/credentials"])
+    with running(root, family, text, users) as dovecot:
+        for user in ("anna", "bob"):
+            field = dovecot.field(f"{user}@acme-mail.org")
+            assert (field["uid"], field["gid"], field["home"]) == ("2000", "2000", f"/var/vmail/acme-mail.org/{user}/home")
+            if family == "2.3":
+                assert field["mail"] == f"maildir:/var/vmail/acme-mail.org/{user}"
+            else:
+                assert field["mail_path"] == f"/var/vmail/acme-mail.org/{user}"
+        assert not dovecot.field("nobody@acme-mail.org")
 
 
 def test_each_stand_in_is_needed() -> None:
