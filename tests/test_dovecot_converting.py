@@ -20,6 +20,7 @@ from mailaudit.converting.conversion import VERSIONS, Conversion
 from mailaudit.converting.locations import Unsaid, split
 from mailaudit.converting.variables import LETTERS, UnknownVariable, in_new_words
 from mailaudit.models.dovecot.settings import NEW, OLD
+from mailaudit.models.dovecot.user import mail_user
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 HOST = (Path(__file__).parent / "fixtures" / "configs" / "dovecot" / OLD / "host.conf").read_bytes()
@@ -261,6 +262,27 @@ def test_defaults_that_are_gone_are_said() -> None:
     assert made.files[MAIN].endswith("protocols = imap pop3 lmtp submission\n")
     debian = b"!include_try /usr/share/dovecot/protocols.d/*.protocol\nmail_location = maildir:~/M\n"
     assert "protocols = imap" not in conversion_of({MAIN: debian}).files[MAIN]
+
+
+def test_a_host_without_a_main_file_has_the_packages() -> None:
+    made = conversion_of(
+        {f"{FOLDER}/conf.d/10-mail.conf": b"mail_location = maildir:~/M", f"{FOLDER}/conf.d/x.conf": b"ssl = no\n"}
+    )
+    assert made.files == {
+        f"{FOLDER}/conf.d/10-mail.conf": "mail_driver = maildir\nmail_path = ~/M",
+        f"{FOLDER}/conf.d/x.conf": "ssl = no\nprotocols = imap pop3 lmtp\n",
+    }
+    model = model_of({path: chars.encode() for path, chars in made.files.items()}, NEW)
+    assert model.protocols == {"imap", "pop3", "lmtp"}
+
+
+def test_fields_by_default_are_known_of_2_4() -> None:
+    text = "userdb {\n  driver = passwd-file\n  args = /u\n  default_fields = uid=77 gid=78 home=/h/%n\n}\n"
+    made = converted(text, {"/u": "a@x:{PLAIN}p:::::\n"})
+    model = model_of({**{path: chars.encode() for path, chars in made.files.items()}, "/u": b"a@x:{PLAIN}p:::::\n"}, NEW)
+    assert model.mail_ids("uid").numbers == {77}
+    user = mail_user(model, "a@x", "lmtp")
+    assert (user.home.value, user.uid.value, user.mail.value) == ("/h/a", "77", "/h/a/Maildir")
 
 
 # Other files

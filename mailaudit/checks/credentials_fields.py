@@ -75,7 +75,8 @@ def _is_set(dovecot: Known, kind: str) -> bool:
         for name in ("default_fields", "override_fields")
         if (value := userdb.section.get(name)) is not None
     )
-    in_blocks = any(fields.get(kind) is not None for userdb in dovecot.userdbs for fields in userdb.section.of("fields"))
+    blocks = (fields for userdb in dovecot.userdbs for fields in userdb.section.of("fields"))
+    in_blocks = any(fields.get(kind, f"{kind}:default") is not None for fields in blocks)
     return (setting is not None and bool(setting.value)) or from_fields or in_blocks
 
 

@@ -16,7 +16,7 @@ from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.files import Files, Gone
 from mailaudit.models.reference import Reference
 from mailaudit.models.sieve.script import Sieve
-from mailaudit.models.sieve.uses import Use, plugin_settings
+from mailaudit.models.sieve.uses import Use, plugin_settings, uses
 
 LEARN = {"report-spam": "learn-spam.sh", "report-ham": "learn-ham.sh"}  # the reference's scripts, and what they pipe to
 SCRIPTS = "/usr/local/lib/dovecot/sieve"  # where the guide has them
@@ -45,6 +45,8 @@ def trash(dovecot: DovecotConfig) -> str:
 def junk(dovecot: DovecotConfig) -> str:
     """The folder of spam: that with the special use, of several the one that imapsieve's rules name; else one called so."""
     named = [setting.value for name, setting in plugin_settings(dovecot).items() if name.endswith("_name")]
+    if dovecot.family == NEW:
+        named = [name for use in uses(dovecot) for name in (use.mailbox, use.source) if name and name != "*"]
     special = folders(dovecot, "Junk")
     mailboxes = [mailbox.name for namespace in dovecot.root.of("namespace") for mailbox in namespace.of("mailbox")]
     usual = (name for name in (*mailboxes, *named) if name.lower() in SPAM)

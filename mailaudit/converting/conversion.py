@@ -262,20 +262,27 @@ class _Whole:
             if gone is None:
                 break
             chars = apply(chars, _without_overlap(unwrapped(gone)))
-        return self._with_head(tree) if self.main is not None and text.path == self.main.text.path else chars
+        if self.main is not None:
+            return self._with_head(tree) if text.path == self.main.text.path else chars
+        is_last = text.path == next(reversed(self.reading.trees))
+        return _behind(text, chars, self._head()) if is_last else chars
 
     def _with_head(self, tree: Tree) -> str:
         """The main file with the versions above all settings, and what is no default any more below them."""
         text = tree.text
         first = next((each for each in tree.statements if each.is_written), None)
         at = text.line_span(first.span.start)[0] if first is not None else len(text.chars)
-        newline = newline_of(self.main.text) if self.main is not None else "\n"
-        broken = newline if text.chars and not text.chars.endswith("\n") else ""
-        versions = "".join(f"{line}{newline}" for line in VERSIONS)
-        last = "".join(f"{line}{newline}" for line in self._head())
         if first is None:
-            return text.chars + broken + versions + last
-        return text.chars[:at] + versions + text.chars[at:] + (broken + last if last else "")
+            return _behind(text, text.chars, [*VERSIONS, *self._head()])
+        versions = "".join(f"{line}{newline_of(text)}" for line in VERSIONS)
+        return _behind(text, text.chars[:at] + versions + text.chars[at:], self._head())
+
+
+def _behind(text: Text, chars: str, lines: list[str]) -> str:
+    """Lines at the end of a file, with its line ends."""
+    newline = newline_of(text)
+    broken = newline if lines and chars and not chars.endswith("\n") else ""
+    return chars + broken + "".join(f"{line}{newline}" for line in lines)
 
 
 def _gives_mail(section: Section) -> bool:

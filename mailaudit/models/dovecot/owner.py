@@ -62,7 +62,7 @@ def _written(kind: str, root: Section, userdbs: tuple[Database, ...]) -> Iterato
             if setting is not None:
                 yield from re.findall(rf"(?:^|\s){kind}=(\S+)", setting.value)
         for fields in each.section.of("fields"):
-            setting = fields.get(kind)
+            setting = fields.get(kind, f"{kind}:default")
             if setting is not None and setting.value:
                 yield setting.value
     setting = root.get(f"mail_{kind}")

@@ -22,6 +22,7 @@ from mailaudit.text import Span
 
 _FIELD = re.compile(r"(?:^|\s)(\w[\w/]*)=(\S*)")
 _NUMBERS = {"uid": 2, "gid": 3, "home": 5}
+_DEFAULT = ":default"
 _LAYOUTS = {"maildir++": ".", "fs": "/"}
 
 
@@ -189,6 +190,7 @@ def _said(dovecot: DovecotConfig, known: Lookup) -> Iterator[tuple[str, str, Spa
     section = known.database.section
     for name in ("default_fields", "args") if known.database.driver == "static" else ("default_fields",):
         yield from _words(section.get(name))
+    yield from _of_blocks(section, of_default=True)
     if known.line is not None and known.database.driver != "prefetch":
         for name, number in _NUMBERS.items():
             span = known.line.field(number)
@@ -198,10 +200,15 @@ def _said(dovecot: DovecotConfig, known: Lookup) -> Iterator[tuple[str, str, Spa
         if name.startswith("userdb_"):
             yield name.removeprefix("userdb_"), value, span, dovecot.family == OLD
     yield from _words(section.get("override_fields"))
+    yield from _of_blocks(section, of_default=False)
+
+
+def _of_blocks(section: Section, *, of_default: bool) -> Iterator[tuple[str, str, Span, bool]]:
+    """The fields of 2.4's sections: those marked `:default`, which the user's own go before, or the others."""
     for fields in section.of("fields"):
         for setting in fields.settings.values():
-            if setting.statement is not None:
-                yield setting.name, setting.value, setting.span, True
+            if setting.statement is not None and setting.name.endswith(_DEFAULT) is of_default:
+                yield setting.name.removesuffix(_DEFAULT), setting.value, setting.span, True
 
 
 def _words(setting: Setting | None) -> Iterator[tuple[str, str, Span, bool]]:
