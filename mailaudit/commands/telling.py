@@ -14,6 +14,7 @@ from mailaudit.choices import Common, Format
 from mailaudit.exitcodes import ExitCode, Terminated, worst
 from mailaudit.findings import Report
 from mailaudit.output import Outlet, Telling
+from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal import report as terminal
 
 
@@ -33,8 +34,10 @@ def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
         outlets = tuple(map(output.outlet, common.output or ()))
         report, tell = make()
         if common.debug:
-            for crash in (each for host in report.hosts for each in host.crashes):
-                sys.stderr.writelines(traceback.format_exception(crash))
+            for host in report.hosts:
+                mask = Mask.of(host.secrets, host.texts.values())
+                for crash in host.crashes:
+                    _trace(crash, mask)
     except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
         failed = True
         code, message = explained(error, debug=common.debug)
@@ -79,8 +82,13 @@ def explained(error: BaseException, *, debug: bool) -> tuple[ExitCode, str]:
             hints = () if debug else ("--debug shows where; please report it",)
     output.complain(message, hints)
     if debug:
-        sys.stderr.writelines(traceback.format_exception(error))
+        _trace(error, Mask())
     return code, message
+
+
+def _trace(error: BaseException, mask: Mask) -> None:
+    """Write a traceback to standard error. The message of an error can hold what a file does."""
+    sys.stderr.write(visible(mask("".join(traceback.format_exception(error))), keep="\n"))
 
 
 def expected_code(error: BaseException) -> ExitCode | None:

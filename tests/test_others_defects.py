@@ -1,0 +1,354 @@
+"""Defects that other auditors had, each a test named after what it prevents.
+
+They were seen in zizmor, gixy, ssh-audit, pip-audit, InSpec, Augeas, ruff, conftest and their kin. Not tested yet, because what
+they are about is not made yet:
+
+| defect elsewhere | belongs to |
+|---|---|
+| a line or a count is a baseline's identity; the path is no part of it | baselines, `diff` (fingerprints: below) |
+| a baseline shrinks because a scan did not run | baselines: only what was evaluated may be called fixed |
+| a format bypasses the filters that another heeds | SARIF, JUnit, Markdown, HTML, annotations (terminal, JSON: below) |
+| a secret in a SARIF snippet | the same (terminal, JSON, diffs: `test_cli_hosts.py`, `test_secrecy.py`) |
+| a file's text taken for markup | Markdown and HTML (the terminal: below) |
+
+Held by tests of their own: a rule's page, check and fix in one place (`test_rule_pages.py`, `test_laws.py`), policies with
+tolerant operators (`test_policy.py`), JSON on every way out (`test_cli.py`), symbolic links, FIFOs, huge files
+(`test_cli_hosts.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from mailaudit import cli
+from mailaudit.checks import CHECKS
+from mailaudit.checks.registry import Declared
+from mailaudit.collect.loop import wait_for
+from mailaudit.collect.ssh.connection import Connection
+from mailaudit.collect.ssh.host import HostWorld
+from mailaudit.collect.ssh.target import Address
+from mailaudit.collect.world import TargetError
+from mailaudit.findings import Outcome
+from mailaudit.models.pf.config import Ruleset
+from mailaudit.questions import Command, Question, ReadFile, RunCommand, StatFile
+
+ROOT = Path(__file__).parents[1]
+CORRECTED = ROOT / "examples" / "corrected"
+OPEN_RELAY = 'listen on all\naction "r" relay\nmatch from any for any action "r"\n'
+
+Run = Callable[..., tuple[int, str, str]]
+Host = Callable[..., Path]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = cli.run([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    def make(name: str = "host", **files: str) -> Path:
+        for path, content in files.items():
+            file = tmp_path / name / "etc" / path.replace("__", "/").replace("_conf", ".conf")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        return tmp_path / name
+
+    return make
+
+
+def results(out: str, *rules: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(out)["hosts"][0]["results"]
+    return [each for each in found if not rules or each["rule"] in rules]
+
+
+def verdicts(out: str, *rules: str) -> list[str]:
+    return [each["verdict"] for each in results(out, *rules)]
+
+
+@pytest.mark.parametrize("broken", ["listen on all tls {\n", 'table x { "\n', "frobnicate {\n", "macro = \n", 'listen on "\n'])
+@pytest.mark.parametrize("above", [True, False])
+def test_a_broken_statement_silences_no_other(run: Run, host: Host, broken: str, *, above: bool) -> None:
+    """gixy: one `;` less, and the finding of another line is gone, with code 0."""
+    root = host(mail__smtpd_conf=broken + OPEN_RELAY if above else OPEN_RELAY + broken)
+    code, out, _ = run("scan", root, "--select", "SMTPD001,SMTPD044", "--format", "json")
+    loads, relays = results(out, "SMTPD001"), results(out, "SMTPD044")
+    assert code == 1
+    assert {each["verdict"] for each in loads} == {"fail"}
+    assert [each for each in relays if each["verdict"] == "pass" and "does not load as it stands" not in each["message"]] == []
+    assert relays[0]["verdict"] == "fail" or '"' in broken  # a quote goes on over the lines below, for smtpd too
+
+
+@pytest.mark.parametrize("size", range(10, len(OPEN_RELAY), 9))
+def test_a_file_cut_off_is_not_clean(run: Run, host: Host, size: int) -> None:
+    """gixy: a file that ends in the middle had no findings, code 0 and no warning."""
+    code, out, _ = run("scan", host(mail__smtpd_conf=OPEN_RELAY[:size]), "--select", "SMTPD", "--format", "json")
+    assert code in (1, 4)
+    assert {"fail", "unknown"} & set(verdicts(out))
+
+
+def test_a_fix_mends_each_of_equal_faults(run: Run, host: Host) -> None:
+    """gixy: of two equal findings the first was mended, and "Applied successfully" told with code 0."""
+    root = host(mail__credentials="bad line\nu@example.com:x\nbad line\n", mail__smtpd_conf=OPEN_RELAY)
+    code, _, _ = run("fix", root, "--unsafe", "--write", "--select", "CRED005")
+    assert code == 0
+    assert (root / "etc/mail/credentials").read_text() == "# bad line\n# u@example.com:x\n# bad line\n"
+    assert run("scan", root, "--select", "CRED005")[0] != 1
+
+
+def test_a_fix_never_hides_what_it_cannot_mend(run: Run, host: Host) -> None:
+    """ruff: `--diff` says nothing of what has no fix, with code 0."""
+    code, out, _ = run("fix", host(mail__smtpd_conf=OPEN_RELAY), "--select", "SMTPD044,SMTPD030")
+    assert code == 1
+    assert "SMTPD044" in out
+
+
+def test_json_is_json_where_nothing_can_be_reached(run: Run) -> None:
+    """ssh-audit: coloured text on a closed port, though JSON was asked for."""
+    code, out, _ = run("scan", "ssh://nobody@127.0.0.1:1", "--format", "json", "--offline")
+    assert (code, json.loads(out)["exit_code"]) == (4, 4)
+
+
+def test_a_warning_names_its_file_and_shows_no_traceback(run: Run, host: Host) -> None:
+    """zizmor: a warning without the file's name; a stack trace for the user."""
+    root = host(mail__smtpd_conf=OPEN_RELAY)
+    (root / "etc/pf.conf").mkdir()
+    _, out, err = run("scan", root, "-q")
+    assert "/etc/pf.conf" in out.rpartition("exit code")[2]
+    assert "Traceback" not in out + err
+
+
+def test_what_is_found_and_what_is_not_reached_have_codes_of_their_own(run: Run, host: Host) -> None:
+    """pip-audit, checkov: 1 for both."""
+    assert run("scan", host(mail__smtpd_conf=OPEN_RELAY), "--select", "SMTPD044")[0] == 1
+    assert run("scan", "ssh://nobody@127.0.0.1:1")[0] == 4
+
+
+def test_a_finding_stays_itself_when_lines_move(run: Run, host: Host) -> None:
+    """zizmor: ignored by line; eslint: by count; checkov: without the path."""
+    one = run("scan", host("a", mail__smtpd_conf=OPEN_RELAY), "--format", "json")[1]
+    moved = run(
+        "scan",
+        host("b", mail__smtpd_conf=f"# a comment\n\n{OPEN_RELAY}".replace(" all\n", "   all # more\n")),
+        "--format",
+        "json",
+    )[1]
+    prints = [{each["fingerprint"] for each in results(out) if each["verdict"] == "fail"} for out in (one, moved)]
+    assert prints[0] == prints[1]
+    twice = run("scan", host("c", pf_conf="pass in proto tcp to port 23\n" * 2), "--format", "json")[1]
+    found = [each["fingerprint"] for each in results(twice) if each["verdict"] == "fail"]
+    assert len(found) == len(set(found))
+
+
+def test_what_holds_in_a_block_is_not_taken_for_all(run: Run, host: Host) -> None:
+    """InSpec: a `Match` block flattened; a setting put at the end of the file, inside the last block."""
+    root = host(
+        dovecot__dovecot_conf="ssl = required\nprotocol imap {\n  ssl = no\n}\n",
+        pf_conf='block return\npass out\nanchor "x" {\n  pass in proto tcp to port 23\n}\n',
+        ssh__sshd_config="PasswordAuthentication no\nMatch User x\n\tPasswordAuthentication yes\n",
+    )
+    _, out, _ = run("scan", root, "-q", "--profile", "strict")
+    assert "/etc/dovecot/dovecot.conf:3:9: critical DOVECOT010" in out
+    assert re.search(r"/etc/pf.conf:4:3: high PF048 .* tcp 23", out)
+
+
+def test_what_is_missing_never_passes(run: Run, host: Host) -> None:
+    """InSpec: an attribute that is not there is nil, and nil fulfils the expectation."""
+    _, out, _ = run("scan", host(mail__smtpd_conf=OPEN_RELAY), "--format", "json", "--profile", "strict")
+    passed = {re.sub(r"\d+", "", each["rule"]) for each in results(out) if each["verdict"] == "pass"}
+    assert passed & {"PF", "DOVECOT", "HTTPD", "ACME", "RSPAMD", "DNS", "CRED", "VIRTUALS"} == set()
+
+
+def test_a_word_that_is_not_known_costs_its_statement_alone(run: Run, host: Host) -> None:
+    """Augeas: a lens without the newest keyword loses the whole file."""
+    root = host(
+        mail__smtpd_conf=f"listen on all frobnicate\n{OPEN_RELAY}",
+        dovecot__dovecot_conf="frobnicate = yes\nprotocol imap {\n  ssl = no\n}\n",
+        pf_conf="frobnicate all\nset skip on lo\npass\n",
+    )
+    _, out, _ = run("scan", root, "-q")
+    for finding in ("smtpd.conf:4:1: critical SMTPD044", "dovecot.conf:3:9: critical DOVECOT010", "pf.conf:3:1: high PF048"):
+        assert finding in out
+    for place in ("smtpd.conf:1:15", "dovecot.conf:1:1", "pf.conf:1:1"):
+        assert place in out
+
+
+def test_the_grammars_library_is_pinned_and_behind_one_door() -> None:
+    """gixy: pyparsing 3 broke it."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        needs = tomllib.load(file)["project"]["dependencies"]
+    assert any(re.fullmatch(r"pyparsing>=[0-9.]+,<[0-9]+", each) for each in needs)
+    importing = [
+        path for path in (ROOT / "mailaudit").rglob("*.py") if re.search(r"(?m)^\s*(import|from) pyparsing", path.read_text())
+    ]
+    assert {path.parent.name for path in importing} == {"parsers"}
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "place"),
+    [
+        ("pf_conf", "pass in proto tcp to port {\n ssh,\n smtp,\n imap,\n @@@,\n}\n", "/etc/pf.conf:5:"),
+        ("mail__smtpd_conf", "table t {\n a = b,\n c = d,\n e = f,\n g = {\n}\n", "/etc/mail/smtpd.conf:5:"),
+        ("mail__smtpd_conf", "listen on all \\\n port 25 \\\n tls \\\n pki x \\\n frobnicate\n", "/etc/mail/smtpd.conf:5:"),
+        ("httpd_conf", 'server "x" {\n listen on * port 80\n root "/x"\n tls {\n  frobnicate\n }\n}\n', "/etc/httpd.conf:5:"),
+    ],
+)
+def test_a_mistake_is_told_at_its_own_line(run: Run, host: Host, path: str, content: str, place: str) -> None:
+    """Alternatives of a PEG tell of the line where the statement begins, or read no further and say nothing."""
+    _, out, _ = run("scan", host(**{path: content}), "-q")
+    assert place in out
+
+
+def test_a_crash_shows_no_secret(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ansible, train, zizmor: secrets in tracebacks and debugging output."""
+    key = "0123456789abcdeffeedfacefeedface"
+
+    def crashes(pf: Ruleset) -> Iterator[Outcome]:
+        yield from ()
+        del pf
+        raise ValueError(f"the key {key} is odd")
+
+    monkeypatch.setitem(CHECKS, "PF050", Declared("PF050", crashes))
+    root = host(mail__smtpd_conf=f"queue encryption {key}\n{OPEN_RELAY}", pf_conf="pass\n")
+    for options in ([], ["--debug"], ["--format", "json", "--debug"]):
+        code, out, err = run("scan", root, *options)
+        assert code == 4
+        assert key not in out + err
+
+
+def test_no_host_is_trusted_unseen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """train: host keys are not verified unless one asks for it."""
+    given: list[object] = []
+
+    async def connect(*_: object, known_hosts: object, **__: object) -> None:
+        given.append(known_hosts)
+        raise OSError(111, "connection refused")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(asyncssh, "connect", connect)
+    with pytest.raises(TargetError):
+        wait_for(Connection(Address("192.0.2.1"), known_hosts=(str(tmp_path / "none"),)).open())
+    assert given == [b"\n"]
+
+
+def test_there_is_no_score_to_chase() -> None:
+    """Lynis: people mend what counts, not what matters."""
+    schema = (ROOT / "mailaudit/reports/schema/report.schema.json").read_text()
+    assert not re.search(r"score|index|grade", schema)
+
+
+def test_no_rule_judges_by_a_banner() -> None:
+    """ssh-audit: a version's CVEs, though OpenBSD mends them under the same version."""
+    assert [page.name for page in (ROOT / "rules").rglob("*.md") if "CVE-" in page.read_text()] == []
+
+
+def test_a_network_that_does_not_answer_is_no_finding(run: Run, tmp_path: Path) -> None:
+    """mailinabox: checks that flap teach people to look away."""
+    root = Path(shutil.copytree(CORRECTED, tmp_path / "host"))
+    record = json.loads((root / "answers.json").read_text())
+    for section in ("dns", "dnssec", "endpoints"):
+        for question in record.get(section, {}):
+            record[section][question] = {"error": "timeout", "detail": "no answer"}
+    (root / "answers.json").write_text(json.dumps(record))
+    code, out, _ = run("scan", root, "--format", "json")
+    assert code == 4
+    assert [each["rule"] for each in results(out) if each["verdict"] == "fail"] == []
+
+
+def test_what_is_waived_is_so_in_every_format_and_code(run: Run, host: Host, tmp_path: Path) -> None:
+    """prowler: a muted finding changes the code or not by the format; others show in one what they hide in another."""
+    root = host(mail__smtpd_conf=OPEN_RELAY)
+    (root / "mailaudit.toml").write_text('[[waiver]]\nrule = "SMTPD044"\nreason = "a test"\n')
+    file = tmp_path / "report.txt"
+    for options, verdict in ([], "waived"), (["--no-inline-ignores"], "waived"):
+        code, out, _ = run("scan", root, "--select", "SMTPD044", "--format", "json", "--output", f"terminal:{file}", *options)
+        assert (code, verdicts(out)) == (0, [verdict])
+        assert "critical" not in file.read_text()
+
+
+Modes = dict[Path, int]
+
+
+def modes(root: Path) -> Modes:
+    return {path: path.stat().st_mode for path in root.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Modes]:
+    """The published set-up, mended as far as may be; and the modes of what was there before."""
+    root = Path(shutil.copytree(ROOT / "examples" / "as-published", tmp_path_factory.mktemp("mended") / "host"))
+    before = modes(root)
+    assert cli.run(["fix", str(root), "--unsafe", "--write", "--select", "PF,SMTPD,DOVECOT"]) in (0, 1)
+    return root, before
+
+
+def test_a_fix_leaves_no_file_that_a_daemon_would_load(mended: tuple[Path, Modes]) -> None:
+    """gixy: `conf.d/x.conf.bak` beside the file, world-readable."""
+    root, before = mended
+    after = modes(root)
+    assert {path: mode for path, mode in after.items() if path in before} == before
+    assert [path.name for path in after if path not in before and re.search(r"bak|orig|~|tmp", path.name)] == []
+
+
+class Counting:
+    """A connection that counts the programs that are run over it."""
+
+    runs = 0
+
+    async def run(self, script: bytes, seconds: float) -> bytes:
+        del script, seconds
+        self.runs += 1
+        return b""
+
+
+def test_a_wave_of_many_questions_is_few_programs() -> None:
+    """InSpec: a remote program for each fact, four minutes of them; asyncssh: more channels than a server gives."""
+    world = HostWorld(Address("h"), "h", "key", timeout=60.0)
+    counting = Counting()
+    monkey: Any = world
+    monkey._connection, monkey._deadline = counting, 1e12  # noqa: SLF001  no host is at hand
+    wave: list[Question] = [ReadFile(f"/etc/mail/{number}") for number in range(300)]
+    wave += [StatFile(f"/etc/{number}") for number in range(300)] + [RunCommand(each) for each in Command]
+    assert set(world.ask(wave)) == set(wave)
+    assert counting.runs <= 3
+
+
+def test_brackets_in_a_file_are_no_markup(run: Run, host: Host) -> None:
+    """rich: `[red]` vanishes and `[/x]` raises."""
+    _, out, err = run("scan", host(pf_conf="pass in # [red]x[/red] [/x] [link=y]\n"), "--color", "always")
+    assert "[red]x[/red] [/x] [link=y]" in re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert err == ""
+
+
+def test_no_fix_locks_the_administrator_out(run: Run, mended: tuple[Path, Modes]) -> None:
+    """Advice that closes port 22, which it came by."""
+    assert run("pf", "test", mended[0], "in proto tcp from 192.0.2.1 to port 22")[0] == 0
+
+
+def test_the_audited_host_does_not_grade_itself(run: Run, host: Host) -> None:
+    """A comment in its own file that waives the finding; the auditor may refuse it."""
+    line = 'match from any for any action "r" # mailaudit: ignore[SMTPD044] all is well'
+    root = host(mail__smtpd_conf=OPEN_RELAY.replace('match from any for any action "r"', line))
+    assert run("scan", root, "--select", "SMTPD044")[0] == 0
+    assert run("scan", root, "--select", "SMTPD044", "--no-inline-ignores")[0] == 1
+
+
+def test_no_time_that_somebody_says_makes_a_waiver_valid(run: Run, host: Host) -> None:
+    """A date set back revives what has expired; certificates alone are judged by --now."""
+    root = host(mail__smtpd_conf=OPEN_RELAY)
+    (root / "mailaudit.toml").write_text('[[waiver]]\nrule = "SMTPD044"\nreason = "a test"\nexpires = 2020-01-01\n')
+    assert run("scan", root, "--select", "SMTPD044", "--now", "2019-12-31T00:00:00Z")[0] == 1
