@@ -73,10 +73,12 @@ class _Round:
     facts: Facts
     report: HostReport
     refused: dict[str, str] = field(default_factory=dict)  # fingerprint of a finding whose fix did harm: what harm
+    seen: set[int] = field(default_factory=set)  # states that were gone through: what leads back to one leads nowhere
     has_changed: bool = False  # since the first of these was refused
 
     def accept(self, other: _Round) -> None:
         """Go on from another state of the host."""
+        self.seen.add(_state(self.snapshot))
         self.snapshot, self.facts, self.report = other.snapshot, other.facts, other.report
         self.has_changed = bool(self.refused)
 
@@ -184,7 +186,14 @@ def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], wish: Wi
             break
         done = _applied(auditor, done.snapshot, taken)
         harm = _harm(state.report, done.report)
+    if harm is None and _state(done.snapshot) in state.seen | {_state(state.snapshot)}:
+        harm = "another correction undoes it"
     return done if harm is None else harm
+
+
+def _state(snapshot: Snapshot) -> int:
+    """What files hold, as a number that tells one state from another."""
+    return hash(frozenset((q.path, a) for q, a in snapshot.answers.items() if isinstance(q, ReadFile) and isinstance(a, Found)))
 
 
 def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Round:

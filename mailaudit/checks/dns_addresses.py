@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import TTL, delete, doubts, lacks, no_addresses, own_domains, publish, record, seen
+from mailaudit.checks.dns_words import TTL, delete, doubts, lacks, no_addresses, own_domains, publish, record, seen, txt
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
@@ -86,9 +86,9 @@ def no_wildcard(dns: Dns, site: Site) -> Iterator[Outcome]:
         target = f", an alias of {bare(found.aliases[0])}" if found.aliases else ""
         message = f"Every name in {domain} exists by a wildcard{target}: whoever asks for a policy or a key gets something else."
         names = [name for name in (site.host_name, site.mail_host) if name and name.endswith(f".{domain}")]
-        lines = [
-            record(name, "A" if ":" not in each else "AAAA", each) for name in dict.fromkeys(names) for each in dns.host.known
-        ]
+        names = list(dict.fromkeys(names))
+        lines = [record(name, "A" if ":" not in each else "AAAA", each) for name in names for each in dns.host.known]
+        lines += [txt(name, "v=spf1 a -all") for name in names if dns.is_from_wildcard(dns.look(name, "TXT"))]
         at = f"*.{domain}"
         gone = [("CNAME", bare(found.aliases[0]) + ".")] if found.aliases else [(found.type, each) for each in found.data]
         lines += [delete(at, *each) for each in gone]

@@ -141,8 +141,14 @@ def issuers_are_named(dns: Dns) -> Iterator[Outcome]:
             said = "The CAA records name no issuer" if reply.is_there else "No CAA record says who may issue"
             message = f"{said} for {name}: any certification authority may give a certificate for it."
             domain = next((each for each in dns.domains if name.endswith(each)), name)
-            fix = publish("Name the issuer", record(domain, "CAA", f'0 issue "{_CA}"'))
+            fix = publish("Name the issuer", *_caa(domain, reply))
             yield lacks(message, reply, fix, f"CAA of {name}")
+
+
+def _caa(domain: str, reply: Reply) -> list[str]:
+    """Who may issue; where nothing is said yet, also that nobody may for all names at once, and where refusals are reported."""
+    said = ['0 issuewild ";"', f'0 iodef "mailto:caareport@{domain}"'] if not reply.is_there else []
+    return [record(domain, "CAA", data) for data in (f'0 issue "{_CA}"', *said)]
 
 
 @rule("DNS010")

@@ -175,7 +175,8 @@ def _throttled(pf: Ruleset, ports: list[int]) -> Fix | None:
     blocking = next((each for each in top if each.action == "block"), None)
     if last is None or blocking is None:
         return None
-    guard = [f"block in quick on egress from <{ABUSERS}>"]
+    shut_out = any(each.action == "block" and each.quick and f"<{ABUSERS}>" in each.statement.span.chars for each in top)
+    guard = [] if shut_out else [f"block in quick on egress from <{ABUSERS}>"]
     if ABUSERS not in pf.tables:
         guard.insert(0, f"table <{ABUSERS}> persist")
     edits = (*rule_line(pf, blocking, *guard), *rule_line(pf, last, throttle)) if blocking is not last else ()
