@@ -16,10 +16,11 @@ from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode
-from mailaudit.questions import Failed, Reason
+from mailaudit.questions import Failed, Handshake, Reason
 from mailaudit.snapshot import Snapshot
 
 _QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
+_CLOSED = _QUIET | {Reason.REFUSED}
 
 
 def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
@@ -86,5 +87,8 @@ def learned(common: Common, target: str, looking: Looking) -> Learned:
 
 
 def _failures(known: Snapshot) -> list[str]:
-    answers = known.answers.values()
-    return sorted({each.detail for each in answers if isinstance(each, Failed) and each.reason not in _QUIET})
+    """What could not be had. That a port is closed is an answer."""
+    failed = ((question, each) for question, each in known.answers.items() if isinstance(each, Failed))
+    return sorted(
+        {each.detail for question, each in failed if each.reason not in (_CLOSED if isinstance(question, Handshake) else _QUIET)}
+    )

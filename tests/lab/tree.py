@@ -54,7 +54,7 @@ SAID = (
 """Commands that only OpenBSD has: their stand-ins print what the example's record says."""
 READ = (
     "/etc/hostname.vio0", "/etc/mail/credentials", "/etc/mail/smtpd.conf", "/etc/master.passwd", "/etc/pf.conf",
-    "/etc/redis/redis.conf", "/etc/rspamd/local.d/worker-controller.inc", "/etc/smtpd.conf.bak",
+    "/etc/redis/redis.conf", "/etc/rspamd/local.d/redis.conf", "/etc/rspamd/local.d/worker-controller.inc", "/etc/smtpd.conf.bak",
 )  # fmt: skip
 """Closed files that doas.conf lets the auditor read."""
 KEYS = ("/etc/mail/dkim/example.com.key", "/etc/ssl/private/letsencrypt.key", "/etc/ssl/private/mail.example.com.key")
