@@ -22,6 +22,7 @@ from mailaudit.collect.folder import FolderWorld
 from mailaudit.commands.policy import measure
 from mailaudit.findings import Evidence, Result, Verdict
 from mailaudit.models.facts import Facts
+from mailaudit.models.policy.measure import Found
 from mailaudit.models.policy.measures import SUBJECTS, Policy, taken
 from mailaudit.models.policy.operators import LIST, NUMBER, OPERATORS, VERSION, Expectation, Scale, level, operators_for
 from mailaudit.models.sources import Known
@@ -111,7 +112,7 @@ def test_each_difference_is_a_finding_with_both_values_and_the_line(subject: str
     (mine,) = [one for one in policy if (one.subject, one.name) == (subject, each.name)]
     other = otherwise(each.scale, mine)
     found = taken(each, golden().slots)
-    assert found is not None
+    assert isinstance(found, Found)
     bad = {rule: one for rule, one in judged(tuple(other if one is mine else one for one in policy)).items() if one.findings}
     assert [len(one.findings) for one in bad.values()] == [1]
     [finding] = next(iter(bad.values())).findings
@@ -210,6 +211,19 @@ def test_what_was_never_recorded_is_unknown_and_quiet(host: Path, tmp_path: Path
     assert (verdicts["POLICY007"].verdict, verdicts["POLICY007"].reason) == (Verdict.UNKNOWN, Reason.NOT_RECORDED)
     assert verdicts["POLICY001"].verdict is Verdict.PASS
     assert report.exit_code == 0
+
+
+def test_a_name_server_that_fails_makes_a_scan_incomplete(host: Path, tmp_path: Path, run: Run) -> None:
+    root = tmp_path / "host"
+    shutil.copytree(host, root)
+    answers = json.loads((root / "answers.json").read_text())
+    answers["dns"]["_dmarc.example.com. TXT"] = {"error": "servfail"}
+    (root / "answers.json").write_text(json.dumps(answers))
+    report = audit([str(root)], Options(select=("POLICY006",)))
+    assert [(each.verdict, each.reason) for each in report.hosts[0].results] == [(Verdict.UNKNOWN, Reason.SERVFAIL)]
+    assert report.exit_code == 4
+    code, told, _ = run("policy", "new", "--from", str(root), "-o", str(tmp_path / "x.toml"))
+    assert (code, "not measured: what DMARC asks for mail that fails" in told) == (4, True)
 
 
 # Operators

@@ -24,7 +24,7 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.sshd import SshdConfig
 from mailaudit.models.system import Packages, Uname
-from mailaudit.questions import Reason
+from mailaudit.questions import Failed, Reason
 
 _WORDS = {
     "equals": "the policy wants {}",
@@ -100,6 +100,8 @@ def _compared(policy: Policy, subject: str, *models: object) -> Iterator[Outcome
         found = measure.take(*given)
         if found is None:
             yield Doubt(Reason.NOT_RECORDED, f"{measure.says}: what is there does not tell")
+        elif isinstance(found, Failed):
+            yield Doubt(found.reason, f"{measure.says}: {found.detail or 'this could not be looked at'}")
         else:
             yield from _deviations(subject, measure, found, expectations)
 

@@ -16,9 +16,9 @@ from mailaudit.commands.snapshot import learned
 from mailaudit.commands.telling import UsageError, now, shown
 from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
-from mailaudit.models.policy.measure import Measure
+from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.measures import SUBJECTS, taken
-from mailaudit.models.sources import Lacking
+from mailaudit.questions import Failed
 from mailaudit.settings import parse_settings
 from mailaudit.settings.merging import merged
 
@@ -27,10 +27,11 @@ Tables = dict[tuple[str, ...], dict[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The tables of mailaudit.toml that a host would have, and the measures that could not be taken of it."""
+    """The tables of mailaudit.toml that a host would have, the measures that could not be taken, what was looked at in vain."""
 
     tables: Tables
     unknown: tuple[Measure, ...]
+    failures: tuple[str, ...]
 
 
 def new(common: Common, looking: Looking, source: str, out: str) -> int:
@@ -43,12 +44,11 @@ def new(common: Common, looking: Looking, source: str, out: str) -> int:
         parse_settings(there, out)
         found = learned(common, source, looking)
         measured = measure(found.facts)
-        lacking = sorted(_lacking(measured, found.facts))
-        code = ExitCode.INCOMPLETE if lacking and not common.allow_incomplete else ExitCode.OK
+        code = ExitCode.INCOMPLETE if measured.failures and not common.allow_incomplete else ExitCode.OK
         comment = f"What this site expects of its hosts: as {found.known.host} was on {now()[:10]} (mailaudit policy new)."
         made = merged(there, measured.tables, out, comment)
         parse_settings(made, out)
-        for each in lacking:
+        for each in measured.failures:
             output.complain(f"not to be had: {each}")
         if out == "-":
             return made.decode()
@@ -62,21 +62,18 @@ def measure(facts: Facts) -> Measured:
     """All measures that can be taken of a host."""
     tables: Tables = {("site",): _site(facts)}
     unknown: list[Measure] = []
+    failures: set[str] = set()
     for subject, measures in SUBJECTS.items():
         table = tables.setdefault(("policy", subject), {})
         for each in measures:
             found = taken(each, facts.slots)
-            if found is None or not _is_text(found.value):
+            if isinstance(found, Failed) and found.reason not in QUIET:
+                failures.add(f"{each.says}: {found.detail or found.reason}")
+            if not isinstance(found, Found) or not _is_text(found.value):
                 unknown.append(each)
             else:
                 table[each.name] = {each.operator: list(found.value) if isinstance(found.value, tuple) else found.value}
-    return Measured({table: keys for table, keys in tables.items() if keys}, tuple(unknown))
-
-
-def _lacking(measured: Measured, facts: Facts) -> set[str]:
-    """What was looked for in vain, a sentence each: not what nobody asked."""
-    slots = (facts.slots.get(need) for each in measured.unknown for need in each.needs)
-    return {slot.detail or slot.path for slot in slots if isinstance(slot, Lacking) and slot.reason not in QUIET}
+    return Measured({table: keys for table, keys in tables.items() if keys}, tuple(unknown), tuple(sorted(failures)))
 
 
 def _is_text(value: object) -> bool:

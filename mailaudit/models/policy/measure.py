@@ -8,6 +8,7 @@ from typing import Any
 
 from mailaudit.findings import Evidence, Place
 from mailaudit.models.policy.operators import Scale, Value
+from mailaudit.questions import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Found:
 class Measure:
     """`name` in the policy's table of a subject, what it `says`, and how it is taken.
 
-    `needs` are the models that `take` is given; it gives None where they say nothing about it. `operator` is what
-    `mailaudit policy new` writes.
+    `needs` are the models that `take` is given; it gives None where they say nothing about it, and a failure where it is known
+    why. `operator` is what `mailaudit policy new` writes.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Measure:
     scale: Scale
     operator: str
     needs: tuple[type, ...]
-    take: Callable[..., Found | None]
+    take: Callable[..., Found | Failed | None]
 
 
 def listed(words: Any) -> tuple[Any, ...]:

@@ -10,7 +10,8 @@ from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.operators import Expectation
 from mailaudit.models.policy.system import SYSTEM
 from mailaudit.models.policy.trust import CERTIFICATES, DNS, FILTERS
-from mailaudit.models.sources import Known, Model, NotHere, Slot
+from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot
+from mailaudit.questions import Failed
 
 SUBJECTS: Mapping[str, tuple[Measure, ...]] = {
     "pf": PF,
@@ -45,7 +46,13 @@ def read_policy(expectations: tuple[Expectation, ...]) -> Slot[Policy]:
     return Known(Policy(expectations)) if expectations else NotHere("mailaudit.toml has no [policy]")
 
 
-def taken(measure: Measure, slots: Mapping[type, Slot[object]]) -> Found | None:
-    """What a measure gives on a host; None where its models are not known or say nothing."""
-    models = [slot.value for need in measure.needs if isinstance(slot := slots.get(need), Known)]
-    return measure.take(*models) if len(models) == len(measure.needs) else None
+def taken(measure: Measure, slots: Mapping[type, Slot[object]]) -> Found | Failed | None:
+    """What a measure gives on a host, or why it cannot be taken; None where there is nothing to take it of."""
+    models = []
+    for slot in map(slots.get, measure.needs):
+        if isinstance(slot, Lacking):
+            return Failed(slot.reason, slot.detail or slot.path)
+        if not isinstance(slot, Known):
+            return None
+        models.append(slot.value)
+    return measure.take(*models)

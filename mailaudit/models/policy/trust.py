@@ -17,7 +17,7 @@ from mailaudit.models.redis import RedisConfig
 from mailaudit.models.rspamd.config import RspamdConfig
 from mailaudit.models.shown import ShownCertificates
 from mailaudit.models.spf.record import SyntaxFault, read_record, records_of
-from mailaudit.questions import KeyFacts
+from mailaudit.questions import Failed, KeyFacts
 
 _STRENGTH = {
     "rsa": ((1024, 80), (2048, 112), (3072, 128), (4096, 152), (7680, 192)),
@@ -67,11 +67,17 @@ CERTIFICATES = (
 )
 
 
-def _weakest(scale: Scale, found: Iterable[tuple[str, Reply]]) -> Found | None:
-    """The weakest of several domains' words; None if one of them is not known."""
+def _failed(replies: Iterable[Reply]) -> Failed | None:
+    """Why one of the replies is not known."""
+    return next((reply.failed for reply in replies if reply.failed is not None), None)
+
+
+def _weakest(scale: Scale, found: Iterable[tuple[str, Reply]]) -> Found | Failed | None:
+    """The weakest of several domains' words, or why one of them is not known."""
     rows = list(found)
-    if not rows or any(not reply.is_there and not reply.is_absent for _, reply in rows):
-        return None
+    failed = _failed(reply for _, reply in rows)
+    if failed is not None or not rows:
+        return failed
     word, reply = min(rows, key=lambda each: scale.rank(each[0]))
     return Found(word, Evidence(reply.question, reply.shown))
 
@@ -81,7 +87,7 @@ DMARC = level("absent", "none", "quarantine", "reject")
 DNSSEC = level("bogus", "insecure", "secure")
 
 
-def _spf(dns: Dns) -> Found | None:
+def _spf(dns: Dns) -> Found | Failed | None:
     return _weakest(SPF, ((_spf_word(reply), reply) for reply in (dns.look(domain, "TXT") for domain in dns.domains)))
 
 
@@ -96,7 +102,7 @@ def _spf_word(reply: Reply) -> str:
     return "?all" if len(records) == 1 else "none"
 
 
-def _dmarc(dns: Dns) -> Found | None:
+def _dmarc(dns: Dns) -> Found | Failed | None:
     return _weakest(DMARC, ((_dmarc_word(reply), reply) for reply in (dns.look(f"_dmarc.{each}", "TXT") for each in dns.domains)))
 
 
@@ -105,29 +111,30 @@ def _dmarc_word(reply: Reply) -> str:
     return records[0].applied if len(records) == 1 else "absent"
 
 
-def _exchangers(dns: Dns) -> Found | None:
+def _exchangers(dns: Dns) -> Found | Failed | None:
     return _records(dns, "MX", (f"{each.preference} {each.name}" for domain in dns.domains for each in dns.exchangers(domain)))
 
 
-def _issuers(dns: Dns) -> Found | None:
+def _issuers(dns: Dns) -> Found | Failed | None:
     data = (each.split(None, 2) for domain in dns.domains for each in dns.look(domain, "CAA").data)
     return _records(dns, "CAA", (value.strip('"').partition(";")[0].strip() or ";" for _, tag, value in data if tag == "issue"))
 
 
-def _records(dns: Dns, type_: str, words: Iterable[str]) -> Found | None:
+def _records(dns: Dns, type_: str, words: Iterable[str]) -> Found | Failed | None:
     replies = [dns.look(domain, type_) for domain in dns.domains]
-    if not replies or any(not reply.is_there and not reply.is_absent for reply in replies):
-        return None
+    failed = _failed(replies)
+    if failed is not None or not replies:
+        return failed
     return Found(listed(words), Evidence(replies[0].question, replies[0].shown))
 
 
-def _dkim_bits(dns: Dns) -> Found | None:
+def _dkim_bits(dns: Dns) -> Found | Failed | None:
     """The bits of the weakest RSA key that is published; 0 for one that cannot be used."""
     bits: list[tuple[int, Reply]] = []
     for domain, selector in dns.selectors:
         reply = dns.look(f"{selector}._domainkey.{domain}", "TXT")
-        if not reply.is_there and not reply.is_absent:
-            return None
+        if reply.failed is not None:
+            return reply.failed
         keys = [dkim_key(text).key for text in reply.texts if is_dkim(text)] or [None]
         bits += ((0 if key is None else key.bits, reply) for key in keys if key is None or key.kind == "rsa")
     if not bits:
@@ -136,11 +143,12 @@ def _dkim_bits(dns: Dns) -> Found | None:
     return Found(number, Evidence(reply.question, reply.shown))
 
 
-def _dnssec(dns: Dns) -> Found | None:
-    states = [(state, domain) for domain in dns.domains if isinstance(state := dns.security(domain), str)]
-    if not states or len(states) < len(dns.domains):
-        return None
-    state, domain = min(states, key=lambda each: DNSSEC.rank(each[0]))
+def _dnssec(dns: Dns) -> Found | Failed | None:
+    known = [(dns.security(domain), domain) for domain in dns.domains]
+    failed = next((state for state, _ in known if isinstance(state, Failed)), None)
+    if failed is not None or not known:
+        return failed
+    state, domain = min(((str(state), domain) for state, domain in known), key=lambda each: DNSSEC.rank(each[0]))
     return Found(state, Evidence(f"{domain}. DNSSEC", state))
 
 
