@@ -394,6 +394,25 @@ def test_policy_new_to_standard_output(run: Run, tmp_path: Path, monkeypatch: py
     assert not list(tmp_path.iterdir())
 
 
+def test_names_from_the_host_write_no_settings(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "host"
+    shutil.copytree(GOLDEN, root)
+    (root / ORIGIN).unlink()
+    answers = json.loads((root / "answers.json").read_text())
+    answers["host"] = 'h\n[rules]\nignore = ["PF"]\n\x1b[31m'
+    (root / "answers.json").write_text(json.dumps(answers))
+    conf = (root / "etc/mail/smtpd.conf").read_text()
+    (root / "etc/mail/smtpd.conf").write_text(
+        conf.replace('domain "example.com"', 'domain { "example.com", "e\\\nx.org", "a]b.c" }')
+    )
+    code, told, _ = run("policy", "new", "--from", str(root), "-o", str(tmp_path / "x.toml"))
+    assert code == 0
+    assert "\x1b" not in told
+    found = parse_settings((tmp_path / "x.toml").read_bytes())
+    assert (found.ignore, found.site.domains) == ((), ("example.com", "ex.org"))
+    assert not tomllib.loads((tmp_path / "x.toml").read_text()).get("rules")
+
+
 def test_policy_new_refuses_what_it_cannot_write(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[policy]\nnonsense = 1\n")
     (tmp_path / "link.toml").symlink_to(tmp_path / "bad.toml")

@@ -19,7 +19,8 @@ from mailaudit.models.facts import Facts
 from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.measures import SUBJECTS, taken
 from mailaudit.questions import Failed
-from mailaudit.settings import parse_settings
+from mailaudit.reports.masking import visible
+from mailaudit.settings import parse_settings, values
 from mailaudit.settings.merging import merged
 
 Tables = dict[tuple[str, ...], dict[str, object]]
@@ -45,7 +46,8 @@ def new(common: Common, looking: Looking, source: str, out: str) -> int:
         found = learned(common, source, looking)
         measured = measure(found.facts)
         code = ExitCode.INCOMPLETE if measured.failures and not common.allow_incomplete else ExitCode.OK
-        comment = f"What this site expects of its hosts: as {found.known.host} was on {now()[:10]} (mailaudit policy new)."
+        host = visible(found.known.host)
+        comment = f"What this site expects of its hosts: as {host} was on {now()[:10]} (mailaudit policy new)."
         made = merged(there, measured.tables, out, comment)
         parse_settings(made, out)
         for each in measured.failures:
@@ -53,7 +55,7 @@ def new(common: Common, looking: Looking, source: str, out: str) -> int:
         if out == "-":
             return made.decode()
         _write(out, there, made)
-        return "".join(f"{line}\n" for line in _told(measured, there, made, found.known.host, out))
+        return "".join(f"{line}\n" for line in _told(measured, there, made, host, out))
 
     return shown(make, debug=common.debug) or code
 
@@ -85,15 +87,22 @@ def _is_text(value: object) -> bool:
 
 
 def _site(facts: Facts) -> dict[str, object]:
-    """What the rules take for the site's own names."""
+    """What the rules take for the site's own names, as far as they are names."""
     site = facts.site
     found: dict[str, object] = {}
-    if site.domains:
-        found["domains"] = list(site.domains)
-        found["selectors"] = {domain: site.selectors[domain] for domain in site.domains if domain in site.selectors}
-    if site.mail_host:
+    domains = [domain for domain in site.domains if _is_name(domain)]
+    if domains:
+        found["domains"] = domains
+        found["selectors"] = {each: site.selectors[each] for each in domains if _is_name(site.selectors.get(each, ""))}
+    if site.mail_host and _is_name(site.mail_host):
         found["mail_host"] = site.mail_host
     return found
+
+
+def _is_name(written: str) -> bool:
+    with suppress(ValueError):
+        return values.domain(written).isascii()
+    return False
 
 
 def _there(out: str) -> bytes:

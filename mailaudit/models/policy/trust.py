@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from math import isfinite
 
 from mailaudit.findings import Evidence, Place
 from mailaudit.models.certificates import Certificate
@@ -164,7 +165,7 @@ DNS = (
 
 def _threshold(name: str, rspamd: RspamdConfig) -> Found | None:
     value = rspamd.get("actions", name) or rspamd.get("actions", name.replace("_", " "))
-    if value is None or value.number is None:
+    if value is None or value.number is None or not isfinite(value.number):
         return None
     written = not rspamd.is_packaged(value)
     return Found(value.number, Place.at(value.span) if written else Place.whole(rspamd.local("actions.conf")))
