@@ -54,6 +54,7 @@ def body(text: str, files: Mapping[str, str] | None = None) -> str:
         ("%{domain}/%Ln", "%{user | domain}/%{user | username | lower}"),
         ("%2Mu/%4.2Mu", "%{user | md5 | hexlify | substr(0, 2)}/%{user | md5 | hexlify | substr(4, 2)}"),
         ("%1n/%Ud/%Rn", "%{user | username | substr(0, 1)}/%{user | domain | upper}/%{user | username | reverse}"),
+        ("%2.256Nu/%16Nd", "%{user | md5 | substr(0, 8) % 256 | hex(2)}/%{user | domain | md5 | substr(0, 8) % 16 | hex}"),
         ("%%u 100%%", "%u 100%"),
         ("%{rip} %{lport} %{orig_user}", "%{remote_ip} %{local_port} %{original_user}"),
         ("no variable", "no variable"),
@@ -207,6 +208,7 @@ def test_databases_of_users(old: str, new: str) -> None:
                 "      path = /s\n    }\n  }\n}"
             ),
         ),
+        ("sieve_extensions = +vacation-seconds +imapflags", "sieve_extensions {\n  vacation-seconds = yes\n}"),
         ("sieve_quota_max_storage = 4M", "sieve_quota_storage_size = 4M"),
         ("quota = count:User quota\n  quota_vsizes = yes", 'quota "User quota" {\n  driver = count\n}\n#quota_vsizes = yes'),
         ("quota_rule = *:storage=10:messages=5", "quota_storage_size = 10K\nquota_message_count = 5"),
@@ -342,6 +344,27 @@ def test_fields_of_users_are_said_in_the_words_of_2_4() -> None:
         "b@x:{PLAIN}p:1:1::/h::userdb_mail_driver=mdbox userdb_mail_path=~/m allow_nets=10.0.0.0/8\n"
         "c@x:{PLAIN}p:1:1::/h::\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("args", "password", "weak"),
+    [
+        ("/u", "{MD5-CRYPT}$1$a$b", True),
+        ("/u", "{md5.b64}xxxx", True),
+        ("/u", "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0", True),
+        ("/u", "{CRYPT}$1$abcdefgh$irWbblnpmw.5z7wgBnprh0", True),
+        ("scheme=PLAIN-MD5 /u", "5f4dcc3b5aa765d61d8327deb882cf99", True),
+        ("scheme=PLAIN /u", "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0", False),
+        ("/u", "$6$abc$def", False),
+        ("/u", "{SHA512-CRYPT}$6$abc$def", False),
+        ("/u", "{PLAIN}x", False),
+    ],
+)
+def test_passwords_that_2_4_refuses_are_allowed(args: str, password: str, *, weak: bool) -> None:
+    made = converted(f"passdb {{\n  driver = passwd-file\n  args = {args}\n}}\n", {"/u": f"a@x:{password}:1:1::/h::\n"})
+    assert made.files[MAIN].endswith("\nauth_allow_weak_schemes = yes\n") is weak
+    assert bool(made.notes) is weak
+    assert password not in str(made.notes)
 
 
 # What cannot be said

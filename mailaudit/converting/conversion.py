@@ -12,6 +12,7 @@ from mailaudit.converting.places import Namespaces, convert_namespace, convert_o
 from mailaudit.converting.plain import convert_setting
 from mailaudit.converting.plugins import convert_plugins
 from mailaudit.converting.users import convert_users
+from mailaudit.converting.weak import ALLOWED, weak_users
 from mailaudit.converting.writing import Left, Note, Work, assign, block, named, unwrapped
 from mailaudit.edits import Edit, apply, newline_of
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
@@ -90,6 +91,7 @@ class _Whole:
         texts |= self._outside()
         texts |= self._users()
         self._guessed()
+        self.work.allows_weak |= weak_users(self.work) and self.config.setting("auth_allow_weak_schemes").is_default
         files = {path: self._written(text) for path, text in texts.items()}
         files = {path: chars for path, chars in files.items() if chars != texts[path].chars}
         return Conversion(
@@ -231,7 +233,7 @@ class _Whole:
 
     def _head(self) -> list[str]:
         """What 2.3 has by default and 2.4 has not, for the end of the main file."""
-        config, lines = self.config, list[str]()
+        config, lines = self.config, [ALLOWED] if self.work.allows_weak else []
         if config.setting("protocols").is_default and not self.has_protocol_files:
             lines.append("protocols = imap pop3 lmtp")
         plugins = [section for section in config.root.walk() if section.type == "plugin"]

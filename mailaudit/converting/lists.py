@@ -56,25 +56,28 @@ _KNOWN = frozenset(
     )
 )
 
+_OF_SIEVE = frozenset(("sieve_extensions", "sieve_global_extensions"))
+_GONE_EXTENSIONS = frozenset(("imapflags", "notify"))
+_WITH_SIGNS = frozenset(("imap_capability", "sieve_extensions", "sieve_global_extensions", "submission_backend_capabilities"))
+
 
 def convert_list(work: Work, statement: Statement, name: str, value: str, new: str | None = None) -> None:
     """A list's setting: what adds to itself becomes a block, whose words add to what is set already."""
     new = new or name
     words = value.replace(",", " ").split()
     kept = _plugins(work, statement, words) if name == "mail_plugins" else words
+    if name in _OF_SIEVE:
+        kept = words = _known_extensions(work, statement, words)
     if f"${name}" in words:
         _added(work, statement, new, [word for word in kept if word != f"${name}"])
     elif any(word[0] in "+-" for word in words) and name in _WITH_SIGNS:
         _signed(work, statement, new, words)
-    elif kept != words:
+    elif kept != words or len(words) < len(value.replace(",", " ").split()):
         work.value(statement, " ".join(kept))
     elif any(word.startswith("$") for word in words):
         work.leave(statement.span, f"{name} takes in another setting, which a list of 2.4 cannot", "write its words out")
     elif new != name:
         work.rename(statement, new)
-
-
-_WITH_SIGNS = frozenset(("imap_capability", "sieve_extensions", "sieve_global_extensions", "submission_backend_capabilities"))
 
 
 def _added(work: Work, statement: Statement, name: str, words: list[str]) -> None:
@@ -90,6 +93,15 @@ def _signed(work: Work, statement: Statement, name: str, words: list[str]) -> No
         work.leave(statement.span, f"{name} has words with a sign and words without", "write the whole list, without signs")
         return
     work.lines(statement, block(name, [f"{word[1:]} = {'yes' if word[0] == '+' else 'no'}" for word in words]))
+
+
+def _known_extensions(work: Work, statement: Statement, words: list[str]) -> list[str]:
+    """Extensions of Sieve without those that are no more."""
+    gone = [word for word in words if word.lstrip("+-") in _GONE_EXTENSIONS]
+    for word in gone:
+        name = word.lstrip("+-")
+        work.note(statement.span, f"the extension {name} is left out: 2.4 has it no more, and scripts that require it fail")
+    return [word for word in words if word not in gone]
 
 
 def _plugins(work: Work, statement: Statement, words: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from mailaudit.converting.databases import fields_block
 from mailaudit.converting.fields import converted
 from mailaudit.converting.locations import Pairs, Unsaid, over
 from mailaudit.converting.variables import AUTH, in_new_words
+from mailaudit.converting.weak import WEAK
 from mailaudit.converting.writing import Work, assign, block, named
 from mailaudit.edits import Edit, insert, newline_of
 from mailaudit.models.dovecot.reading import parts_of
@@ -78,6 +79,7 @@ _DEFAULTS: dict[str, list[tuple[str, str, str]]] = {
 _MAIL_COLUMN = re.compile(r"'(maildir|mbox|mdbox|sdbox):([^':]*)'(\s*)(as)\s+(userdb_)?mail\b(?!\w)", re.IGNORECASE)
 _QUOTA_COLUMN = re.compile(r"concat\(\s*'\*:bytes=',\s*([\w.]+)\s*\)(\s*)(as)\s+(userdb_)?quota_rule\b", re.IGNORECASE)
 _OLD_COLUMN = re.compile(r"\b(?:userdb_)?(?:mail|quota_rule\d*|sieve)\b(?=\s*(?:,|\bFROM\b))", re.IGNORECASE)
+_DEFAULT_SCHEME = {"sql": "MD5", "ldap": "CRYPT"}
 _IS_MAP = "map"
 
 
@@ -93,12 +95,31 @@ def convert_outside(work: Work, tree: Tree, language: str, kinds: set[str]) -> N
             _map(work, statement)
         else:
             work.leave(statement.whole, "this is no setting that is known here", "write it by hand")
+    if "passdb" in kinds and language in _DEFAULT_SCHEME:
+        _schemes(work, tree, _DEFAULT_SCHEME[language])
     missing = [line for kind, name, line in _DEFAULTS.get(language, []) if kind in kinds and name not in said]
     if missing and tree.text.chars.strip():
         newline = newline_of(tree.text)
         end = len(tree.text.chars)
         begin = "" if not end or tree.text.chars.endswith("\n") else newline
         work.edit((insert(tree.text, end, begin + "".join(f"{line}{newline}" for line in missing)),))
+
+
+def _schemes(work: Work, tree: Tree, default: str) -> None:
+    """Passwords of weak schemes are refused by 2.4: they are allowed where the scheme is one, else it is told."""
+    named = next(
+        (each for each in reversed(tree.statements) if each.kind == "setting" and each.seen[0].value == "default_pass_scheme"),
+        None,
+    )
+    scheme = _value(named) if named is not None else default
+    place = named.span if named is not None else tree.statements[0].span if tree.statements else None
+    if place is not None and scheme.upper() in WEAK:
+        work.allows_weak = True
+        work.note(
+            place, f"2.4 refuses passwords of the scheme {scheme}, so auth_allow_weak_schemes is turned on; set new passwords"
+        )
+    elif place is not None:
+        work.note(place, "passwords that name a weak scheme, such as MD5-CRYPT, need auth_allow_weak_schemes = yes in 2.4")
 
 
 def _driver(tree: Tree, kinds: set[str]) -> str:

@@ -106,6 +106,8 @@ def convert_setting(work: Work, statement: Statement) -> None:
             work.template(statement, LETTERS.get(name, MAIL))
         if new != name:
             work.rename(statement, new)
+        if name == "mail_attachment_dir":
+            work.note(statement.span, "attachments that 2.3 stored once for all are read, new ones are stored each")
 
 
 def variables(work: Work, statement: Statement, value: str) -> str | None:

@@ -121,6 +121,14 @@ def in_new_words(template: str, letters: dict[str, str] = MAIL) -> str:
     return "".join((*out, template[at:]))
 
 
+def _hashed(match: re.Match[str], word: str) -> str | None:
+    """`%2.256Nu`: a number below 256 made of the user, in two hexadecimal digits; None where it is not that."""
+    if match["change"] != "N" or not match["width"] or (match["from"] or "").startswith("-"):
+        return None
+    digits = f"({match['from']})" if match["from"] else ""
+    return f"%{{{word} | md5 | substr(0, 8) % {match['width']} | hex{digits}}}"
+
+
 def _one(match: re.Match[str], letters: dict[str, str]) -> str:
     changes = match["change"] or ""
     if match["short"] is None:
@@ -130,6 +138,8 @@ def _one(match: re.Match[str], letters: dict[str, str]) -> str:
         word = letters.get(match["short"])
     if word is None:
         raise UnknownVariable(match[0])
+    if (hashed := _hashed(match, word)) is not None:
+        return hashed
     filters = [word, *_filters(changes, match)]
     return "%{" + " | ".join(filters) + "}"
 

@@ -70,6 +70,7 @@ class Work:
     left: list[Left] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     secrets: list[tuple[str, str]] = field(default_factory=list)
+    allows_weak: bool = False  # passwords of weak schemes are used
 
     def edit(self, edits: Iterable[Edit] | None) -> None:
         """Take edits in."""
