@@ -386,7 +386,7 @@ def test_without_a_way_an_address_is_not_asked(monkeypatch: pytest.MonkeyPatch) 
         def connect(self, _address: object) -> None:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    monkeypatch.setattr("mailaudit.collect.tls.stream.socket.socket", Wayless)
+    monkeypatch.setattr("mailaudit.collect.ways.socket.socket", Wayless)
     start = time.monotonic()
     question = Handshake("2001:db8::9", 25, "smtp")
     answer = asyncio.run(Ports(Budget(5)).ask([question]))[question]

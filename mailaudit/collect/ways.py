@@ -12,15 +12,10 @@ _ANY_PORT = 53  # a route has no port, connect(2) wants one
 
 
 def no_way(address: str) -> Trouble | None:
-    """That nothing can be sent to an address, because this machine has no route to it; else None.
-
-    Without IPv6 that is `offline`: others see what we cannot. Without IPv4 nothing is looked at, which is a failure.
-    """
+    """That nothing can be sent to an address, because this machine has no route to it; else None. Others may see it."""
     if _source(address) is not None:
         return None
-    if ":" in address:
-        return Trouble(Reason.OFFLINE, f"there is no IPv6 from here to {address}")
-    return Trouble(Reason.TIMEOUT, f"{address} cannot be reached: no route from here")
+    return Trouble(Reason.OFFLINE, f"there is no IPv{6 if ':' in address else 4} from here to {address}, so it was not asked")
 
 
 def unheard(address: str, otherwise: str) -> Trouble:

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import errno
 import re
-import socket
 from dataclasses import dataclass, field
 
 from OpenSSL import SSL, crypto
 
 from mailaudit.collect.budget import Trouble
 from mailaudit.collect.trips import step
+from mailaudit.collect.ways import no_way
 from mailaudit.questions import Reason
 
 MOST_BYTES = 256 * 1024  # of one connection; a whole conversation has less than 16 KiB
@@ -208,7 +208,9 @@ def can_be_sent(name: str) -> bool:
 
 async def connect(address: str, port: int) -> Stream:
     """Connect. Raises `Trouble`: refused, no way from here, or unanswered."""
-    _see_the_way(address)
+    lost = no_way(address)
+    if lost is not None:
+        raise lost
     try:
         reader, writer = await asyncio.open_connection(address, port)
     except OSError as error:
@@ -216,13 +218,3 @@ async def connect(address: str, port: int) -> Stream:
             raise Trouble(Reason.REFUSED, "the connection is refused") from error
         raise UnansweredError(f"it cannot be reached: {(error.strerror or str(error)).lower()}") from error
     return Stream(reader, writer)
-
-
-def _see_the_way(address: str) -> None:
-    """Raises `Trouble` if this machine knows no way to an address. Connecting for datagrams looks up a route, no more."""
-    family, version = (socket.AF_INET6, "IPv6") if ":" in address else (socket.AF_INET, "IPv4")
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as way:
-            way.connect((address, 9))
-    except OSError as error:
-        raise Trouble(Reason.OFFLINE, f"there is no {version} from here to {address}, so it was not asked") from error
