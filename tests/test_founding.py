@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,11 @@ def test_the_examples_own_site_gives_the_corrected_example() -> None:
     }
     of_host = {path for path, file in theirs.items() if file.is_file() and path.startswith(("etc/", "usr/"))}
     assert of_host - set(mine) == system | packaged | made_there
+
+
+def test_a_release_without_fixes_is_told_as_such() -> None:
+    report = judged(made(Wish("acme-mail.org", "h1", "9.9.9.9", openbsd="7.4")))
+    assert [rule for rule, _, _ in bad(report)] == ["HOST002"]
 
 
 # The zone
@@ -402,7 +408,7 @@ def test_init_writes_a_folder_that_scans_clean(run: Run, tmp_path: Path) -> None
     assert sorted(path.name for path in out.iterdir()) == [
         "CHECKLIST.md", "acme-mail.org.zone", "answers.json", "etc", "mailaudit.toml", "usr",
     ]  # fmt: skip
-    assert audit([str(out)], Options()).exit_code == 0
+    assert audit([str(out)], Options(now=datetime.fromisoformat(TAKEN))).exit_code == 0
     assert out.stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
