@@ -293,15 +293,26 @@ def opened(targets: Sequence[str], login: Login) -> Iterator[list[Opened]]:
 
 def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tuple[HostReport, ...]:
     """The reports of all hosts; with `jobs`, so many are asked at once."""
-    if jobs < 2:
-        learned = [auditor.learn() for auditor in auditors]
-    else:
-        with ThreadPoolExecutor(jobs) as pool:
-            learned = list(pool.map(lambda auditor: auditor.learn(), auditors))
+    learned = [auditor.learn() for auditor in auditors] if jobs < 2 else _at_once(auditors, jobs)
     if keep is not None:
         for auditor, known in zip(auditors, learned, strict=True):
             keep(auditor, *known)
     return tuple(auditor.examine(*known) for auditor, known in zip(auditors, learned, strict=True))
+
+
+def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Facts]]:
+    """What is learned of many hosts; an interrupt waits for none of them."""
+    with ThreadPoolExecutor(jobs) as pool:
+        learning = [pool.submit(auditor.learn) for auditor in auditors]
+        try:
+            return [each.result() for each in learning]
+        except BaseException:
+            for each in learning:
+                each.cancel()
+            for world in (auditor.world for auditor in auditors):
+                if isinstance(world, OnlineWorld):
+                    world.lose()
+            raise
 
 
 def _connected(world: World, outside: Outside | None) -> World:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,10 @@ import pytest
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld
-from mailaudit.collect.online import Network, OnlineWorld, Outside
+from mailaudit.collect.online import _BATCHES, Network, OnlineWorld, Outside
 from mailaudit.commands import choosing
 from mailaudit.commands.telling import UsageError
-from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Question, ReadFile, Reason, RRset
+from mailaudit.questions import LIVE, Answer, Endpoint, Failed, Found, Handshake, LookUp, Question, ReadFile, Reason, RRset
 
 CORRECTED = Path(__file__).parents[1] / "examples" / "corrected"
 RECORDED = LookUp("example.com.", "MX")
@@ -44,6 +46,50 @@ def test_what_is_recorded_is_not_asked_again() -> None:
     assert isinstance(recorded.value, RRset)
     assert recorded.value.records == ("0 mail.example.com.",)
     assert isinstance(answers[ReadFile("/etc/pf.conf")], Found)
+
+
+class Slow(Network):
+    """A network that answers DNS at once and ports never."""
+
+    def __init__(self) -> None:
+        super().__init__(Outside())
+        self.batches: list[list[Question]] = []
+
+    async def ask(self, wave: Iterable[Question]) -> dict[Question, Answer]:
+        questions = list(wave)
+        self.batches.append(questions)
+        if any(isinstance(each, Handshake) for each in questions):
+            await asyncio.sleep(60)
+        return {question: Found(RRset("NXDOMAIN")) for question in questions}
+
+
+def test_each_kind_of_question_for_the_network_has_a_batch() -> None:
+    assert {kind for kinds in _BATCHES for kind in kinds} == set(LIVE)
+
+
+def test_a_slow_port_keeps_nobody_from_the_next_file_or_name() -> None:
+    network = Slow()
+    world = OnlineWorld(FolderWorld(CORRECTED), network)
+    port, file = Handshake("203.0.113.9", 9999, "tcp"), ReadFile("/etc/pf.conf")
+    known: set[Question] = set(world.some([port, NOT_RECORDED, file]))
+    assert file in known
+    while NOT_RECORDED not in known:
+        known |= set(world.some([each for each in (port, NOT_RECORDED, file) if each not in known]))
+    assert port not in known
+    world.lose()
+    assert sorted(map(len, network.batches)) == [1, 1]  # neither is asked twice
+
+
+def test_whoever_waits_for_the_network_can_be_called_off() -> None:
+    world = OnlineWorld(FolderWorld(CORRECTED), Slow())
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(world.ask, [Handshake("203.0.113.9", 9999, "tcp")])
+        time.sleep(0.1)
+        start = time.monotonic()
+        world.lose()
+        with pytest.raises(CancelledError):
+            waiting.result(5)
+    assert time.monotonic() - start < 2
 
 
 def test_a_world_that_is_online_is_otherwise_the_one_it_is_made_of() -> None:

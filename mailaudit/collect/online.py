@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +108,7 @@ class OnlineWorld:
     network: Network
     journey: Journey = field(default_factory=Journey)
     online: bool = field(default=True, init=False)
+    lost: bool = field(default=False, init=False)
     _flying: dict[Future[tuple[dict[Question, Answer], Steps]], tuple[Question, ...]] = field(default_factory=dict, init=False)
 
     @classmethod
@@ -167,6 +168,8 @@ class OnlineWorld:
 
         So nobody waits for a slow port to learn what the next file includes.
         """
+        if self.lost:
+            raise CancelledError
         try:
             answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
             found = {question: answer for question, answer in answers.items() if not _is_untold(answer)}
@@ -175,17 +178,17 @@ class OnlineWorld:
             found |= self.told.ask(rest) if rest else {}
             return found | self._landed(patient=not found)
         except BaseException:  # an interrupt must not wait for the network or the host
-            self.cancel()
-            lose = getattr(self.told, "lose", None)
-            if lose is not None:
-                lose()
+            self.lose()
             raise
 
-    def cancel(self) -> None:
-        """Ask no further."""
-        for future in self._flying:
+    def lose(self) -> None:
+        """Ask no further, and let nobody wait for an answer; from any thread."""
+        self.lost = True
+        for future in tuple(self._flying):
             future.cancel()
-        self._flying.clear()
+        lose = getattr(self.told, "lose", None)
+        if lose is not None:
+            lose()
 
     def _landed(self, *, patient: bool) -> dict[Question, Answer]:
         """What the network has answered by now; with patience, once it has answered something."""

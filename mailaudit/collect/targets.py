@@ -112,7 +112,7 @@ def _host(target: str, login: Login, key: str, settings: tuple[str, bytes] | Non
     except BaseException as error:
         world.close()
         if asked is not None:
-            asked.cancel()
+            asked.lose()
         login.watch(target, "")
         if isinstance(error, TargetError):
             return Opened(target, failure=error, live=True)
