@@ -117,22 +117,36 @@ def scan(
 
 @app.command(epilog=epilog())
 @with_options(Common)
+@with_options(Looking, "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
 def fix(
     common: Common,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, or a repository of several.")],
+    looking: Looking,
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="TARGET", help="A host root, a repository of several, or a live host.", show_default=False),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write the safe corrections.")] = False,
     unsafe: Annotated[bool, typer.Option("--unsafe", help="The unsafe ones as well: mail flow or access may change.")] = False,
     check: Annotated[bool, typer.Option("--check", help="No diff; only the exit code tells.")] = False,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Write the corrected tree there.")] = None,
     partial: Annotated[bool, typer.Option("--force-partial", help="Edit files too that could be read in part only.")] = False,
     release: Annotated[Release | None, typer.Option("--to", help="Write the configuration anew for this release.")] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Of a live host: have its daemons take up what was written, and load pf.")
+    ] = False,
+    show_applier: Annotated[
+        bool, typer.Option("--show-applier", help="Print the program that writes to a live host as root; write nothing.")
+    ] = False,
 ) -> int:
     """Plan the corrections and show them as a diff; write nothing without --write."""
     from mailaudit.commands.fix import fix as run
+    from mailaudit.commands.fix import show_the_applier
     from mailaudit.commands.level import Level
 
-    level = Level(write=write, unsafe=unsafe, check=check, out=out, force_partial=partial, release=release)
-    return run(common, target, level)
+    if show_applier:
+        return show_the_applier()
+    level = Level(write=write, unsafe=unsafe, check=check, out=out, force_partial=partial, release=release, reload=reload)
+    return run(common, target, level, looking)
 
 
 @app.command()
@@ -308,6 +322,33 @@ def doctor(common: Common, looking: Looking, target: Host) -> int:
     from mailaudit.commands.snapshot import doctor as run
 
     return run(common, target, looking)
+
+
+@app.command(epilog=epilog())
+@with_options(Common, "form", "quiet", "debug")
+@with_options(Looking, "timeout", "become")
+def history(common: Common, looking: Looking, target: Host) -> int:
+    """List what `fix --write` did to a live host."""
+    from mailaudit.commands.history import history as run
+
+    return run(common, target, looking)
+
+
+@app.command(epilog=epilog())
+@with_options(Common, "quiet", "debug")
+@with_options(Looking, "timeout", "become")
+def rollback(
+    common: Common,
+    looking: Looking,
+    target: Host,
+    number: Annotated[
+        int | None, typer.Argument(metavar="RUN", min=1, help="Its number; default: the last.", show_default=False)
+    ] = None,
+) -> int:
+    """Restore on a live host what was there before a run: one that was cut off, or the last that was kept."""
+    from mailaudit.commands.history import rollback as run
+
+    return run(common, target, number, looking)
 
 
 @app.command(epilog=epilog())

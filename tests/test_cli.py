@@ -104,7 +104,7 @@ def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
         (["scan", "--format", "xml", "."], "'xml' is not one of"),
         (["fix"], "Missing argument"),
         (["scan"], "no TARGET is named"),
-        (["fix", "nowhere"], "nowhere: no such file or directory"),
+        (["fix", "./nowhere"], "./nowhere does not exist"),
         (["scan", "no where"], "no where: neither a path that exists nor the name of a host"),
         (["scan", "ssh://host:99999"], "ssh://host:99999: neither a path that exists nor the name of a host"),
         (["scan", "-j", "0", "."], "-j 0: expected a number from 1 to 256"),

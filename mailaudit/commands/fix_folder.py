@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from mailaudit import rulebook
 from mailaudit.apply.folder import out_folder, write_folder
 from mailaudit.audit import Auditor, Options, auditor_for, conclude, select
 from mailaudit.choices import Common
-from mailaudit.collect.roots import Roots, find_worlds
+from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World
 from mailaudit.commands.choosing import detail, options
 from mailaudit.commands.level import Level
@@ -28,7 +28,7 @@ from mailaudit.text import encode
 
 
 @dataclass(frozen=True, slots=True)
-class _Host:
+class Judged:
     """A host of the folder: who audits it, and the rules whose findings are mended; the others are judged as well."""
 
     auditor: Auditor
@@ -40,7 +40,7 @@ def mend(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
     started = now()
     chosen = options(common)
     found = find_worlds(target)
-    hosts = list(_hosts(found, rulebook.load(), chosen))
+    hosts = list(judged(found, rulebook.load(), chosen))
     plans = [plan(host.auditor, level.allowed, rules=frozenset(host.rules), partly_read=level.force_partial) for host in hosts]
     written = level.write or level.out is not None
     if written:
@@ -49,7 +49,7 @@ def mend(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
             _write(host.auditor.world, planned, place)
         plans = [_seen_anew(host.auditor, each, place) for host, each, place in zip(hosts, plans, places, strict=True)]
     selected = {rule for host in hosts for rule in host.rules}
-    code, why = _concluded(plans, chosen, written=written, selected=bool(selected))
+    code, why = concluded(plans, chosen, written=written, selected=bool(selected))
     if found.errors and not chosen.allow_incomplete:
         code, why = worst((code, ExitCode.INCOMPLETE)), "; ".join(found.errors)
     profile = chosen.profile or hosts[0].auditor.settings.profile
@@ -60,15 +60,17 @@ def mend(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
     return report, partial(fixes.write, report, plans=plans, diff=not level.check, written=written, detail=detail(common))
 
 
-def _hosts(found: Roots, book: Rulebook, chosen: Options) -> Iterator[_Host]:
+def judged(found: Iterable[World], book: Rulebook, chosen: Options) -> Iterator[Judged]:
+    """The hosts with the rules that are chosen for them; all others of their profile are judged as well."""
     for world in found:
         auditor = auditor_for(world, book, replace(chosen, select=()))
         rules = select(book, auditor.settings, chosen)
-        judged = tuple(identity for identity in book.pages if identity in {*auditor.selected, *rules})
-        yield _Host(replace(auditor, selected=judged, options=chosen), rules)
+        every = tuple(identity for identity in book.pages if identity in {*auditor.selected, *rules})
+        yield Judged(replace(auditor, selected=every, options=chosen), rules)
 
 
-def _concluded(plans: list[Plan], chosen: Options, *, written: bool, selected: bool) -> tuple[ExitCode, str]:
+def concluded(plans: list[Plan], chosen: Options, *, written: bool, selected: bool) -> tuple[ExitCode, str]:
+    """The exit code of plans, written or not, and its reason."""
     code, why = conclude([each.report for each in plans], chosen, selected=selected)
     failed = sorted({result.rule for each in plans for result in each.failed})
     if failed:

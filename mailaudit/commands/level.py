@@ -20,6 +20,7 @@ class Level:
     check: bool = False
     out: str | None = None
     force_partial: bool = False
+    reload: bool = False  # of a live host: daemons are told, pf is loaded
     release: Release | None = None
 
     @property
