@@ -24,6 +24,7 @@ Check = Callable[..., Iterator[Outcome]]
 smtp_is_open = partial(pf_ports.smtp_is_open, smtpd=NotHere("no smtpd"))
 submission_is_open = partial(pf_ports.submission_is_open, smtpd=NotHere("no smtpd"))
 everything_goes_out = partial(pf_policy.everything_goes_out, smtpd=NotHere("no smtpd"))
+nothing_else_is_open = partial(pf_ports.nothing_else_is_open, status=NotHere("no host"), endpoints=NotHere("nobody asked"))
 HEAD = "set skip on lo\nblock all\n"
 
 
@@ -84,7 +85,7 @@ def test_a_port_that_an_earlier_quick_rule_blocks_is_left_to_a_person() -> None:
     ],
 )
 def test_a_port_is_taken_out_of_its_list(source: str, after: str) -> None:
-    assert mended(pf_ports.nothing_else_is_open, source, Site()) == after
+    assert mended(nothing_else_is_open, source, Site()) == after
 
 
 @pytest.mark.parametrize(
@@ -95,14 +96,14 @@ def test_a_port_is_taken_out_of_its_list(source: str, after: str) -> None:
     ],
 )
 def test_a_port_that_is_open_over_udp_too_is_closed_by_hand(ports: str) -> None:
-    (found,) = findings(pf_ports.nothing_else_is_open, read(HEAD + ports), Site())
+    (found,) = findings(nothing_else_is_open, read(HEAD + ports), Site())
     assert found.fix is not None
     assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
 
 
 def test_a_list_of_very_many_ports_is_mended_by_hand() -> None:
     listed = " ".join(str(port) for port in range(2000, 3000, 2))
-    (found,) = findings(pf_ports.nothing_else_is_open, read(f"{HEAD}pass in proto tcp to port {{ {listed} }}\n"), Site())
+    (found,) = findings(nothing_else_is_open, read(f"{HEAD}pass in proto tcp to port {{ {listed} }}\n"), Site())
     assert found.fix is not None
     assert (found.fix.safety, found.fix.edits) == (Safety.MANUAL, ())
 
@@ -116,8 +117,8 @@ def test_a_rule_above_that_may_end_the_search_is_named() -> None:
 
 def test_a_declared_port_may_be_open() -> None:
     pf = read("block\npass in proto tcp to port { smtp 9100 }\n")
-    assert findings(pf_ports.nothing_else_is_open, pf, Site())
-    assert not findings(pf_ports.nothing_else_is_open, pf, Site(declared=Declared(open_tcp=(9100,))))
+    assert findings(nothing_else_is_open, pf, Site())
+    assert not findings(nothing_else_is_open, pf, Site(declared=Declared(open_tcp=(9100,))))
 
 
 def test_ssh_from_the_administrators_networks_is_enough_where_they_are_declared() -> None:

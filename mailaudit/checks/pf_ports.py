@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from mailaudit.checks.pf_edits import (
     MOST_EDITS,
@@ -21,12 +21,14 @@ from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_scope import Mail, takes_no_mail
 from mailaudit.editing.pf import remove
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.findings import Evidence, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.pf.config import Answer3, Ruleset
 from mailaudit.models.pf.reach import OpenPorts
 from mailaudit.models.pf.rules import Rule
+from mailaudit.models.pf.running import PfStatus
 from mailaudit.models.pf.values import TCP, UDP, Range, merged
 from mailaudit.models.site import REFERENCE_TCP, Site
 from mailaudit.models.sources import Lacking, Missing, NotHere
@@ -147,9 +149,28 @@ def _mended(pf: Ruleset, port: int, families: frozenset[int]) -> bool:
 
 
 @rule("PF048")
-def nothing_else_is_open(pf: Ruleset, site: Site) -> Iterator[Outcome]:
-    """No other TCP port can be reached."""
-    yield from _only(pf, TCP, REFERENCE_TCP | site.open_tcp)
+def nothing_else_is_open(
+    pf: Ruleset,
+    site: Site,
+    status: PfStatus | Missing | NotHere | Lacking,
+    endpoints: Endpoints | Missing | NotHere | Lacking,
+) -> Iterator[Outcome]:
+    """No other TCP port can be reached, by the file and, where it was tried, from outside."""
+    allowed = REFERENCE_TCP | site.open_tcp
+    yield from _only(pf, TCP, allowed)
+    if isinstance(endpoints, Endpoints) and (not isinstance(status, PfStatus) or status.enabled):  # else PF002 tells
+        yield from _answering(pf, endpoints, allowed)
+
+
+def _answering(pf: Ruleset, endpoints: Endpoints, allowed: frozenset[int]) -> Iterator[Finding]:
+    """Ports on which somebody answers though the file keeps them shut for all, mailaudit's own network among them."""
+    open_ = [each for each in endpoints.seen() if each.at.port not in allowed]
+    against = [each for each in open_ if pf.is_shut(ip_address(each.at.address).version, TCP, each.at.port)]
+    for number in sorted({each.at.port for each in against}):
+        evidence = (Evidence(str(each.at), each.greeting or "it is open") for each in against if each.at.port == number)
+        message = f"Port {number} answers from outside, though pf.conf keeps it shut: what runs is something else."
+        fix = Fix("See whether pf runs, and runs these rules", Safety.MANUAL, commands=("pfctl -si", "pfctl -sr"))
+        yield Finding(message, (Place.whole(pf.text), *evidence), fix, f"port {number}", "answers")
 
 
 @rule("PF049")

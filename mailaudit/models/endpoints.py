@@ -15,6 +15,8 @@ from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
 
+SHUT = (21, 23, 110, 995, 3306, 6379, 11211, 11332, 11333, 11334, 11335)
+"""Ports of programs that a mail host may have and that are none of the Internet's: FTP, telnet, POP3, databases, rspamd."""
 SPOKEN: Mapping[int, tuple[str, ...]] = {
     25: ("smtp",),
     80: ("http",),
@@ -25,6 +27,7 @@ SPOKEN: Mapping[int, tuple[str, ...]] = {
     993: ("imaps",),
     2000: ("tcp", "sieve"),
     4190: ("sieve", "tcp"),
+    **dict.fromkeys(SHUT, ("tcp",)),
 }
 """The ports that are asked: those of the reference, and those that it keeps shut. The first word of each is what is asked; an
 answer to another, where one is recorded, serves as well."""

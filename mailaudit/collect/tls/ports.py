@@ -17,7 +17,7 @@ from mailaudit.questions import Answer, Endpoint, Found, Handshake, Reason
 
 SMTP = 25
 MOST_CONNECTIONS = 3  # to one port in one audit
-AT_ONCE = 32  # ports
+AT_ONCE = 64  # ports; all of a host with two addresses
 CONNECTING = 5.0  # seconds; a packet that is lost twice still arrives
 PROMPT = 2.5  # seconds; one that is lost once. No longer is waited for where the same address answers on another port
 TALKING = 12.0  # seconds for one conversation

@@ -11,7 +11,7 @@ from mailaudit.models.interfaces import LOOPBACK, Address, Interface, Interfaces
 from mailaudit.models.pf.addresses import LINK_LOCAL, AddressBook
 from mailaudit.models.pf.definitions import Queue
 from mailaudit.models.pf.egress import egress_of
-from mailaudit.models.pf.eval import DEFAULT, Filter
+from mailaudit.models.pf.eval import DEFAULT, Filter, to_port
 from mailaudit.models.pf.items import Fault
 from mailaudit.models.pf.loads import filled
 from mailaudit.models.pf.packet import Packet
@@ -160,6 +160,17 @@ class Ruleset(Model):
     def passes_in(self, family: int, protocol: int, port: int) -> Answer3:
         """Whether anybody on the Internet can connect to a port; the answer's first rule is the one that says so."""
         return self.admits(family, protocol, port)
+
+    def is_shut(self, family: int, protocol: int, port: int) -> bool:
+        """True if nobody can connect to a port, wherever he is: a rule blocks all, and none lets anybody in."""
+        for interface in self.egress:
+            own = own_address(interface, family)
+            path = to_port(self.filter.lane(Traffic("in", interface, family, protocol, own, own, ((port, port),))), port)
+            rules = [each for each in path.entries if isinstance(each, Rule)]
+            lets_in = len(rules) < len(path.entries) or any(each.action == "pass" for each in rules)
+            if self.skipped(interface) is not None or lets_in or all(each.sources for each in rules if each.action == "block"):
+                return False
+        return bool(self.egress) and self.passes_in(family, protocol, port).value == "no"
 
     def admits_answers(self, family: int, protocol: int, port: int, icmp: tuple[int, int] | None, flags: int) -> Answer3:
         """Whether answers from a port pass in by themselves, where no state lets them."""
