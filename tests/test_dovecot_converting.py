@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -389,6 +390,19 @@ def test_what_cannot_be_converted_is_named_with_its_place(old: str, where: tuple
     assert left[0].todo
 
 
+def test_what_2_4_refuses_once_it_is_converted_is_named() -> None:
+    (left,) = converted('mail_plugins = imap_sieve"\n').left
+    assert left.where == f"{MAIN}:6:16"  # of the converted file
+    assert "once converted" in left.why
+
+
+def test_a_file_that_would_have_to_be_written_in_two_ways_is_named() -> None:
+    part = {f"{FOLDER}/part": "driver = static\n"}
+    (left,) = converted("passdb {\n  !include part\n}\nuserdb {\n  !include part\n}\n", part).left
+    assert left.where == f"{MAIN}:7:3"
+    assert "sections of several kinds" in left.why
+
+
 def test_mail_that_2_3_looks_for_is_named() -> None:
     (left,) = conversion_of({MAIN: b"protocols = imap\n"}).left
     assert "where the mail lies" in left.why
@@ -521,6 +535,9 @@ def test_the_command_writes_nothing_while_something_is_left(mailaudit: Command, 
     local = corrected / "etc" / "dovecot" / "local.conf"
     local.write_text(local.read_text() + "plugin {\n  nonsense = 1\n}\n")
     before = local.read_text()
+    shown = json.loads(mailaudit(str(corrected), "--format", "json").out)
+    assert "no plugin of 2.4" in shown["errors"][0]
+    assert "+ssl_server_cert_file" in shown["hosts"][0]["plan"]["diff"]
     done = mailaudit(str(corrected), "--write", "--check")
     assert done.code == 5, done.out
     assert re.search(r"local\.conf:\d+:3: no plugin of 2\.4", done.out)

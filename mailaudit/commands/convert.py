@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -17,22 +16,18 @@ from mailaudit.commands.choosing import options
 from mailaudit.commands.level import Level
 from mailaudit.commands.telling import UsageError, now
 from mailaudit.converting.conversion import Conversion, convert
+from mailaudit.converting.upgraded import upgraded
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import HostReport, Report, Result, Verdict
 from mailaudit.models.sources import Sources
 from mailaudit.output import Telling
-from mailaudit.questions import Command, CommandOutput, Found, RunCommand
+from mailaudit.repair import Plan
+from mailaudit.reports.plan import as_data
 from mailaudit.reports.terminal import conversions
 from mailaudit.reports.terminal.conversions import Converted
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey
 from mailaudit.text import encode
-
-_EVIDENCE = (
-    (Command.PKG_INFO, re.compile(r"\bdovecot-2\.3[\w.]*"), "dovecot-2.4.1"),
-    (Command.PKG_INFO, re.compile(r"\bdovecot-pigeonhole-0\.5[\w.]*"), "dovecot-pigeonhole-2.4.1"),
-    (Command.DOVECOT_VERSION, re.compile(r"\A2\.3[\d.]*"), "2.4.1"),
-)
 
 
 def convert_folder(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
@@ -52,9 +47,10 @@ def convert_folder(common: Common, target: str, level: Level) -> tuple[Report, T
     if found.errors and not chosen.allow_incomplete:
         code, why = worst((code, ExitCode.INCOMPLETE)), "; ".join(found.errors)
     profile = chosen.profile or auditors[0].settings.profile
-    hosts = tuple(each.after if written else each.before for each in done)
+    hosts = tuple(_told(each, written=written) for each in done)
+    errors = (*found.errors, *(str(left) for each in done for left in each.conversion.left))
     selected = {rule for auditor in auditors for rule in auditor.selected}
-    report = Report(profile, len(selected), started, now(), hosts, tuple(found.errors), code, why)
+    report = Report(profile, len(selected), started, now(), hosts, errors, code, why)
     return report, partial(conversions.write, report, converted=done, diff=not level.check, written=written)
 
 
@@ -66,7 +62,7 @@ def _converted(auditor: Auditor) -> Converted:
     after = before
     if conversion.files:
         files = {path: encode(chars) for path, chars in conversion.files.items()}
-        after = auditor.examine(*auditor.learn(_upgraded(snapshot.with_files(files))))
+        after = auditor.examine(*auditor.learn(upgraded(snapshot.with_files(files))))
     secrets = conversion.secrets
     before, after = (replace(each, secrets=(*each.secrets, *secrets)) for each in (before, after))
     return Converted(conversion, before, after, _new(before, after))
@@ -82,22 +78,20 @@ def _conversion(auditor: Auditor, snapshot: Snapshot) -> tuple[Conversion, Snaps
         snapshot = snapshot.with_answers(auditor.world.ask(wave))
 
 
-def _upgraded(snapshot: Snapshot) -> Snapshot:
-    """The host once it has the release: what is recorded of the old one would stand against the new configuration."""
-    for command, old, new in _EVIDENCE:
-        answer = snapshot.answer(RunCommand(command))
-        if isinstance(answer, Found) and isinstance(answer.value, CommandOutput):
-            output = replace(answer.value, stdout=old.sub(new, answer.value.stdout))
-            snapshot = snapshot.with_answers({RunCommand(command): Found(output)})
-    return snapshot
-
-
 def _new(before: HostReport, after: HostReport) -> tuple[Result, ...]:
     """The findings of rules that found less before."""
     known = Counter(result.rule for result in before.results if result.verdict is Verdict.FAIL)
     found = [result for result in after.results if result.verdict is Verdict.FAIL]
     more = Counter(result.rule for result in found) - known
     return tuple(result for result in found if more[result.rule])
+
+
+def _told(done: Converted, *, written: bool) -> HostReport:
+    """A host's report, with what would be or was written."""
+    conversion = done.conversion
+    read = {path: encode(text.chars) for path, text in conversion.read.items()}
+    plan = Plan(done.before, done.after, conversion.files, read, (), ())
+    return replace(done.after if written else done.before, plan=as_data(plan, written=written))
 
 
 def _concluded(done: list[Converted], chosen: Options, level: Level, *, written: bool) -> tuple[ExitCode, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailaudit.converting.databases import Databases, convert_database
@@ -11,6 +11,7 @@ from mailaudit.converting.outside import convert_outside
 from mailaudit.converting.places import Namespaces, convert_namespace, convert_of_service, convert_service_name, name_listener
 from mailaudit.converting.plain import convert_setting
 from mailaudit.converting.plugins import convert_plugins
+from mailaudit.converting.upgraded import upgraded
 from mailaudit.converting.users import convert_users
 from mailaudit.converting.weak import ALLOWED, weak_users
 from mailaudit.converting.writing import Left, Note, Work, assign, block, named, unwrapped
@@ -22,7 +23,7 @@ from mailaudit.models.dovecot.settings import FILTERS, NEW
 from mailaudit.models.sources import Known, Sources
 from mailaudit.parsers import dovecot as language
 from mailaudit.parsers.tree import Statement, Tree, nothing
-from mailaudit.text import Text
+from mailaudit.text import Text, encode
 
 VERSIONS = ("dovecot_config_version = 2.4.0", "dovecot_storage_version = 2.4.0")
 DEFAULT_SCRIPTS = ("sieve_script personal {", "  path = ~/sieve", "  active_path = ~/.dovecot.sieve", "}")
@@ -87,6 +88,7 @@ class _Whole:
             self.work.leave(problem.span, problem.message, "mend it first: Dovecot 2.3 does not take it either")
         for visit, inside in self._visits():
             self._one(visit, inside)
+        self._twice()
         self._plugins()
         texts |= self._outside()
         texts |= self._users()
@@ -94,6 +96,8 @@ class _Whole:
         self.work.allows_weak |= weak_users(self.work) and self.config.setting("auth_allow_weak_schemes").is_default
         files = {path: self._written(text) for path, text in texts.items()}
         files = {path: chars for path, chars in files.items() if chars != texts[path].chars}
+        if not self.work.left:
+            self._refused(files)
         return Conversion(
             files,
             {path: texts[path] for path in files},
@@ -115,9 +119,20 @@ class _Whole:
                 settings = [each for each in inside.get(id(visit.statement), []) if each.statement.kind == "setting"]
                 yield visit, settings
 
+    def _twice(self) -> None:
+        """A file that is included in sections of several kinds would have to be written in several ways."""
+        first: dict[int, tuple[str, ...]] = {}
+        told: set[str] = set()
+        for visit in self.reading.visits:
+            where = _types(visit)
+            path = visit.statement.text.path
+            if first.setdefault(id(visit.statement), where) != where and path not in told:
+                told.add(path)
+                self.work.leave(visit.via[-1].span, f"{path} is included in sections of several kinds", "include it once")
+
     def _one(self, visit: Visit, inside: list[Visit]) -> None:
         statement = visit.statement
-        where = tuple(each.seen[0].value for each in visit.within if each.seen[0].value not in FILTERS)
+        where = _types(visit)
         if statement.unread or statement.problem is not None or any(id(each) in self.gone for each in visit.within):
             return
         if statement.is_block:
@@ -176,6 +191,16 @@ class _Whole:
                 self.work.drop(each, f"{name} is left out: it names no dictionary")
             else:
                 self.work.leave(each.span, f"the dictionary {value} is not converted", "write it into dict_server")
+
+    def _refused(self, files: Mapping[str, str]) -> None:
+        """Name what 2.4 would refuse of the converted files all the same, at its place in them."""
+        snapshot = upgraded(self.sources.snapshot.with_files({path: encode(chars) for path, chars in files.items()}))
+        slot = read_dovecot(Sources(snapshot, self.sources.shelf))
+        if isinstance(slot, Known):
+            lacking = {file.problem.span for file in slot.value.files}
+            for problem in slot.value.refusals:
+                if problem.span not in lacking:
+                    self.work.leave(problem.span, f"once converted, {problem.message}", "write the line by hand")
 
     # Plugins
 
@@ -258,12 +283,10 @@ class _Whole:
         chars = apply(text.chars, self.work.edits.get(text.path, []))
         if text.path not in self.reading.trees:
             return chars
-        while True:
+        tree = language.parse(Text.of(text.path, chars), nothing)
+        while gone := list(_outermost(tree.statements)):
+            chars = apply(chars, _without_overlap([edit for each in gone for edit in unwrapped(each)]))
             tree = language.parse(Text.of(text.path, chars), nothing)
-            gone = next((each for each in tree.walk() if _is_gone(each)), None)
-            if gone is None:
-                break
-            chars = apply(chars, _without_overlap(unwrapped(gone)))
         if self.main is not None:
             return self._with_head(tree) if text.path == self.main.text.path else chars
         is_last = text.path == next(reversed(self.reading.trees))
@@ -280,6 +303,11 @@ class _Whole:
         return _behind(text, text.chars[:at] + versions + text.chars[at:], self._head())
 
 
+def _types(visit: Visit) -> tuple[str, ...]:
+    """The types of the sections around a statement, filters left out."""
+    return tuple(each.seen[0].value for each in visit.within if each.seen[0].value not in FILTERS)
+
+
 def _behind(text: Text, chars: str, lines: list[str]) -> str:
     """Lines at the end of a file, with its line ends."""
     newline = newline_of(text)
@@ -294,6 +322,15 @@ def _gives_mail(section: Section) -> bool:
     return (driver is not None and driver.value not in ("passwd", "static", "pam", "prefetch")) or any(
         re.search(r"(?:^|\s)(?:userdb_)?mail=", each) for each in fields
     )
+
+
+def _outermost(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Sections that are gone and stand in no other such section."""
+    for each in statements:
+        if _is_gone(each):
+            yield each
+        elif each.body:
+            yield from _outermost(each.body)
 
 
 def _is_gone(statement: Statement) -> bool:

@@ -25,6 +25,7 @@ REMOVED = {
     "sia": "2.4 has no sia",
 }
 _OPTION = re.compile(r"(scheme|username_format)=(\S+)\s*")
+_FIELD = re.compile(r"[A-Za-z0-9_/.:+-]+")
 _OUTSIDE = {"sql": "sql", "ldap": "ldap"}
 
 
@@ -108,7 +109,11 @@ def _check_override(work: Work, value: str) -> None:
 
 
 def _fields(work: Work, fields: Iterable[tuple[str, str]]) -> Pairs:
-    return [pair for name, value in fields for pair in converted(work.config, name, value, of_auth)]
+    found = [pair for name, value in fields for pair in converted(work.config, name, value, of_auth)]
+    unfit = next((name for name, _ in found if not _FIELD.fullmatch(name)), None)
+    if unfit is not None:
+        raise Unsaid(f"{unfit!r} is no name of a field")
+    return found
 
 
 def fields_block(pairs: Pairs, mark: str = "", name: str = "fields") -> list[str]:
