@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FOREVER = 3600.0
@@ -133,7 +134,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         task = asyncio.ensure_future(self._say(data, addr))
@@ -143,7 +144,6 @@ class Datagrams(asyncio.DatagramProtocol):
     async def _say(self, data: bytes, addr: tuple[str, int]) -> None:
         said = await answer(data, self.how)
         if said is not None:
-            assert isinstance(self.transport, asyncio.DatagramTransport)
             self.transport.sendto(said, addr)
 
 
