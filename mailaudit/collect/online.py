@@ -161,7 +161,10 @@ class OnlineWorld:
         for kinds in _BATCHES:
             batch = tuple(each for each in left if isinstance(each, kinds))
             if batch:
-                self._flying[begin(alone(self.network.ask(batch), self.journey.chain))] = batch
+                self._flying[begin(self._batch(batch, self.journey.chain))] = batch
+
+    async def _batch(self, batch: tuple[Question, ...], since: Steps) -> tuple[dict[Question, Answer], Steps]:
+        return await alone(self.network.ask(batch), since)
 
     def some(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """Answers to some questions of a wave, one at the least: what the network has not answered yet is answered later.

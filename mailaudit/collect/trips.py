@@ -54,7 +54,10 @@ async def alone(doing: Coroutine[Any, Any, T], since: Steps = ()) -> tuple[T, St
         _CHAIN.set(since)
         return await doing, reached()
 
-    return await asyncio.ensure_future(begun())
+    try:
+        return await asyncio.ensure_future(begun())
+    finally:
+        doing.close()  # one that was called off before it began
 
 
 @dataclass
