@@ -265,3 +265,17 @@ def test_files_that_change_while_they_are_read_are_read_again(tmp_path: Path) ->
     asked = read_output(done.stdout, MARK)
     found = [answers(question, asked, number)[question] for number, question in parts.items()]
     assert found == [Found(b"oldnewer"), Found(b"other")]
+
+
+def test_a_file_that_goes_between_two_looks_is_neither_there_nor_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text("x")
+    wave: list[Question] = [ReadFile(f"{tmp_path}/a.sh")]
+    whole = script(numbered(wave), "none", "k", MARK)
+    gone = whole.replace(b"plain_() {", f"plain_() {{ rm -f {tmp_path}/a.sh;".encode())
+    done = subprocess.run(["sh"], input=gone, capture_output=True, check=True)
+    assert answers(wave[0], read_output(done.stdout, MARK), 1)[wave[0]] == Absent()  # looked at again, it is gone
+    later = whole.replace(b"	for try in 1 2; do", f"	rm -f {tmp_path}/a.sh; for try in 1 2; do".encode())
+    (tmp_path / "a.sh").write_text(BCRYPT)
+    done = subprocess.run(["sh"], input=later, capture_output=True, check=True)
+    why = f"{tmp_path}/a.sh was there, and gone when it was to be read"
+    assert answers(wave[0], read_output(done.stdout, MARK), 1)[wave[0]] == Failed(Reason.UNREADABLE, why)

@@ -109,6 +109,8 @@ class _Reading:
         if refused is not None:
             return refused
         printed = self.printed("/bin/cat", path)
+        if isinstance(printed, Absent):
+            return self.refused(f"{path} was there, and gone when it was to be read")
         return Found(printed) if isinstance(printed, bytes) else printed
 
     def not_read(self, path: str, stat: Stat) -> Failed | None:

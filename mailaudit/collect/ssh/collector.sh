@@ -112,8 +112,8 @@ run() {
 	s=${m##*"?"}; m=${m%"?"*}
 	tell end
 }
-rights() { # the words before a command that reads a path
-	if [ -r "$1" ] || [ -z "$B" ]; then how=- C=; else how=become C=$B; fi
+rights() { # the words before a command that reads a path; what is gone by now needs nobody's rights
+	if [ -r "$1" ] || [ -z "$B" ] || { [ ! -e "$1" ] && [ -x "${1%/*}" ]; }; then how=- C=; else how=become C=$B; fi
 }
 look() { n=$1; meta '' "$2"; tell stat; }
 fetch() {
