@@ -25,6 +25,7 @@ from mailaudit.collect.budget import Budget
 from mailaudit.collect.dns import wire
 from mailaudit.collect.dns.lookups import Lookups
 from mailaudit.collect.dns.wire import Server
+from mailaudit.collect.trips import alone
 from mailaudit.models.dns.reply import reply_of
 from mailaudit.models.dns.signatures import signatures
 from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
@@ -78,6 +79,15 @@ def test_the_signatures_of_a_zone_come_with_its_soa_and_its_keys(lab: dns_lab.La
     found = signatures(reply_of(LookUp("signed.test.", "RRSIG"), of_lab(lab, LookUp("signed.test.", "RRSIG"))))
     assert all(each.begins < each.ends for each in found)
     assert rrset(of_lab(lab, LookUp("plain.test.", "RRSIG"))).records == ()
+
+
+@pytest.mark.daemon
+def test_a_chain_is_asked_for_at_once(lab: dns_lab.Lab) -> None:
+    lookups = Lookups((Server("127.0.0.1", lab.resolver),), Budget(20), lab.authority, (lab.anchor,))
+    question = ZoneSecurity("signed.test.")
+    answers, chain = asyncio.run(alone(lookups.ask([question])))
+    assert answers == {question: Found("secure")}
+    assert len(chain) == 1
 
 
 @pytest.mark.daemon

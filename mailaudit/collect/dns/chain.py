@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import dns.dnssec
@@ -23,6 +24,7 @@ import dns.rrset
 
 from mailaudit.collect.budget import Trouble
 from mailaudit.collect.dns.resolvers import Resolvers
+from mailaudit.collect.trips import together
 from mailaudit.questions import Reason
 
 ROOT_ANCHORS = (
@@ -86,6 +88,7 @@ class Chain:
         raise Trouble(Reason.IN_DOUBT, "the resolver gives no signatures, so that DNSSEC cannot be validated through it")
 
     async def _validated(self, zone: dns.name.Name) -> str:
+        await self._foresee(zone)
         at = dns.name.root
         keys = await self._root()
         for depth in range(2, len(zone) + 1):
@@ -100,6 +103,17 @@ class Chain:
             raise Trouble(Reason.PROTOCOL, f"{at} shows no SOA record")
         _validate(soa, rrsets, at, keys)
         return "secure"
+
+    async def _foresee(self, zone: dns.name.Name) -> None:
+        """Ask at once for all that the chain will want; what could not be had will be missed there."""
+        names = [zone.split(depth)[1] for depth in range(2, len(zone) + 1)]
+        wanted = [(dns.name.root, DNSKEY), *((name, type_) for name in names for type_ in (DS, DNSKEY)), (zone, SOA)]
+
+        async def ask(name: dns.name.Name, type_: dns.rdatatype.RdataType) -> None:
+            with suppress(Trouble):
+                await self.resolvers.ask(name, type_, dnssec=True)
+
+        await together(*(ask(*each) for each in wanted))
 
     async def _root(self) -> dns.rdataset.Rdataset:
         ds = dns.rdataset.from_text_list("IN", "DS", 0, list(self.anchors))
