@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 
 from mailaudit.checks.smtpd_edits import (
@@ -28,11 +29,14 @@ from mailaudit.checks.smtpd_scope import smtpd_rule
 from mailaudit.checks.smtpd_siblings import like_siblings
 from mailaudit.editing.words import append
 from mailaudit.edits import Edit, Fix, Safety
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
+from mailaudit.models.behind import Behind
+from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Listener
 from mailaudit.models.smtpd.reach import EVERYWHERE, Reach, is_outward, reach
+from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
 
@@ -308,15 +312,31 @@ def first_listener(smtpd: SmtpdConfig, line: str) -> tuple[Edit, ...]:
 
 
 @smtpd_rule("SMTPD026")
-def no_login_on_port_25(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+def no_login_on_port_25(
+    smtpd: SmtpdConfig, endpoints: Endpoints | Missing | NotHere | Lacking, behind: Behind
+) -> Iterator[Outcome]:
     """The port that all the world may speak to takes no passwords."""
-    for listener in public(smtpd, 25):
+    listeners = public(smtpd, 25)
+    if isinstance(endpoints, Endpoints) and not any(each.auth_at for each in listeners) and "smtpd" not in behind:
+        yield from _offers_login(endpoints, listeners)
+    for listener in listeners:
         if listener.auth_at is None:
             continue
         edits = without(listener.statement, _login_tokens(listener))
         fix = Fix("Take no logins on port 25", Safety.UNSAFE, edits) if edits else None
         message = "Port 25 takes logins, so anybody can try passwords there."
         yield Finding(message, (Place.at(listener.auth_at.span),), fix, "listener 25", f"auth {listener.auth}")
+
+
+def _offers_login(endpoints: Endpoints, listeners: Sequence[Listener]) -> Iterator[Finding]:
+    """Port 25 offers AUTH inside TLS, though the file has no word of it; before TLS it is TLS011's."""
+    for seen in endpoints.seen(25):
+        offer = next((line for line in seen.lines_tls or () if re.match(r"AUTH(?:[ =]|$)", line, re.IGNORECASE)), None)
+        if offer is not None:
+            places = [Place.at(each.span) for each in listeners[:1]]
+            message = "Port 25 takes logins once TLS is on, which smtpd.conf does not say: another program answers there."
+            yield Finding(message, (*places, Evidence(str(seen.at), offer[:300])), None, "listener 25", "auth in TLS")
+            return
 
 
 def _login_tokens(listener: Listener) -> list[Token]:
