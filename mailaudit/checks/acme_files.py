@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from mailaudit.checks.acme import NO_DOMAIN, signers
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -20,7 +20,6 @@ from mailaudit.questions import Stat
 
 PRIVATE = "/etc/ssl/private"
 _GROUP_OR_OTHERS = 0o077
-_OTHERS_WRITE = 0o022
 
 
 @rule("ACME003")
@@ -78,18 +77,13 @@ def private_directory_is_closed(acme: AcmeConfig, files: Files) -> Iterator[Outc
     if not inside:
         yield Exempt(f"no key is in {PRIVATE}")
         return
-    stat = looked(files, PRIVATE)
-    named = Place.at(inside[0].span, "a key in it")
-    if isinstance(stat, Doubt):
-        yield Doubt(stat.reason, stat.message, (named,))
-    elif stat is None or stat.type != "directory":
-        fix = Fix("Make the directory", Safety.SAFE, commands=(f"install -d -o root -g wheel -m 0700 {PRIVATE}",))
-        message = f"There is no directory {PRIVATE}, so acme-client cannot write its keys."
-        yield Finding(message, (evidence(PRIVATE, stat), named), fix, "private", "absent")
-    elif stat.owner != "root" or (stat.mode or 0) & _GROUP_OR_OTHERS:
-        message = f"{PRIVATE} is open to others than root: it has mode {stat.mode:04o} and belongs to {stat.owner}."
-        fix = Fix("Close it", Safety.SAFE, commands=(f"chown root:wheel {PRIVATE}", f"chmod 0700 {PRIVATE}"))
-        yield Finding(message, (evidence(PRIVATE, stat), named), fix, "private", f"{stat.mode:04o}")
+    directory = RootsDirectory(
+        PRIVATE,
+        0o700,
+        absent=f"There is no directory {PRIVATE}, so acme-client cannot write its keys.",
+        opened=f"{PRIVATE} is open to others than root",
+    )
+    yield from directory.judged(files, "private", Place.at(inside[0].span, "a key in it"))
 
 
 @rule("ACME012")
@@ -118,7 +112,7 @@ def _readable(files: Files, directory: str, stat: Stat) -> Iterator[Outcome]:
     wrong = None
     if isinstance(verdict, Denied) and verdict.stat is stat:
         wrong = "httpd cannot read it"
-    elif stat.owner != "root" or (stat.mode or 0) & _OTHERS_WRITE:
+    elif stat.owner != "root" or (stat.mode or 0) & OTHERS_WRITE:
         wrong = "others than root can put files there"
     if wrong is not None:
         commands = (f"chown root:daemon {directory}", f"chmod 0755 {directory}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.checks.host_users import humans, in_wheel
+from mailaudit.checks.modes import OTHERS_WRITE
 from mailaudit.checks.registry import rule
 from mailaudit.editing import doas as write
 from mailaudit.editing import sshd as write_sshd
@@ -21,7 +22,6 @@ from mailaudit.questions import Command, Failed, Reason, Stat
 
 PERMIT = "permit persist :wheel"
 SUDOERS = "/etc/sudoers"
-OTHERS_WRITE = 0o022
 ROOT_LOGIN = frozenset({"no", "prohibit-password", "forced-commands-only"})
 
 

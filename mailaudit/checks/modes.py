@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from mailaudit.findings import Doubt, Evidence
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailaudit.edits import Fix, Safety
+from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.files import Files, Unsure, Way
 from mailaudit.questions import Reason, Stat
 
 OTHERS_READ, OTHERS_ENTER = 0o004, 0o001
+OTHERS_WRITE = 0o022  # a group's others too
+
+
+@dataclass(frozen=True, slots=True)
+class RootsDirectory:
+    """A directory that is to be root's, with no more permissions than those of `mode`; `absent` and `opened` say what if not."""
+
+    path: str
+    mode: int
+    absent: str
+    opened: str
+
+    def judged(self, files: Files, about: str, named: Place) -> Iterator[Outcome]:
+        """What is wrong with it; `named` is the place that names something in it."""
+        stat = looked(files, self.path)
+        if isinstance(stat, Doubt):
+            yield Doubt(stat.reason, stat.message, (named,))
+        elif stat is None or stat.type != "directory":
+            make = f"install -d -o root -g wheel -m {self.mode:04o} {self.path}"
+            fix = Fix("Make the directory", Safety.SAFE, commands=(make,))
+            yield Finding(self.absent, (evidence(self.path, stat), named), fix, about, "absent")
+        elif stat.owner != "root" or (stat.mode or 0) & 0o077 & ~self.mode:
+            message = f"{self.opened}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
+            commands = (f"chown root:wheel {self.path}", f"chmod {self.mode:04o} {self.path}")
+            fix = Fix("Close it to others", Safety.SAFE, commands=commands)
+            yield Finding(message, (evidence(self.path, stat), named), fix, about, f"{stat.mode:04o}")
 
 
 def looked(files: Files, path: str) -> Stat | Doubt | None:

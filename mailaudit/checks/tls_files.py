@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from mailaudit.checks.acme import LETSENCRYPT, option_fix
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
 from mailaudit.checks.registry import rule
 from mailaudit.checks.tls import Chain, Pair, chains, gaps, mismatch
 from mailaudit.editing import crontab as cron_editing
@@ -31,7 +31,6 @@ from mailaudit.questions import Absent, Failed
 from mailaudit.text import Span
 
 MOST_OF_A_KEY = 0o740  # smtpd takes no wider one
-GROUP_AND_OTHERS_WRITE = 0o022
 FEWEST_DH_BITS = 2048
 
 Acme = AcmeConfig | Missing | NotHere | Lacking
@@ -73,7 +72,7 @@ def certificates_are_not_writable(shown: ShownCertificates, files: Files) -> Ite
             yield Doubt(stat.reason, stat.message, (Place.at(span, "the certificate"),))
         elif stat is None:
             yield Exempt(f"{path} is not there")
-        elif stat.owner != "root" or (stat.mode or 0) & GROUP_AND_OTHERS_WRITE:
+        elif stat.owner != "root" or (stat.mode or 0) & OTHERS_WRITE:
             message = (
                 f"Others than root can change the certificate {path}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
             )
@@ -129,18 +128,13 @@ def dh_directory_is_there(dovecot: DovecotConfig, files: Files) -> Iterator[Outc
         return
     setting, path = named
     directory = posixpath.dirname(path)
-    stat = looked(files, directory)
-    at = Place.at(setting.span, "a file in it")
-    if isinstance(stat, Doubt):
-        yield Doubt(stat.reason, stat.message, (at,))
-    elif stat is None or stat.type != "directory":
-        fix = Fix("Make the directory", Safety.SAFE, commands=(f"install -d -o root -g wheel -m 0755 {directory}",))
-        message = f"There is no directory {directory} for Dovecot's Diffie-Hellman parameters."
-        yield Finding(message, (evidence(directory, stat), at), fix, "directory", "absent")
-    elif stat.owner != "root" or (stat.mode or 0) & GROUP_AND_OTHERS_WRITE:
-        message = f"Others than root can put files into {directory}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
-        fix = Fix("Close it to writers", Safety.SAFE, commands=(f"chown root:wheel {directory}", f"chmod 0755 {directory}"))
-        yield Finding(message, (evidence(directory, stat), at), fix, "directory", f"{stat.mode:04o}")
+    of_root = RootsDirectory(
+        directory,
+        0o755,
+        absent=f"There is no directory {directory} for Dovecot's Diffie-Hellman parameters.",
+        opened=f"Others than root can put files into {directory}",
+    )
+    yield from of_root.judged(files, "directory", Place.at(setting.span, "a file in it"))
 
 
 @rule("TLS019")

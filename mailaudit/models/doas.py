@@ -12,7 +12,6 @@ from mailaudit.questions import Absent, Failed, Reason, Stat
 from mailaudit.text import Span
 
 PATH = "/etc/doas.conf"
-_OTHERS_WRITE = 0o022
 
 
 @dataclass(frozen=True, slots=True)

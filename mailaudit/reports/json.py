@@ -103,14 +103,15 @@ def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, 
         "message": _text(message, mask),
         "reason": None if result.reason is None else str(result.reason),
         "assumed": [_text(each, mask) for each in result.assumed],
-        "places": [_place(each, mask, primary=number == 0) for number, each in enumerate(result.places)],
+        "places": [place_data(each, mask, primary=number == 0) for number, each in enumerate(result.places)],
         "fix": None if result.fix is None else _fix(result.fix, texts, mask),
         "fingerprint": result.fingerprint,
         "also": list(result.also),
     }
 
 
-def _place(place: Place | Evidence, mask: Mask, *, primary: bool) -> dict[str, Any]:
+def place_data(place: Place | Evidence, mask: Mask, *, primary: bool) -> dict[str, Any]:
+    """A place, or what was asked and answered."""
     if isinstance(place, Evidence):
         return {"question": _text(place.question, mask), "answer": _text(place.answer, mask)}
     line, column, end_line, end_column = place.corners()

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailaudit import __version__
 from mailaudit.findings import Evidence, Place
-from mailaudit.reports.json import dump
+from mailaudit.reports.json import dump, place_data
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.text import Span, Text
 from mailaudit.trace.hops import Hop, Trace, Verdict
@@ -108,19 +108,10 @@ def _hop(number: int, hop: Hop, mask: Mask) -> dict[str, Any]:
 
 
 def _place(place: Place | Evidence, mask: Mask, *, primary: bool) -> dict[str, Any]:
-    if isinstance(place, Evidence):
-        return {"question": visible(mask(place.question)), "answer": visible(mask(place.answer))}
-    line, column, end_line, end_column = place.corners()
-    return {
-        "path": visible(place.path),
-        "line": line,
-        "column": column,
-        "end_line": end_line,
-        "end_column": end_column,
-        "label": visible(mask(place.label)),
-        "primary": primary,
-        "excerpt": "" if place.span is None else _excerpt(place.span, mask),
-    }
+    data = place_data(place, mask, primary=primary)
+    if isinstance(place, Place):
+        data["excerpt"] = "" if place.span is None else _excerpt(place.span, mask)
+    return data
 
 
 def _excerpt(span: Span, mask: Mask) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mailaudit.models.dovecot.catalogue import Definition
 from mailaudit.models.dovecot.filters import misplaced
 from mailaudit.models.dovecot.reading import Setting, Visit, key_of, name_of, parts_of, value_of
-from mailaudit.models.dovecot.refusals import Names, mended, refused_value, refused_variable
+from mailaudit.models.dovecot.refusals import mended, refused_value, refused_variable
 from mailaudit.models.dovecot.sections import LONGEST, Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot.settings import FILTERS
 from mailaudit.models.dovecot.values import is_true
@@ -21,12 +21,6 @@ _LISTS = ("strlist", "boollist")
 @dataclass
 class NewMerging(Merging):
     """2.4."""
-
-    names: Names = field(init=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.names = Names(self.known)
 
     # Sections
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mailaudit.models.dovecot.filters import misplaced
 from mailaudit.models.dovecot.obsolete import Change, changed, changed_section
 from mailaudit.models.dovecot.reading import Setting, Visit, key_of, name_of, parts_of, value_of
-from mailaudit.models.dovecot.refusals import Names, mended, refused_value
+from mailaudit.models.dovecot.refusals import mended, refused_value
 from mailaudit.models.dovecot.sections import LONGEST, Merging, Scope, Section, is_variable_line
 from mailaudit.models.dovecot.settings import FILTERS
 from mailaudit.models.dovecot.values import is_true
@@ -19,13 +19,8 @@ from mailaudit.text import Span
 class OldMerging(Merging):
     """2.3."""
 
-    names: Names = field(init=False)
     counter: int = 0  # sections without a name; each is a section of its own
     _filters: dict[Section, dict[str, str]] = field(default_factory=dict)  # what is combined in a filter, by type
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.names = Names(self.known)
 
     def section(self, visit: Visit) -> None:
         """Open a section: a filter, a section that the ones around it know, or a block after a plain setting's name."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.models.dovecot.catalogue import Catalogue, Definition, catalogue
 from mailaudit.models.dovecot.reading import Setting, Visit
+from mailaudit.models.dovecot.refusals import Names
 from mailaudit.parsers.tree import Problem, Statement, Token
 
 LONGEST = 65536  # characters of a value, once its variables are in it
@@ -98,9 +99,11 @@ class Merging:
     unknown: list[Problem] = field(default_factory=list)  # what could not be made out
     open: list[Scope] = field(default_factory=list)
     known: Catalogue = field(init=False)
+    names: Names = field(init=False)
 
     def __post_init__(self) -> None:
         self.known = catalogue(self.family)
+        self.names = Names(self.known)
         self.open.append(Scope(None, self.root))
 
     def add(self, visits: Iterable[Visit]) -> None:

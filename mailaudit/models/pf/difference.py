@@ -8,30 +8,20 @@ from dataclasses import dataclass, replace
 from mailaudit.models.interfaces import Interface
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.eval import Filter, Outcome
-from mailaudit.models.pf.reachable import interfaces_of, joined, kinds, own_addresses
+from mailaudit.models.pf.reachable import Packets, interfaces_of, joined, kinds, own_addresses
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.space import Cell, cells, whole
 from mailaudit.models.pf.traffic import Addresses
-from mailaudit.models.pf.values import Range
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parting:
-    """First packets of connections of which one ruleset makes this and the other that.
+class Parting(Packets):
+    """Packets of which one ruleset makes this and the other that.
 
-    The fields are those of a `Region`. `before` and `after` are `pass`, `block` or `in-doubt`; the rules are those that decide,
-    or are in doubt (None: no rule does, or the interface is skipped).
+    `before` and `after` are `pass`, `block` or `in-doubt`; the rules are those that decide, or are in doubt (None: no rule does,
+    or the interface is skipped).
     """
 
-    direction: str
-    interface: Interface
-    family: int
-    protocol: int | None
-    icmp: tuple[int | None, int | None] | None
-    others: tuple[Addresses, ...]
-    own: tuple[Addresses, ...]
-    source_ports: tuple[Range, ...]
-    ports: tuple[Range, ...]
     before: str
     after: str
     rule_before: Rule | None

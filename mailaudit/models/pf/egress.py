@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from mailaudit.models.interfaces import NEVER_EGRESS, Interface, Interfaces, driver_of
 from mailaudit.models.pf.reader import Found
-from mailaudit.models.pf.rules import Anchor, Entry, Rule, all_rules
+from mailaudit.models.pf.rules import all_rules, with_anchors
 from mailaudit.models.sources import Sources
 
 _GROUP_EXISTS = "the group egress exists, with addresses of both families"
@@ -54,7 +52,7 @@ def _may_be_egress(name: str) -> bool:
 def _named(found: Found) -> tuple[list[str], bool]:
     """The names that may be that of the interface to the Internet, and whether rules use the group egress."""
     names: dict[str, None] = {}
-    for rule in _conditions(found.entries):
+    for rule in with_anchors(found.entries):
         for item in rule.interfaces:
             names[item.name] = None
         nat = rule.options.nat.targets if rule.options.nat is not None else ()
@@ -68,16 +66,6 @@ def _named(found: Found) -> tuple[list[str], bool]:
     return [
         name for name in names if name not in odd and name not in NEVER_EGRESS and driver_of(name) not in NEVER_EGRESS
     ], uses_group
-
-
-def _conditions(entries: Iterable[Entry]) -> Iterator[Rule]:
-    """All rules, and the conditions of anchors."""
-    for entry in entries:
-        if isinstance(entry, Anchor):
-            yield entry.rule
-            yield from _conditions(entry.body or ())
-        else:
-            yield entry
 
 
 def _translated(found: Found) -> set[str]:
@@ -95,7 +83,7 @@ def _translated(found: Found) -> set[str]:
 def _opened(found: Found) -> set[str]:
     """The interfaces on which rules open ports, or translate what goes out."""
     names: set[str] = set()
-    for rule in _conditions(found.entries):
+    for rule in with_anchors(found.entries):
         opens = rule.action == "pass" and rule.direction != "out" and rule.target_ports
         if opens or rule.options.nat is not None:
             names |= {item.name for item in rule.interfaces if not item.negated}

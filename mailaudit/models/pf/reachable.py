@@ -11,7 +11,7 @@ from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.pf.doubt import Doubt, Doubts, at_port
 from mailaudit.models.pf.eval import Outcome
 from mailaudit.models.pf.reader import Skip
-from mailaudit.models.pf.rules import Anchor, Entry, Rule
+from mailaudit.models.pf.rules import Rule, with_anchors
 from mailaudit.models.pf.space import Cell, cells, whole
 from mailaudit.models.pf.traffic import ALL_PORTS, Addresses, Traffic
 from mailaudit.models.pf.values import ICMP, ICMP6, MAX_PORT, REPLIES, TCP, UDP, Range, merged
@@ -23,13 +23,12 @@ ANY_CODE = 255  # a code that stands for all that no rule names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Region:
-    """First packets of connections that fare alike.
+class Packets:
+    """First packets of connections.
 
     `protocol` is None for all protocols that no rule names; `icmp` is the type, None for all types that no rule names, and the
     code, None likewise. `others` are the addresses of the other end, `own` those of the host; the same fields of `Addresses`
-    as everywhere. `rule` lets them pass (None: no rule blocks them); what is not `sure` is in doubt for that rule, and `doubts`
-    are the reasons.
+    as everywhere.
     """
 
     direction: str
@@ -41,6 +40,15 @@ class Region:
     own: tuple[Addresses, ...]
     source_ports: tuple[Range, ...]
     ports: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region(Packets):
+    """Packets that fare alike.
+
+    `rule` lets them pass (None: no rule blocks them); what is not `sure` is in doubt for that rule, and `doubts` are the reasons.
+    """
+
     rule: Rule | None
     sure: bool
     skip: Skip | None = None
@@ -95,19 +103,10 @@ def interfaces_of(ruleset: Ruleset) -> list[Interface]:
     """The interfaces that others are behind: those that are recorded, else those that may lead to the Internet or are named."""
     if ruleset.interfaces.known:
         return [each for each in ruleset.interfaces.known if not each.loopback]
-    names = {item.name for rule in _conditions(ruleset.entries) for item in rule.interfaces}
+    names = {item.name for rule in with_anchors(ruleset.entries) for item in rule.interfaces}
     known = {each.name for each in ruleset.egress}
     named = [Interface(name) for name in sorted(names - known) if driver_of(name)]
     return [*ruleset.egress, *(each for each in named if not each.loopback)]
-
-
-def _conditions(entries: Iterable[Entry]) -> Iterator[Rule]:
-    for entry in entries:
-        if isinstance(entry, Anchor):
-            yield entry.rule
-            yield from _conditions(entry.body or ())
-        else:
-            yield entry
 
 
 def own_addresses(ruleset: Ruleset, interface: Interface, family: int) -> tuple[Addresses, ...]:
@@ -127,7 +126,7 @@ def own_addresses(ruleset: Ruleset, interface: Interface, family: int) -> tuple[
 
 def kinds(rulesets: Sequence[Ruleset], direction: str, interface: Interface, family: int) -> Iterator[Kind]:
     """The kinds of packets that the rules tell apart over one interface."""
-    rules = [rule for ruleset in rulesets for rule in _conditions(ruleset.entries)]
+    rules = [rule for ruleset in rulesets for rule in with_anchors(ruleset.entries)]
     own = OWN_ICMP[family]
     named = {number for rule in rules for number in rule.protocols} - {ICMP, ICMP6, OTHERS}
     base = Traffic(direction, interface, family, OTHERS, Addresses(), Addresses(), ALL_PORTS, REAL_PORTS)

@@ -147,6 +147,16 @@ def all_rules(entries: Iterable[Entry]) -> Iterator[Rule]:
             yield entry
 
 
+def with_anchors(entries: Iterable[Entry]) -> Iterator[Rule]:
+    """All rules in order, and the conditions of anchors before what is in them."""
+    for entry in entries:
+        if isinstance(entry, Anchor):
+            yield entry.rule
+            yield from with_anchors(entry.body or ())
+        else:
+            yield entry
+
+
 def standings(
     entries: Iterable[Entry], tables: Mapping[str, Table], around: tuple[Rule, ...] = ()
 ) -> Iterator[tuple[Rule, Standing]]:

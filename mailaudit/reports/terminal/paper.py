@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from mailaudit.findings import Evidence, Place
 from mailaudit.reports.masking import Mask, visible
 
 NARROWEST = 24
@@ -45,6 +46,14 @@ class Paper:
     def clean(self, chars: str, keep: str = "") -> str:
         """Masked, and fit for this screen."""
         return visible(self.mask(chars), self.screen.encoding, keep)
+
+    def where(self, place: Place | Evidence) -> str:
+        """A place in a line: the path, line and column, or the question."""
+        if isinstance(place, Evidence):
+            return self.clean(place.question)
+        line, column, _, _ = place.corners()
+        path = self.clean(place.path)
+        return path if place.span is None else f"{path}:{line}:{column}"
 
     def own(self, chars: str) -> str:
         """Mailaudit's own prose, fit for this screen: typographic marks have plain stand-ins."""

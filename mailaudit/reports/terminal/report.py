@@ -111,18 +111,10 @@ def _of(host: HostReport, verdict: Verdict) -> list[Result]:
 
 def _one_line(paper: Paper, result: Result) -> None:
     first = result.places[0] if result.places else None
-    where = f"{_where(paper, first)}: " if first is not None else ""
+    where = f"{paper.where(first)}: " if first is not None else ""
     paper.line(
         where, (str(result.severity), STYLES[result.severity]), f" {result.rule} {result.name}: ", paper.clean(result.message)
     )
-
-
-def _where(paper: Paper, place: Place | Evidence) -> str:
-    if isinstance(place, Evidence):
-        return paper.clean(place.question)
-    line, column, _, _ = place.corners()
-    path = paper.clean(place.path)
-    return path if place.span is None else f"{path}:{line}:{column}"
 
 
 def _findings(paper: Paper, findings: list[Result], told: _Told) -> None:
@@ -168,7 +160,7 @@ def _places(paper: Paper, places: Sequence[Place | Evidence]) -> None:
         here = [(place, primary) for place, primary in numbered if isinstance(place, Place) and place.path == path]
         spans = [(place, primary) for place, primary in here if place.span is not None]
         first = (spans or here)[0][0]
-        paper.line("  ", (_where(paper, first), "bold"))
+        paper.line("  ", (paper.where(first), "bold"))
         if first.span is not None:
             excerpt.draw(paper, first.span.text, spans, "  ")
         elif first.label:
@@ -237,7 +229,7 @@ def _waived(paper: Paper, host: HostReport) -> None:
         return
     paper.line((f"waived: {_plural(len(waived), 'finding')}", "bold"))
     for result in sorted(waived, key=order):
-        where = f" {_where(paper, result.places[0])}" if result.places else ""
+        where = f" {paper.where(result.places[0])}" if result.places else ""
         paper.wrapped(f"{result.rule} {result.name}{where}", "  ", "    ")
         paper.wrapped(f"{paper.clean(result.message)} Waived: {paper.clean(result.waiver)}", "    ")
     paper.blank()

@@ -47,7 +47,7 @@ def _head(paper: Paper, told: Told, host: HostTrace) -> None:
 
 def _hop(paper: Paper, number: int, hop: Hop, *, quiet: bool) -> None:
     if quiet:
-        where = _where(paper, hop.places[0]) + ": " if hop.places else ""
+        where = paper.where(hop.places[0]) + ": " if hop.places else ""
         verdict = (WORDS[hop.verdict], STYLES[hop.verdict])
         paper.line(f"{number:>2} ", verdict, f" {hop.kind}: {where}{paper.clean(hop.message)}")
         return
@@ -59,14 +59,6 @@ def _hop(paper: Paper, number: int, hop: Hop, *, quiet: bool) -> None:
     paper.blank()
 
 
-def _where(paper: Paper, place: Place | Evidence) -> str:
-    if isinstance(place, Evidence):
-        return paper.clean(place.question)
-    line, column, _, _ = place.corners()
-    path = paper.clean(place.path)
-    return path if place.span is None else f"{path}:{line}:{column}"
-
-
 def _places(paper: Paper, hop: Hop) -> None:
     for place in hop.places:
         if isinstance(place, Evidence):
@@ -76,7 +68,7 @@ def _places(paper: Paper, hop: Hop) -> None:
         here = [place for place in written if place.path == path]
         spans = [(place, place is written[0]) for place in here if place.span is not None]
         first = spans[0][0] if spans else here[0]
-        paper.line(_INDENT, (_where(paper, first), "bold"))
+        paper.line(_INDENT, (paper.where(first), "bold"))
         if spans and first.span is not None:
             excerpt.draw(paper, first.span.text, spans, _INDENT)
 
