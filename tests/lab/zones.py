@@ -57,7 +57,11 @@ def base_records(dkim: bytes) -> dict[str, tuple[str, ...]]:
 
 def dkim_text(public: bytes) -> str:
     """The TXT record's strings for a public key."""
-    whole = f"v=DKIM1;k=rsa;p={base64.b64encode(public).decode()}"
+    return strings(f"v=DKIM1;k=rsa;p={base64.b64encode(public).decode()}")
+
+
+def strings(whole: str) -> str:
+    """A TXT record's data: strings of up to 255 octets."""
     return " ".join(f'"{whole[at : at + 255]}"' for at in range(0, len(whole), 255))
 
 
