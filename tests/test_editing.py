@@ -286,6 +286,8 @@ def test_a_long_value_of_dovecot_goes_on_as_it_did() -> None:
         (login.STYLE, "auth:a=b:tc=c:\n", lambda t: login.remove_capability(t, "auth", "a"), "auth:tc=c:\n"),
         (rc.STYLE, 'smtpd_flags="-v"\n', lambda t: rc.set_variable(t, "smtpd_flags", "-x"), 'smtpd_flags="-x"\n'),
         (rc.STYLE, "pkg_scripts=a b\n", lambda t: rc.add_package_script(t, "c"), "pkg_scripts=a b c\n"),
+        (rc.STYLE, 'pkg_scripts="a b c" # d\n', lambda t: rc.remove_package_script(t, "b"), 'pkg_scripts="a c" # d\n'),
+        (rc.STYLE, "pkg_scripts=ab a\n", lambda t: rc.remove_package_script(t, "b"), "pkg_scripts=ab a\n"),
         (rc.STYLE, "", lambda t: rc.set_variable(t, "dovecot_flags", ""), "dovecot_flags=\n"),
         (doas.STYLE, "permit :wheel\n", lambda t: doas.set_option(nth(t, "rule"), "persist"), "permit persist :wheel\n"),
         (
@@ -307,6 +309,18 @@ def test_a_long_value_of_dovecot_goes_on_as_it_did() -> None:
             "Port 22\nPermitRootLogin no\n\nMatch User a\n\tX11Forwarding no\n",
         ),
         (sshd.STYLE, "Port 22\nPort 23\n", lambda t: sshd.set_keyword(t, "Port", "24"), "Port 24\nPort 23\n"),
+        (
+            sshd.STYLE,
+            "# both\nport 22\nUseDNS no\nPort 23 # too\nMatch User a\n\tX11Forwarding no\n",
+            lambda t: sshd.remove_keyword(t, "Port"),
+            "# both\nUseDNS no\nMatch User a\n\tX11Forwarding no\n",
+        ),
+        (
+            sshd.STYLE,
+            "X11Forwarding yes\nMatch User a\n\tX11Forwarding no\n\tAllowTcpForwarding no\n",
+            lambda t: sshd.remove_keyword(t, "X11Forwarding", nth(t, "match")),
+            "X11Forwarding yes\nMatch User a\n\tAllowTcpForwarding no\n",
+        ),
         (
             redis.STYLE,
             "bind 127.0.0.1\n",
@@ -352,6 +366,18 @@ def test_a_long_value_of_dovecot_goes_on_as_it_did() -> None:
             lambda t: zone.add_record(t, "mail", "A", "192.0.2.2"),
             "mail IN A    192.0.2.1\n     IN AAAA 2001:db8::1\n     IN A    192.0.2.2\nwww  IN A    192.0.2.1\n",
         ),
+        (
+            zone.STYLE,
+            "mail IN A    192.0.2.1 ; one\n     IN AAAA 2001:db8::1\n",
+            lambda t: zone.set_record(t, "mail", "A", "192.0.2.2"),
+            "mail IN A    192.0.2.2 ; one\n     IN AAAA 2001:db8::1\n",
+        ),
+        (
+            zone.STYLE,
+            "mail IN A    192.0.2.1\n",
+            lambda t: zone.set_record(t, "mail", "AAAA", "2001:db8::1"),
+            "mail IN A    192.0.2.1\nmail IN AAAA    2001:db8::1\n",
+        ),
     ],
 )
 def test_each_language_in_its_own_style(style: Style, before: str, change: Change, after: str) -> None:
@@ -389,6 +415,11 @@ def test_what_cannot_be_written_is_refused(change: Callable[[], object]) -> None
 def _domain() -> tuple[Tree, Statement]:
     tree = read(acme.STYLE, "domain a {\n\tsign with b\n}\n")
     return tree, nth(tree, "domain")
+
+
+def test_of_several_records_none_is_the_one() -> None:
+    tree = read(zone.STYLE, "mail IN A 192.0.2.1\nmail IN A 192.0.2.2\n")
+    assert zone.set_record(tree, "mail", "A", "192.0.2.3") is None
 
 
 def test_a_block_that_must_hold_something_is_not_emptied() -> None:
