@@ -13,6 +13,7 @@ from mailaudit.collect.tls.dialogues import DIALOGUES, Dialogue, DoneError, Shak
 from mailaudit.collect.tls.stream import VERSIONS, AlertError, EndedError, Stream, UnansweredError, can_be_sent, connect
 from mailaudit.collect.tls.trust import Trust
 from mailaudit.collect.trips import step, together
+from mailaudit.collect.ways import unheard
 from mailaudit.questions import Answer, Endpoint, Found, Handshake, Reason
 
 SMTP = 25
@@ -88,7 +89,7 @@ class Ports:
                 waited = CONNECTING
                 await asyncio.wait({wish}, timeout=self.budget.share(CONNECTING - PROMPT))
             if not wish.done():
-                raise UnansweredError(f"no answer in {waited:g} seconds") if self.budget.left() else self.budget.over
+                raise _silence(address, waited) if self.budget.left() else self.budget.over
             stream = wish.result()
         except Trouble as trouble:
             if trouble.reason is Reason.REFUSED:
@@ -227,6 +228,11 @@ class _Look:
             self.chain = stream.chain()
 
         return shake
+
+
+def _silence(address: str, seconds: float) -> Trouble:
+    lost = unheard(address, f"no answer in {seconds:g} seconds")
+    return UnansweredError(lost.detail) if lost.reason is Reason.TIMEOUT else lost
 
 
 def _after(what: str, facts: dict[str, object]) -> str:
