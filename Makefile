@@ -35,8 +35,9 @@ check: lint types test ## lint, types and tests: what CI runs
 corpus: $(STAMP) ## how real files are read, where ../shared/corpora exists
 	@$(BIN)/python -m bench.corpus
 
-metamorphic: $(STAMP) ## the corrected example written otherwise, spoilt and robbed of evidence: what the rules say then
+metamorphic: $(STAMP) ## the corrected example written otherwise, spoilt and robbed of evidence: what the rules say then; and mended
 	@$(BIN)/python -m bench.metamorphic
+	@$(BIN)/python -m bench.mending
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m bench.bench
