@@ -20,6 +20,7 @@ from mailaudit.text import Text, encode
 from mailaudit.worklist import Deed, worklist
 
 CALLS = 6  # a new port is opened in pf and throttled there; learning from what users move has six parts
+MASK = b"{{masked:"
 BY_HAND = "by hand"
 TYPED = "by commands on the host"
 MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
@@ -228,13 +229,25 @@ def _wanted(result: Result, wish: Wish, state: _Round) -> bool:
     fix = result.fix
     if fix is None or not fix.edits or fix.safety not in wish.allowed or result.fingerprint in state.refused:
         return False
-    return not _partly_read(fix, wish, state)
+    return not _why_not_edited(fix, wish, state)
 
 
 def _partly_read(fix: Fix, wish: Wish, state: _Round) -> list[str]:
     """The files that a fix edits and that mailaudit may not edit, for it does not know what all of their statements say."""
     partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ and not wish.partly_read}
     return sorted(partly & {edit.path for edit in fix.edits})
+
+
+def _not_seen(fix: Fix, state: _Round) -> list[str]:
+    """The files that a fix edits and whose content is not known: not to be had, or with passwords that never leave their host."""
+
+    def is_seen(path: str) -> bool:
+        answer = state.snapshot.answer(ReadFile(path))
+        if isinstance(answer, Found) and isinstance(answer.value, bytes):
+            return MASK not in answer.value
+        return answer is None or isinstance(answer, Absent)
+
+    return sorted({edit.path for edit in fix.edits if not is_seen(edit.path)})
 
 
 def _why_left(result: Result, wish: Wish, state: _Round) -> str:
@@ -247,10 +260,16 @@ def _why_left(result: Result, wish: Wish, state: _Round) -> str:
         return "needs --unsafe" if fix.safety is Safety.UNSAFE else BY_HAND
     if not fix.edits:
         return TYPED
+    return _why_not_edited(fix, wish, state) or "the other corrections took all rounds; run fix again"
+
+
+def _why_not_edited(fix: Fix, wish: Wish, state: _Round) -> str:
+    """Why a fix's files are not edited; empty if nothing speaks against it."""
     partly = _partly_read(fix, wish, state)
     if partly:
         return f"{', '.join(partly)} was only partly read, so it is not edited; --force-partial edits it"
-    return "the other corrections took all rounds; run fix again"
+    unseen = _not_seen(fix, state)
+    return f"{', '.join(unseen)} is not edited, for not all that it holds was seen; edit it on the host" if unseen else ""
 
 
 def _changed(before: Snapshot, after: Snapshot) -> tuple[dict[str, str], dict[str, bytes | None]]:

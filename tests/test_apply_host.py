@@ -321,6 +321,17 @@ def test_a_checker_that_is_not_there_judges_nothing(fresh: Host) -> None:
         fresh.sh("mv /sbin/pfctl.away /sbin/pfctl 2>/dev/null || mv /usr/sbin/pfctl.away /usr/sbin/pfctl")
 
 
+def test_acme_client_is_told_a_domain(fresh: Host) -> None:
+    old = "# mine\ndomain mail.example.com {\n}\n"
+    fresh.put({"/etc/acme-client.conf": old})
+    with nodding(fresh):
+        done = fresh.apply("run", plan=plan(file("/etc/acme-client.conf", old + "# more\n", old)))
+    assert "check acme-client accepts" in done.lines
+    ran = [line for line in fresh.sh("cat /var/say/ran").splitlines() if line.startswith("acme-client")]
+    assert ran[0] == "acme-client -n -f /var/mailaudit/runs/1/tree/etc/acme-client.conf mail.example.com"
+    fresh.sh("rm /etc/acme-client.conf")
+
+
 def test_the_real_smtpd_judges_the_copy(fresh: Host) -> None:
     """With its includes and tables led into the copy: the changed table is seen, the one in place is not."""
     config = 'include "/etc/mail/more.conf"\ntable aliases file:/etc/mail/aliases\n'

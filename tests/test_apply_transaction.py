@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from mailaudit.apply.runs import past
 from mailaudit.apply.transaction import Seconds, Transaction, transaction
 from mailaudit.audit import Auditor, Options, auditor_for
 from mailaudit.collect.roots import find_worlds
+from mailaudit.edits import Safety
 from mailaudit.findings import HostReport
 from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Stat, StatFile
-from mailaudit.repair import Plan
+from mailaudit.repair import Plan, plan
 from mailaudit.snapshot import Snapshot
 from mailaudit.worklist import Deed, Kind
 
@@ -38,7 +40,7 @@ def made(
 ) -> Transaction:
     report = HostReport("h", "h", online=False, site={}, files=(), results=(), texts={}, secrets=())
     files = files or {}
-    plan = Plan(
+    whole = Plan(
         report,
         report,
         {path: new for path, (new, _) in files.items()},
@@ -47,7 +49,7 @@ def made(
         (),
         todo=tuple(Deed(Kind.COMMAND, each) for each in todo),
     )
-    return transaction(plan, Snapshot("h", "h", answers or {}), "me@here", Seconds(), reload=reload)
+    return transaction(whole, Snapshot("h", "h", answers or {}), "me@here", Seconds(), reload=reload)
 
 
 def lines(transaction: Transaction) -> list[str]:
@@ -196,6 +198,20 @@ def test_the_way_in_is_that_of_the_connection(auditor: Auditor) -> None:
     assert fate(before, Passage("203.0.113.9", "203.0.113.9", "2222")) == "pass"
     assert fate(before, Passage("192.0.2.7", "203.0.113.9", "2222")) == "block"
     assert fate(before, Passage("fe80::1%vio0", "2001:db8::9", "22")) in ("pass", "unknown")
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_file_that_was_not_seen_whole_is_not_edited(tmp_path: Path, *, masked: bool) -> None:
+    """Passwords are masked on a live host itself: what is not known cannot be written back."""
+    root = Path(shutil.copytree(CORRECTED, tmp_path / "host"))
+    smtpd = root / "etc/mail/smtpd.conf"
+    more = "# {{masked:bcrypt:60:0123456789abcdef}}\n" if masked else ""
+    smtpd.write_text(smtpd.read_text().replace(" tls-require pki", " tls pki") + more)
+    (world,) = find_worlds(str(root))
+    done = plan(auditor_for(world, rulebook.load(), Options(select=("SMTPD023",))), frozenset(Safety))
+    assert set(done.files) == (set() if masked else {"/etc/mail/smtpd.conf"})
+    why = "/etc/mail/smtpd.conf is not edited, for not all that it holds was seen; edit it on the host"
+    assert [each for _, each in done.left] == ([why] if masked else [])
 
 
 def test_the_ends_of_a_connection() -> None:

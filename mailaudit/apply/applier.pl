@@ -53,7 +53,7 @@ my @CHECKS = (
     ['pf', qr{^/etc/pf}, sub { beginning_with('pf') }, sub { ('/sbin/pfctl', '-nf', "$_[0]/etc/pf.conf") }],
     ['httpd', qr{^/etc/httpd}, sub { beginning_with('httpd') }, sub { ('/usr/sbin/httpd', '-n', '-f', "$_[0]/etc/httpd.conf") }],
     ['acme-client', qr{^/etc/acme}, sub { beginning_with('acme') },
-        sub { ('/usr/sbin/acme-client', '-n', '-f', "$_[0]/etc/acme-client.conf") }],
+        sub { ('/usr/sbin/acme-client', '-n', '-f', "$_[0]/etc/acme-client.conf", handle("$_[0]/etc/acme-client.conf")) }],
     ['rspamd', qr{^/etc/rspamd/}, sub { '/etc/rspamd' }, sub {
         ('/usr/local/bin/rspamadm', map({ "--var=$_=$_[0]/etc/rspamd" } 'CONFDIR', 'LOCAL_CONFDIR'),
          'configtest', '-c', "$_[0]/etc/rspamd/rspamd.conf") }],
@@ -333,6 +333,9 @@ sub beginning_with {
     opendir(my $directory, '/etc') or die "/etc: $!\n";
     return map { m{^(\Q$name\E[\w.-]*)$} ? "/etc/$1" : () } readdir $directory;
 }
+
+# acme-client wants to be told one of its domains, even where it only reads its configuration.
+sub handle { my ($path) = @_; return (slurp($path) // '') =~ /^\s*domain\s+"?([A-Za-z0-9*][A-Za-z0-9*._-]*)/m ? $1 : 'localhost' }
 
 # A copy of what some checkers read, with other content in some files; the names of all that is copied lead into the copy.
 sub copy {
