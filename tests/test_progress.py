@@ -7,6 +7,8 @@ import os
 import pty
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,21 @@ def test_it_vanishes_and_a_hosts_name_moves_no_cursor() -> None:
     assert r"evil\x1b[2J[red]" in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor is hidden, and back again
     assert shown.rstrip().endswith("\x1b[2K")  # the line is wiped
+
+
+def test_hosts_that_speak_at_once_have_one_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Progress] = []
+
+    def begin(progress: Progress) -> None:
+        begun.append(progress)
+        time.sleep(0.02)
+        original(progress)
+
+    original = Progress._begin  # noqa: SLF001  what must happen once
+    monkeypatch.setattr(Progress, "_begin", begin)
+    with on_screen() as progress, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: progress.tell(f"mx{number}.example.com", "logging in"), range(8)))
+    assert len(begun) == 1
 
 
 def test_nobody_who_says_nothing_is_shown() -> None:

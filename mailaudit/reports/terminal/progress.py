@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -26,16 +27,18 @@ class Progress:
     hosts: dict[str, tuple[float, str]] = field(default_factory=dict)  # since when, and what
     done: int = 0
     _live: Live | None = None
+    _turn: Lock = field(default_factory=Lock)  # hosts are asked in threads of their own
 
     def tell(self, target: str, what: str) -> None:
         """Say what is asked of a host now; nothing, when it is done."""
-        if what:
-            since, _ = self.hosts.get(target, (time.monotonic(), ""))
-            self.hosts[target] = since, what
-        elif self.hosts.pop(target, None) is not None:
-            self.done += 1
-        if self._live is None:
-            self._begin()
+        with self._turn:
+            if what:
+                since, _ = self.hosts.get(target, (time.monotonic(), ""))
+                self.hosts[target] = since, what
+            elif self.hosts.pop(target, None) is not None:
+                self.done += 1
+            if self._live is None:
+                self._begin()
 
     def _begin(self) -> None:
         from rich.console import Console  # noqa: PLC0415  a scan that nobody watches does not pay for it
