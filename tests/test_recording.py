@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from mailaudit.questions import (
     StatFile,
     ZoneSecurity,
 )
-from mailaudit.recording import Recording, RecordingError, parse_answers, save_answers, saved_files
+from mailaudit.recording import Recording, RecordingError, parse_answers, save_answers, saved_files, sections
 from mailaudit.snapshot import Snapshot
 
 CONTRACT = r"""{
@@ -369,3 +370,13 @@ def test_a_saved_snapshot_answers_as_the_host_did(tmp_path: Path) -> None:
     world = FolderWorld(tmp_path)
     assert world.ask(list(asked)) == asked
     assert (world.host, world.taken) == (snapshot.host, snapshot.taken)
+
+
+def test_docs_name_every_field() -> None:
+    told = (Path(__file__).parents[1] / "docs" / "answers.md").read_text()
+    source = "".join(path.read_text() for path in (Path(__file__).parents[1] / "mailaudit/collect/tls").glob("*.py"))
+    kept = {*re.findall(r"facts\[\"(\w+)\"\]", source), *re.findall(r"\{\"(trusted|trust_error|too_long|filtered)\"", source)}
+    known = set(sections._TYPED) - {"rcode", "aa", "ad", "error", "detail"}  # noqa: SLF001  the fields that are read as such
+    assert {"greeting", "chain", "relay", "client"} <= kept
+    for name in (kept | known) - {"records", "cname"}:
+        assert f"`{name}`" in told, name

@@ -6,12 +6,17 @@ import json
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from mailaudit.cli import run
-from mailaudit.commands.saving import _folder
+from mailaudit.collect.authorities import read_authorities
+from mailaudit.commands.saving import _authorities, _folder
+
+if TYPE_CHECKING:
+    from mailaudit.audit import Auditor
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
 CANARY = "c0ffee00c0ffee00c0ffee00c0ffee00"
@@ -36,6 +41,14 @@ def test_a_scan_of_what_was_saved_says_the_same(host: Path, tmp_path: Path, caps
     assert first == verdicts(kept, capsys)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
     assert (kept / "mailaudit.toml").read_bytes() == (host / "mailaudit.toml").read_bytes()
+    assert read_authorities(str(kept / "ca.pem")) == read_authorities(str(host / "ca.pem"))
+
+
+@pytest.mark.parametrize("ca_file", ["etc/ca.pem", "../ca.pem", "..", "key.pem", "nothing.pem", None])
+def test_of_authorities_only_certificates_beside_the_settings_are_saved(tmp_path: Path, ca_file: str | None) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
+    settings = SimpleNamespace(origin=str(tmp_path / "mailaudit.toml"), site=SimpleNamespace(ca_file=ca_file))
+    assert _authorities(cast("Auditor", SimpleNamespace(settings=settings))) == {}
 
 
 def test_it_is_told_where_it_is_and_holds_no_secret(host: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

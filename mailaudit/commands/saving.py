@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailaudit.audit import Auditor
+from mailaudit.collect.authorities import AuthoritiesError, read_authorities
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.root import SETTINGS
 from mailaudit.commands.new_folder import write_new
@@ -32,7 +33,7 @@ def save(learned: Learned, place: Path) -> Snapshot:
     files = {path.lstrip("/"): data for path, data in saved_files(saved).items()}
     settings = _settings(learned.auditor)
     beside = {SETTINGS: settings} if settings is not None else {}
-    write_new(place, {**files, **beside, ANSWERS: save_answers(saved).encode()})
+    write_new(place, {**_authorities(learned.auditor), **files, **beside, ANSWERS: save_answers(saved).encode()})
     return saved
 
 
@@ -60,6 +61,17 @@ def _settings(auditor: Auditor) -> bytes | None:
     if auditor.options.config is not None:
         return Path(auditor.options.config).read_bytes()
     return auditor.world.settings[1] if auditor.world.settings is not None else None
+
+
+def _authorities(auditor: Auditor) -> dict[str, bytes]:
+    """The certificates that the settings name in a file beside them, so that the saved settings name them too."""
+    written = auditor.settings.site.ca_file
+    if written is None or "/" in written:
+        return {}
+    try:
+        return {written: "".join(read_authorities(str(Path(auditor.settings.origin).parent / written))).encode()}
+    except AuthoritiesError:
+        return {}
 
 
 def _folder(host: str, taken: set[str]) -> str:
