@@ -152,6 +152,7 @@ def test_a_host_is_mended_and_taken_back(host: SshHost) -> None:
     assert (back.returncode, back.stdout) == (0, "run 1 was taken back: everything is as it was before it (rolled back)\n")
     assert state(host) == before
     assert "taken back" in mailaudit(host, "history", host.target).stdout
+    assert "ok    fix --write may write there" in mailaudit(host, "doctor", host.target).stdout
     none = mailaudit(host, "rollback", host.target)
     assert none.returncode == 2
     assert "there is no run to roll back" in none.stderr
@@ -193,6 +194,9 @@ def test_what_lets_nobody_write_is_told_with_what_to_do(tmp_path: Path, more: st
         if "doas" not in more:
             assert f"install -o root -g wheel -m 0555 mailaudit-apply {PLACE}" in done.stderr
         assert not is_mended(host)
+        assert f"fix --write could not write there: {USER}" in mailaudit(host, "doctor", host.target).stdout.replace(
+            host.target.removeprefix("ssh://"), USER
+        )
 
 
 def test_the_applier_is_printed() -> None:

@@ -20,7 +20,7 @@ from mailaudit.commands.entering import entered, progress
 from mailaudit.commands.fix_folder import Judged, concluded, judged
 from mailaudit.commands.level import Level
 from mailaudit.commands.telling import UsageError, now
-from mailaudit.findings import HostReport, Report
+from mailaudit.findings import HostReport, Report, Result
 from mailaudit.models.facts import Facts
 from mailaudit.models.sources import Shelf
 from mailaudit.output import Telling
@@ -31,7 +31,8 @@ from mailaudit.reports.terminal import applied, fixes
 from mailaudit.snapshot import Snapshot
 from mailaudit.text import encode
 
-OF_FILES = frozenset({"F", "E"})  # the evidence that daemons need not have taken up to be seen
+OF_FILES = frozenset({"F", "E"})  # the evidence that is seen without the daemons having taken it up
+SINCE = "since the files were written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class _Mending:
         outcome = self.writer.write(made.plan, seconds, self.heard, is_well)
         if outcome.end != "kept" or not seen:
             raise ApplyError(f"{self.target}: {applied.failure(outcome)}")
-        return Mended(replace(verified(planned, seen[-1]), todo=made.by_hand), made, outcome)
+        return Mended(replace(_compared(planned, seen[-1], self.host), todo=made.by_hand), made, outcome)
 
     def _object(self, planned: Plan, known: Snapshot, before: Facts) -> None:
         """Raise `ApplyError` for a ruleset of pf that would cut the connection in use."""
@@ -126,8 +127,18 @@ def _worse(planned: Plan, after: HostReport, host: Judged) -> str:
     for file in after.files:
         if len(file.unread) > unread.get(file.path, 0):
             return f"{file.path} is not read whole any more"
-    known = {result.fingerprint for result in planned.before.results}
-    pages = host.auditor.book.pages
-    new = [result.rule for result in verified(planned, after).failed if result.fingerprint not in known]
-    new = [rule for rule in new if OF_FILES.issuperset(pages[rule].evidence)]
+    new = [result.rule for result in _compared(planned, after, host).failed if _is_new(planned, result)]
     return f"a new look at the host finds {', '.join(sorted(set(new)))}" if new else ""
+
+
+def _compared(planned: Plan, after: HostReport, host: Judged) -> Plan:
+    """The plan beside a new look at the host. What is new and hangs on daemons that were not told is no failure."""
+    pages = host.auditor.book.pages
+    done = verified(planned, after)
+    later = [each for each in done.failed if _is_new(planned, each) and not OF_FILES.issuperset(pages[each.rule].evidence)]
+    failed = tuple(each for each in done.failed if each not in later)
+    return replace(done, failed=failed, left=(*done.left, *((each, SINCE) for each in later)))
+
+
+def _is_new(planned: Plan, result: Result) -> bool:
+    return result.fingerprint not in {each.fingerprint for each in planned.before.results}

@@ -74,6 +74,22 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         yield each.partition("; this line of doas.conf")[0], False
     if allowing:
         yield "/etc/doas.conf would allow it with:\n" + "\n".join(f"      {each}" for each in allowing), False
+    yield _writing(target, looking), True
+
+
+def _writing(target: str, looking: Looking) -> str:
+    """Whether `fix --write` could write there; a host that is only looked at needs none of it."""
+    from mailaudit.apply.host import ApplierError  # noqa: PLC0415  as above
+    from mailaudit.commands.entering import entered  # noqa: PLC0415
+
+    with entered(target, replace(login(looking), outside=None)) as (_, writer):
+        if writer.user == "root":
+            return "fix --write would send what it needs along"
+        try:
+            writer.prepare()
+        except ApplierError as error:
+            return "\n      ".join((f"fix --write could not write there: {error.message}", *error.hints))
+    return "fix --write may write there"
 
 
 def learned(common: Common, target: str, looking: Looking) -> Learned:
