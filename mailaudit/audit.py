@@ -148,20 +148,17 @@ class Auditor:
         return list(waived.results), tuple(notes)
 
     def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
-        severity = self.severities.get(page.id, page.severity)
-        refused: dict[str, set[Span]] = {}
-        for problem in judged.refused:
-            refused.setdefault(problem.span.path, set()).add(problem.span)
+        chosen = self.severities.get(page.id)
         for finding in judged.findings or (None,):
             yield Result(
                 rule=page.id,
                 name=page.name,
                 verdict=judged.verdict,
-                severity=severity,
+                severity=chosen if chosen is not None else _severity(page, finding),
                 basis=page.basis,
                 title=page.title,
                 message=finding.message if finding else judged.message,
-                note=_note(refused, finding),
+                note=_note(judged.refused, finding),
                 reason=judged.reason,
                 assumed=judged.assumed,
                 places=finding.places if finding else judged.places,
@@ -171,11 +168,16 @@ class Auditor:
             )
 
 
-def _note(refused: Mapping[str, set[Span]], finding: Finding | None) -> str:
+def _note(refused: Mapping[str, frozenset[Span]], finding: Finding | None) -> str:
     """That files do not load as they stand, unless the finding is about that very mistake (contract, section 3)."""
     here = {place.span for place in finding.places if isinstance(place, Place)} if finding else set()
     paths = [path for path, spans in refused.items() if len(spans) > len(here) or not spans <= here]
     return " ".join(f"({path} does not load as it stands; this is judged as if that were mended.)" for path in paths)
+
+
+def _severity(page: Page, finding: Finding | None) -> Severity:
+    """The page's, or that of a case that is told apart."""
+    return finding.severity if finding is not None and finding.severity is not None else page.severity
 
 
 def _fingerprint(identity: str, finding: Finding) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from mailaudit.checks.registry import Declared
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place, Verdict
 from mailaudit.models.sources import Known, Lacking, Missing, Model, NotHere, Slot
-from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
+from mailaudit.text import Span
 
 STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
 _NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
@@ -17,7 +17,7 @@ _NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one rule: findings or a message, what was assumed, and what the daemons refuse of the files."""
+    """What became of one rule: findings or a message, what was assumed, and where the daemons refuse the files, by path."""
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
@@ -25,7 +25,7 @@ class Judged:
     reason: Reason | None = None
     places: tuple[Place | Evidence, ...] = ()
     assumed: tuple[str, ...] = ()
-    refused: tuple[Problem, ...] = ()
+    refused: Mapping[str, frozenset[Span]] = field(default_factory=dict)
     crash: Exception | None = field(default=None, compare=False)
 
 
@@ -33,7 +33,7 @@ def judge(declared: Declared, slots: Mapping[type, Slot[object]]) -> Judged:
     """Run one check on the facts."""
     arguments: dict[str, object] = {}
     models: list[Model] = []
-    refused: list[Problem] = []
+    refused: dict[str, frozenset[Span]] = {}
     for name, kinds in declared.inputs().items():
         slot = next(slots[kind] for kind in kinds if kind not in STATES)
         if isinstance(slot, Known):
@@ -41,7 +41,8 @@ def judge(declared: Declared, slots: Mapping[type, Slot[object]]) -> Judged:
             if isinstance(slot.value, Model):
                 models.append(slot.value)
                 if Missing not in kinds:  # a rule that asks whether a file is there and loads tells its mistakes itself
-                    refused += slot.value.refusals
+                    for path, spans in slot.value.refused_at.items():
+                        refused[path] = refused[path] | spans if path in refused else spans
         elif type(slot) in kinds:
             arguments[name] = slot
         else:
@@ -51,7 +52,7 @@ def judge(declared: Declared, slots: Mapping[type, Slot[object]]) -> Judged:
     except Exception as error:  # noqa: BLE001  a crashing rule must not harm the others (contract, section 2)
         message = f"the rule itself failed: {type(error).__name__}"
         return Judged(Verdict.UNKNOWN, message=message, reason=Reason.CRASHED, crash=error)
-    return _verdict(outcomes, models, tuple(dict.fromkeys(refused)))
+    return _verdict(outcomes, models, refused)
 
 
 def _without(slot: Slot[object]) -> Judged:
@@ -64,7 +65,7 @@ def _without(slot: Slot[object]) -> Judged:
     return Judged(Verdict.NOT_APPLICABLE, message=slot.why)
 
 
-def _verdict(outcomes: list[Outcome], models: list[Model], refused: tuple[Problem, ...]) -> Judged:
+def _verdict(outcomes: list[Outcome], models: list[Model], refused: Mapping[str, frozenset[Span]]) -> Judged:
     assumed = tuple(dict.fromkeys(text for model in models for text in model.assumed))
     not_read = [problem for model in models for problem in model.not_read]
     findings = [each for each in outcomes if isinstance(each, Finding)]

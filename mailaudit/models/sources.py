@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import is_
 from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
 
@@ -22,7 +23,7 @@ from mailaudit.questions import (
     StatFile,
 )
 from mailaudit.snapshot import Snapshot
-from mailaudit.text import Text
+from mailaudit.text import Span, Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,7 +76,15 @@ class Model:
     assumed: tuple[str, ...] = field(default=(), kw_only=True)
     secrets: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, repr=False)
 
-    @property
+    @cached_property
+    def refused_at(self) -> Mapping[str, frozenset[Span]]:
+        """The places of the refusals, by path."""
+        places: dict[str, set[Span]] = {}
+        for problem in self.refusals:
+            places.setdefault(problem.span.path, set()).add(problem.span)
+        return {path: frozenset(spans) for path, spans in places.items()}
+
+    @cached_property
     def not_read(self) -> list[Problem]:
         """What the daemon would read and mailaudit could not."""
         problems = (statement.problem for tree in self.trees for statement in tree.unread())
