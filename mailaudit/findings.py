@@ -83,7 +83,8 @@ class Finding:
 
     The first place is the primary one. `about` names the structural place of the setting and `value` the offending value, both
     without line numbers, secrets, addresses or times: they make the fingerprint. `absence` says that the finding rests on
-    something not being there, so that it cannot be claimed of a file that was only partly read.
+    something not being there, so that it cannot be claimed of a file that was only partly read. `severity` is there where a case
+    is worse than the rule's page says in general.
     """
 
     message: str
@@ -92,6 +93,7 @@ class Finding:
     about: str = ""
     value: str = ""
     absence: bool = False
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mailaudit import rulebook
 from mailaudit import settings as site_settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.audit import Auditor, Options, audit
 from mailaudit.checks.dns_reverse import is_made_up
 from mailaudit.collect.folder import FolderWorld
-from mailaudit.findings import HostReport, Verdict
+from mailaudit.findings import HostReport, Severity, Verdict
 from mailaudit.questions import Reason
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
@@ -129,3 +129,38 @@ def test_without_answers_all_is_quiet(copied: Path) -> None:
 )
 def test_made_up_names(name_: str, address: str, made_up: bool) -> None:
     assert is_made_up(name_, address) is made_up
+
+
+@pytest.mark.parametrize(
+    ("rule", "dns", "state", "severity"),
+    [
+        ("DNS001", {"example.com. DS": []}, "bogus", Severity.CRITICAL),
+        (
+            "DNS001",
+            {"example.com. RRSIG": ["SOA 13 2 300 20261215000000 20261115000000 2642 example.com. AAECAwQF"]},
+            "insecure",
+            Severity.MEDIUM,
+        ),
+        ("DNS022", {"example.com. TXT": ['"v=spf1 +all"']}, "secure", Severity.HIGH),
+        ("DNS022", {"example.com. TXT": ['"v=spf1 ip4:203.0.113.9 ?all"']}, "secure", Severity.MEDIUM),
+        ("DNS042", {"_dmarc.example.com. TXT": ['"v=DMARC1; p=reject; pct=50"']}, "secure", Severity.MEDIUM),
+        ("DNS042", {"_dmarc.example.com. TXT": ['"v=DMARC1; p=reject; pct=100"']}, "secure", Severity.LOW),
+    ],
+)
+def test_a_worse_case_is_told_apart(rule: str, dns: dict[str, list[str]], state: str, severity: Severity, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/acme-client.conf").touch()
+    toml = '[site]\ndomains = ["example.com"]\nmail_host = "mail.example.com"\nipv4 = ["203.0.113.9"]\n'
+    (tmp_path / "mailaudit.toml").write_text(toml)
+    records = {question: {"rcode": "NOERROR", "records": found} for question, found in dns.items()}
+    answers = {
+        "format": "mailaudit.snapshot/1",
+        "taken": "2026-11-22T12:00:00Z",
+        "dns": records,
+        "dnssec": {"example.com.": state},
+    }
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    report = audit([str(tmp_path)], Options(select=(rule,)))
+    assert {result.severity for result in report.hosts[0].results if result.verdict is Verdict.FAIL} == {severity}
+    (tmp_path / "mailaudit.toml").write_text(f'{toml}[rules.severity]\n{rule} = "info"\n')
+    assert {result.severity for result in audit([str(tmp_path)], Options(select=(rule,))).hosts[0].results} == {Severity.INFO}

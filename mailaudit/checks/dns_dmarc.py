@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mailaudit.checks.dns_words import doubts, instead, lacks, publish, seen, txt
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix
-from mailaudit.findings import Exempt, Finding, Outcome
+from mailaudit.findings import Exempt, Finding, Outcome, Severity
 from mailaudit.models.dns.names import above
 from mailaudit.models.dns.policies import POLICIES, Dmarc, dmarc_records, mailboxes, permission
 from mailaudit.models.dns.reply import Reply
@@ -98,7 +98,8 @@ def dmarc_has_no_share(dns: Dns) -> Iterator[Outcome]:
         if share is not None:
             effect = "" if share == "100" else ", and receivers that still read it let a part of forged mail pass"
             message = f"The DMARC record of {domain} has pct={share}, a tag that RFC 9989 took out{effect}."
-            yield Finding(message, seen(reply), _with(reply, policy, "Take pct out", pct=""), f"pct of DMARC of {domain}", share)
+            fix, severity = _with(reply, policy, "Take pct out", pct=""), Severity.MEDIUM if effect else None
+            yield Finding(message, seen(reply), fix, f"pct of DMARC of {domain}", share, severity=severity)
 
 
 @rule("DNS043")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mailaudit.checks.dns_words import doubts, seen
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Severity
 from mailaudit.models.clock import Clock
 from mailaudit.models.dns.signatures import signatures
 from mailaudit.models.dns.site_records import Dns
@@ -31,7 +31,8 @@ def signatures_are_valid(dns: Dns, clock: Clock) -> Iterator[Outcome]:
                 f"The signatures of {domain} do not validate: resolvers that look answer SERVFAIL to every question about it."
             )
             fix = Fix("Sign the zone again, or take the DS records out at the registrar", Safety.MANUAL)
-            yield Finding(message, (Evidence(f"{domain}. DNSSEC", "bogus"),), fix, f"DNSSEC of {domain}", "bogus")
+            place = Evidence(f"{domain}. DNSSEC", "bogus")
+            yield Finding(message, (place,), fix, f"DNSSEC of {domain}", "bogus", severity=Severity.CRITICAL)
         else:
             yield from _signed(dns, domain, state, clock)
     if all(state == "insecure" for state in states.values()):
@@ -55,4 +56,4 @@ def _signed(dns: Dns, domain: str, state: str, clock: Clock) -> Iterator[Outcome
         hours = max(0, int(first.left(clock.now).total_seconds()) // 3600)
         message = f"The signature of the {first.covers} records of {domain} ends in {hours} hours: from then on {domain} is gone."
         fix = Fix("Sign the zone again, and see why its signer has stopped", Safety.MANUAL)
-        yield Finding(message, seen(reply), fix, f"DNSSEC of {domain}", "ends soon")
+        yield Finding(message, seen(reply), fix, f"DNSSEC of {domain}", "ends soon", severity=Severity.HIGH)

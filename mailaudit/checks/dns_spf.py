@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mailaudit.checks.dns_words import doubts, instead, lacks, no_addresses, publish, seen, txt
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Severity
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.spf.check import Limits, SpfResult
 from mailaudit.models.spf.record import SpfRecord, SyntaxFault, read_record, records_of
@@ -134,7 +134,9 @@ def spf_ends_with_a_verdict(dns: Dns) -> Iterator[Outcome]:
         else:
             message = f"SPF of {domain} says nothing of mail from elsewhere: it ends without `~all`."
         fix = _corrected(dns, domain, "End the record with ~all", end="~all")
-        yield Finding(message, seen(dns.look(domain, "TXT")), fix, f"end of SPF of {domain}", term or "no all")
+        severity = Severity.HIGH if found.result == "pass" else None
+        place = seen(dns.look(domain, "TXT"))
+        yield Finding(message, place, fix, f"end of SPF of {domain}", term or "no all", severity=severity)
 
 
 @rule("DNS023")
