@@ -25,7 +25,7 @@ from mailaudit.questions import Reason
 UDP_SIZE = 1232  # bytes that pass every path unfragmented (DNS flag day 2020)
 PATIENCE = (1.5, 3.0)  # seconds for each try by UDP; one lost packet is no outage
 TCP_PATIENCE = 4.0
-AT_ONCE = 16  # questions in flight to one server
+AT_ONCE = 32  # questions in flight to one server
 SILENT_AFTER = 3  # questions left without an answer, and none answered, make a server that is not asked any more
 _ODD_WITH_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
 
