@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from mailaudit.converting.databases import Databases, convert_database
 from mailaudit.converting.outside import convert_outside
-from mailaudit.converting.places import Namespaces, convert_namespace, convert_of_service, convert_service_name, name_listener
+from mailaudit.converting.places import convert_namespace, convert_of_service, convert_service_name, name_listener
 from mailaudit.converting.plain import convert_setting
 from mailaudit.converting.plugins import convert_plugins
 from mailaudit.converting.upgraded import upgraded
 from mailaudit.converting.users import convert_users
 from mailaudit.converting.weak import ALLOWED, weak_users
-from mailaudit.converting.writing import Left, Note, Work, assign, block, named, unwrapped
+from mailaudit.converting.writing import Left, Names, Note, Work, assign, block, named, unwrapped
 from mailaudit.edits import Edit, apply, newline_of
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.dovecot.reading import MAIN, Reading, Visit, parts_of
@@ -73,7 +73,7 @@ class _Whole:
     main: Tree | None
     work: Work = field(init=False)
     databases: Databases = field(default_factory=Databases)
-    namespaces: Namespaces = field(default_factory=Namespaces)
+    namespaces: Names = field(default_factory=Names)
     gone: set[int] = field(default_factory=set)  # sections that were made comments
     listeners: int = 0
 

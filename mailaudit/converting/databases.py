@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mailaudit.converting.fields import converted, in_args, of_auth
 from mailaudit.converting.locations import Pairs, Unsaid
-from mailaudit.converting.writing import Work, assign, block, named
+from mailaudit.converting.writing import Names, Work, assign, block, named
 from mailaudit.edits import insert, replace
 from mailaudit.models.dovecot.reading import Visit, parts_of
 from mailaudit.models.dovecot.values import is_true
@@ -33,17 +33,8 @@ _OUTSIDE = {"sql": "sql", "ldap": "ldap"}
 class Databases:
     """The names that sections have been given, and the files that they refer to, by the language of each."""
 
-    names: dict[str, set[str]] = field(default_factory=lambda: {"passdb": set(), "userdb": set()})
+    names: dict[str, Names] = field(default_factory=lambda: {"passdb": Names(), "userdb": Names()})
     files: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
-
-    def name_for(self, kind: str, wanted: str) -> str:
-        """A name that no section of the kind has yet."""
-        name, number = wanted, 1
-        while name in self.names[kind]:
-            number += 1
-            name = f"{wanted}{number}"
-        self.names[kind].add(name)
-        return name
 
 
 def convert_database(work: Work, known: Databases, section: Statement, inside: Sequence[Visit]) -> None:
@@ -59,9 +50,9 @@ def convert_database(work: Work, known: Databases, section: Statement, inside: S
         return
     written = [token for token in section.seen[1:] if token.kind != "{"]
     if written and written[0].value:
-        known.names[kind].add(written[0].value)
+        known.names[kind].taken.add(written[0].value)
     else:
-        name = known.name_for(kind, _value(settings.get("name")) or driver)
+        name = known.names[kind].give(_value(settings.get("name")) or driver)
         words = named("", name).lstrip()
         if written:
             work.edit((replace(written[0].span, words),))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mailaudit.converting.locations import over, shared_prefix, shared_words, split
 from mailaudit.converting.plain import location_lines, variables
 from mailaudit.converting.variables import in_new_words
-from mailaudit.converting.writing import Work, named
+from mailaudit.converting.writing import Names, Work, named
 from mailaudit.edits import insert, replace
 from mailaudit.models.dovecot.catalogue import catalogue
 from mailaudit.models.dovecot.reading import Visit, parts_of
@@ -28,28 +26,16 @@ _UNLIMITED = {"service_count": {"0": "unlimited"}}
 _SERVICE_NAMES = {"dns_client": "dns-client"}
 
 
-@dataclass
-class Namespaces:
-    """The names that namespaces have been given."""
-
-    names: set[str] = field(default_factory=set)
-
-
-def convert_namespace(work: Work, known: Namespaces, section: Statement, inside: list[Visit]) -> None:
+def convert_namespace(work: Work, known: Names, section: Statement, inside: list[Visit]) -> None:
     """A namespace: it has a name in 2.4, and no location."""
     settings = {visit.statement.seen[0].value: visit.statement for visit in inside}
     values = {key: _value(statement) for key, statement in settings.items()}
     written = [token for token in section.seen[1:] if token.kind != "{"]
     if written and written[0].value:
-        known.names.add(written[0].value)
+        known.taken.add(written[0].value)
     else:
         wanted = "inbox" if is_true(values.get("inbox", "")) else values.get("type") or "private"
-        name, number = wanted, 1
-        while name in known.names:
-            number += 1
-            name = f"{wanted}{number}"
-        known.names.add(name)
-        words = named("", name).lstrip()
+        words = named("", known.give(wanted)).lstrip()
         if written:
             work.edit((replace(written[0].span, words),))
         else:

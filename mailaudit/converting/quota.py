@@ -43,11 +43,10 @@ def _limit(text: str, rule: str) -> tuple[str, str]:
 
 def convert_quota(work: Work, found: Found) -> None:
     """All settings of a `plugin` section that are about quota."""
-    roots = sorted(name for name in found if _ROOT.fullmatch(name))
     for name, (statement, value) in found.items():
         rule, warning = _RULE.fullmatch(name), _WARNING.fullmatch(name)
         with work.naming(statement.span, "see the settings of the quota plugin of 2.4"):
-            if name in roots:
+            if _ROOT.fullmatch(name):
                 _root(work, statement, value)
             elif rule:
                 work.lines(statement, _rule(work, rule, value))

@@ -114,10 +114,12 @@ def _ordered(work: Work, found: Found) -> None:
 
 def _imap(work: Work, found: Found) -> None:
     """What runs when a message is put into a mailbox over IMAP: the numbered settings are one section."""
-    numbers = sorted({int(match[1]) for key in found if (match := _IMAP.fullmatch(key))})
-    for number in numbers:
-        parts = {match[2]: found[key] for key in found if (match := _IMAP.fullmatch(key)) and int(match[1]) == number}
-        scripts = {kind: parts.pop(kind) for kind in ("before", "after") if kind in parts}
+    rules: dict[str, dict[str, tuple[Statement, str]]] = {}
+    for key, each in found.items():
+        if match := _IMAP.fullmatch(key):
+            rules.setdefault(match[1], {})[match[2]] = each
+    for number, parts in rules.items():
+        scripts: dict[str, tuple[Statement, str]] = {kind: parts.pop(kind) for kind in ("before", "after") if kind in parts}
         if "name" not in parts or not scripts:
             for statement, _ in (*parts.values(), *scripts.values()):
                 work.drop(statement, "it is left out: without a mailbox's name and a script it did nothing")
@@ -129,7 +131,7 @@ def _imap(work: Work, found: Found) -> None:
                 work.remove(statement)
 
 
-def _imap_lines(number: int, parts: dict[str, str], scripts: dict[str, tuple[Statement, str]]) -> list[str]:
+def _imap_lines(number: str, parts: dict[str, str], scripts: dict[str, tuple[Statement, str]]) -> list[str]:
     lines: list[str] = []
     causes = parts.get("causes", "").lower().replace(",", " ").split()
     for kind, (_, value) in scripts.items():

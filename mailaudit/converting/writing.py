@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mailaudit.converting.locations import Unsaid
 from mailaudit.converting.variables import UnknownVariable, replacements
@@ -199,6 +200,7 @@ def _inner(text: Text, start: int, end: int, outer: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)
 def step_of(text: Text) -> str:
     """One level of indentation, as the file has it."""
     depths = [match[1] for match in _STEP_AT.finditer(text.chars)]
@@ -239,6 +241,25 @@ def assign(key: str, value: str) -> str:
 def block(header: str, lines: Iterable[str]) -> list[str]:
     """A section's lines."""
     return [f"{header} {{", *(f"\t{line}" for line in lines), "}"]
+
+
+@dataclass
+class Names:
+    """Names that were given: each only once."""
+
+    taken: set[str] = field(default_factory=set)
+    last: dict[str, int] = field(default_factory=dict)
+
+    def give(self, wanted: str) -> str:
+        """A name that was not given yet: the wanted one, or that with a number behind it."""
+        number = self.last.get(wanted, 0) + 1
+        name = wanted if number == 1 else f"{wanted}{number}"
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}{number}"
+        self.last[wanted] = number
+        self.taken.add(name)
+        return name
 
 
 def named(type_: str, name: str) -> str:
