@@ -16,6 +16,7 @@ from mailaudit.models.credentials import Credentials
 from mailaudit.models.dns.policies import mailboxes, tags
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
+from mailaudit.models.endpoints import NOT_ASKED
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import deliver
 from mailaudit.models.smtpd.maps import Maps
@@ -88,6 +89,8 @@ def reports_arrive(
     """Addresses for reports that lie in the site's domains are delivered."""
     found: dict[str, Evidence] = {}
     for domain in dns.domains:
+        asked = (dns.look(f"_dmarc.{domain}", "TXT"), dns.climb(domain), dns.look(f"_smtp._tls.{domain}", "TXT"))
+        yield from (doubt for doubt in doubts(*asked) if doubt.reason not in NOT_ASKED)
         for mailbox, place in _named(dns, domain):
             if mailbox.rpartition("@")[2] in dns.domains:
                 found.setdefault(mailbox, place)

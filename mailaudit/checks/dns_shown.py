@@ -65,6 +65,7 @@ def mail_arrives_by_ipv6(dns: Dns, endpoints: Endpoints) -> Iterator[Outcome]:
     """Where the mail exchanger has an IPv6 address, port 25 is open there too."""
     said = {canonical(question.address): (question, found) for question, found in endpoints.on(SMTP)}
     names = {each.name for domain in dns.domains for each in dns.exchangers(domain) if each.name}
+    yield from doubts(*(dns.look(domain, "MX") for domain in dns.domains))
     replies = [dns.addresses(name, 6) for name in sorted(names)]
     published = {address: reply for reply in replies for address in reply.data if address in (dns.host.ipv6 or ())}
     if not published:
