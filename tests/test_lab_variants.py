@@ -68,7 +68,7 @@ NAMES = (
 )
 SENDING = (
     Variant("SPF twice", {"DNS020": "fail"}, records={"example.com. TXT": (SPF, '"v=spf1 mx -all"')}),
-    Variant("SPF asks for too much", records=including(11)),
+    Variant("SPF asks for too much", {"DNS023": "fail"}, records=including(11)),
     Variant(
         "SPF asks for what is not there",
         {"DNS023": "fail"},
@@ -129,7 +129,7 @@ RESOLVING = (
     ),
     Variant(
         "a name server is lame",
-        code=1,
+        {"DNS012": "fail"},
         servers={"198.51.100.66": "refused"},
         records={
             "example.com. NS": ("ns1.exampleregistrar.com.", "ns2.exampleregistrar.com.", "ns3.exampleregistrar.com."),
@@ -142,11 +142,18 @@ LOGIN = (
     Variant("host key has changed", code=4, says=("has changed",), known_hosts=OTHER_KEY),
     Variant("host key is not known", code=4, says=("is not known",), known_hosts=""),
     Variant(
-        "a file vanishes between two looks",
-        files={
-            "/usr/bin/cat": '#!/bin/sh\ncase "$1" in /etc/mail/senders)\n'
-            'echo "cat: $1: No such file or directory" >&2; exit 1 ;; esac\nexec /usr/bin/tail -c +1 "$@"\n'
+        "a file vanishes between two looks",  # stat(1) has seen it, cat(1) finds it gone
+        {"SMTPD001": "fail", "SMTPD033": "unknown"},
+        files={"/etc/mail/senders": None},
+        edits={
+            "/usr/bin/stat": (
+                (
+                    "my $format",
+                    "if ($ARGV[-1] eq '/etc/mail/senders') { print \"100644:root:wheel:9:1:\\n\"; exit 0 }\nmy $format",
+                ),
+            )
         },
+        restart=False,
     ),
 )
 VARIANTS = (BASE, *CERTIFICATES, *NAMES, *SENDING, *LISTENERS, *RESOLVING, *LOGIN)
