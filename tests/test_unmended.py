@@ -30,6 +30,7 @@ UNMENDED = {
     "HOST078": "what was meant by a line that ifconfig cannot read, only its writer knows",
     "HOST079": "what was meant by a broken account, only its writer knows",
     "HOST080": "what was meant by a broken login class, only its writer knows",
+    **{f"POLICY00{number}": "whether the host or the policy is to change, only the site knows" for number in range(1, 8)},
 }
 """Rules whose findings no machine can mend, each with the reason."""
 
@@ -40,7 +41,7 @@ def found(page: Page) -> Iterator[Result]:
         if case.wrong:
             held = {f"/{path.lstrip('/')}": text.encode() for path, text in case.files.items()}
             world = MemoryWorld(MemoryDirectory.of({"/etc/x": b"", **held}), "host", "host")
-            auditor = Auditor(world, BOOK, settings.load(world.settings, None), Options(), (page.id,))
+            auditor = Auditor(world, BOOK, settings.load(world.settings), Options(), (page.id,))
             yield from (each for each in auditor.examine(*auditor.learn()).results if each.verdict is Verdict.FAIL)
 
 

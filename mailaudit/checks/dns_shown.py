@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import delete, doubts, publish, seen, tlsa
+from mailaudit.checks.dns_words import doubts, publish, seen, tlsa
 from mailaudit.checks.registry import rule
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
 from mailaudit.models.certificates import Certificate
 from mailaudit.models.dns.host import canonical
@@ -86,5 +87,5 @@ def mail_arrives_by_ipv6(dns: Dns, endpoints: Endpoints) -> Iterator[Outcome]:
             owner = next(name for name in sorted(names) if is_below(reply.owner, name))
             message = f"{owner} is published with {address}, and port 25 is closed there, though it is open by IPv4."
             title = "Have smtpd listen on the address and pf let it in, or delete the AAAA record"
-            fix = publish(title, delete(owner, "AAAA", address))
+            fix = Fix(title, Safety.MANUAL, commands=("netstat -ln -f inet6", "pfctl -sr"))
             yield Finding(message, (*seen(reply), Evidence(str(question), "refused")), fix, f"IPv6 of {owner}", "refused")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.checks.dns_words import delete, doubts, instead, publish, record, seen, tlsa, txt
+from mailaudit.checks.dns_words import delete, doubts, instead, new_mta_sts, publish, record, seen, tlsa, txt
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix
 from mailaudit.findings import Exempt, Finding, Outcome
@@ -32,8 +32,7 @@ def mta_sts_record_is_right(dns: Dns, clock: Clock) -> Iterator[Outcome]:
         yield Exempt("no domain has MTA-STS, which is optional")
     for domain, reply in replies:
         yield from doubts(reply)
-        new = txt(reply.owner, f"v=STSv1; id={clock.now:%Y%m%dT%H%M%S};")
-        fix = instead("Publish one, with a new id", new, reply, lambda text: text.startswith("v=STSv1"))
+        fix = new_mta_sts("Publish one, with a new id", reply, clock.now)
         if len(found[domain]) > 1:
             message = f"{domain} has {len(found[domain])} MTA-STS records: senders take it to have none."
             yield Finding(message, seen(reply), fix, f"MTA-STS of {domain}", "several")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Finding
 from mailaudit.models.dkim_record import DkimRecords, strings
 from mailaudit.models.dns.names import bare, is_below, reverse
+from mailaudit.models.dns.policies import is_mta_sts
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.site import Site
@@ -53,6 +55,11 @@ def instead(title: str, new: str, reply: Reply, is_old: Callable[[str], object])
     """A fix that is one TXT record in the place of those that are there."""
     old = (delete(reply.owner, "TXT", strings(text)) for text in reply.texts if is_old(text))
     return publish(title, new, *(line for line in old if line != f"{DELETED}{new}"))
+
+
+def new_mta_sts(title: str, reply: Reply, now: datetime) -> Fix:
+    """An MTA-STS record with an id that it had never before: the time."""
+    return instead(title, txt(reply.owner, f"v=STSv1; id={now:%Y%m%dT%H%M%S};"), reply, is_mta_sts)
 
 
 def delete(owner: str, type_: str, data: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from mailaudit.checks.dns_words import doubts, seen
+from mailaudit.checks.dns_words import doubts, new_mta_sts, publish, record, seen
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
@@ -20,7 +20,6 @@ from mailaudit.questions import Failed, FetchPolicy, Reason
 
 SHORTEST = 86_400  # seconds; a policy that is kept for less than a day is gone for whoever cuts it off that long
 _OK, _REDIRECTS = 200, range(300, 400)
-CHANGE = Fix("Change the policy, and then the id of the record at _mta-sts", Safety.MANUAL)
 VERIFIED = Fix("Show a certificate for that name, from an authority that all know", Safety.MANUAL)
 
 
@@ -40,7 +39,8 @@ def policy_is_there_and_lets_mail_in(
         outcomes = list(_reached(dns, domain, found, clock.now))
         yield from outcomes
         if not outcomes and isinstance(found, Fetched) and found.policy is not None:
-            yield from _fits(dns, domain, found, found.policy)
+            change = new_mta_sts("Change the policy, and then the id of the record at _mta-sts", reply, clock.now)
+            yield from _fits(dns, domain, found, found.policy, change)
             if isinstance(endpoints, Endpoints) and found.policy.mode == "enforce":
                 yield from _verified(dns, domain, endpoints, clock.now)
 
@@ -52,6 +52,8 @@ def _reached(dns: Dns, domain: str, found: Fetched | Failed | None, now: datetim
     replies = (dns.look(url.host, "A"), dns.look(url.host, "AAAA"))
     if all(reply.is_absent for reply in replies):
         message = f"{domain} has an MTA-STS record, and {url.host}, where its policy is fetched, has no address."
+        lines = (record(url.host, "AAAA" if ":" in each else "A", each) for each in dns.host.known)
+        fix = publish(f"{fix.title}; its host needs an address", *lines)
         yield Finding(message, seen(*replies), fix, about, "no address", absence=True)
     elif isinstance(found, Failed) and found.reason is Reason.REFUSED:
         message = f"{domain} has an MTA-STS record, and nobody answers on port 443 of {url.host}, where its policy is fetched."
@@ -104,7 +106,7 @@ def bad(leaf: Certificate, name: str, now: datetime) -> str:
     return f"is not valid before {leaf.not_before:%Y-%m-%d}" if now < leaf.not_before else ""
 
 
-def _fits(dns: Dns, domain: str, found: Fetched, policy: Policy) -> Iterator[Outcome]:
+def _fits(dns: Dns, domain: str, found: Fetched, policy: Policy, change: Fix) -> Iterator[Outcome]:
     """The policy names each exchanger, and is kept long enough to be of use."""
     reply = dns.look(domain, "MX")
     yield from doubts(reply)
@@ -117,12 +119,12 @@ def _fits(dns: Dns, domain: str, found: Fetched, policy: Policy) -> Iterator[Out
                 "deliver nothing to it" if policy.mode == "enforce" else "report it, and deliver nothing once its mode is enforce"
             )
             message = f"The MTA-STS policy of {domain} does not name the exchanger {exchanger.name}: senders {then}."
-            yield Finding(message, (shown, *seen(reply)), CHANGE, f"exchanger {exchanger.name} of {domain}", "not in the policy")
+            yield Finding(message, (shown, *seen(reply)), change, f"exchanger {exchanger.name} of {domain}", "not in the policy")
     if policy.mode == "enforce" and policy.max_age < SHORTEST:
         message = (
             f"Senders keep the MTA-STS policy of {domain} for {policy.max_age} seconds: who cuts them off that long is rid of it."
         )
-        yield Finding(message, (shown,), CHANGE, f"max_age of {domain}", "short")
+        yield Finding(message, (shown,), change, f"max_age of {domain}", "short")
 
 
 def _verified(dns: Dns, domain: str, endpoints: Endpoints, now: datetime) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from mailaudit.models.virtuals import Entry, Target, Virtuals
 from mailaudit.parsers.tree import Tree
 from mailaudit.questions import Reason
 
+MOST_DOMAINS = 20
 DROPPED = "/dev/null"
 ROOT = ("root", "0")
 _LEADS = {
@@ -136,16 +137,30 @@ def names_have_domains(virtuals: Virtuals, site: Site) -> Iterator[Outcome]:
         )
         if is_used:
             continue  # a step on the way, which other entries lead to
-        fix = None
-        if len(site.domains) == 1 and (whole := f"{entry.name}@{site.domains[0]}") not in virtuals.by_name:
-            fix = Fix(f"Write {whole}", Safety.SAFE, (replace(entry.key.span, whole),), _update(virtuals))
         yield Finding(
             f"{entry.name} has no domain, so the entry counts in every domain that is looked up here.",
             (Place.at(entry.key.span),),
-            fix,
+            _qualified(virtuals, entry, site.domains),
             "bare name",
             entry.name,
         )
+
+
+def _qualified(virtuals: Virtuals, entry: Entry, domains: tuple[str, ...]) -> Fix | None:
+    """The same for each domain that has no entry of its own for the name; where all have, the entry says nothing."""
+    tree = _tree_of(virtuals, entry)
+    whole = [name for name in (f"{entry.name}@{domain}" for domain in domains) if name not in virtuals.by_name]
+    if tree is None or entry.statement is None or not whole or len(domains) > MOST_DOMAINS:
+        return None
+    targets = [target.token.value for target in entry.targets]
+    try:
+        more = [tables.entry_line(tree, name, targets) for name in whole[1:]]
+    except Unwritable:
+        return None
+    added = tables.add_lines(tree, more, entry.statement) if more else ()
+    if added is None or not targets:
+        return None
+    return Fix(f"Write {', '.join(whole)}", Safety.SAFE, (replace(entry.key.span, whole[0]), *added), _update(virtuals))
 
 
 @rule("VIRT009")

@@ -123,10 +123,13 @@ def _named(daemon: str, slots: Mapping[type, Slot[object]]) -> frozenset[str]:
 def _tables(paths: tuple[str, ...], slots: Mapping[type, Slot[object]]) -> Iterator[Step]:
     """What smtpd reads anew without starting anew: its tables; a database is made of its file first."""
     smtpd = _model(slots, SmtpdConfig)
-    for table in smtpd.tables.values() if smtpd is not None else ():
+    if smtpd is None:
+        return
+    for table in smtpd.tables.values():
         for path in paths:
             if table.path == f"{path}.db":
-                yield Step(f"makemap {shlex.quote(path)}", (path,))
+                kind = " -t aliases" if any(each is table for each in smtpd.alias_tables) else ""
+                yield Step(f"makemap{kind} {shlex.quote(path)}", (path,))
             if table.path in (path, f"{path}.db"):
                 yield Step(f"smtpctl update table {table.name}", (path,), "smtpd")
 
