@@ -127,7 +127,9 @@ def read_endpoints(
         return Lacking(reason, "the addresses of this host are not known, so its ports were not asked")
     reader = _Reader()
     names = _Names.of(sources, site, dns)
-    found = dict(_answer(sources, names.handshakes(address, port), reader) for address in addresses for port in names.ports)
+    if names is None:
+        return Lacking(Reason.NOT_RECORDED, "the names of the mail exchangers are asked for first")
+    found = dict(_answer(sources, names.handshakes(address, port), reader) for address in addresses for port in SPOKEN)
     if all(isinstance(each, Failed) and each.reason in NOT_ASKED for each in found.values()):
         first = next(each for each in found.values() if isinstance(each, Failed))
         return Lacking(first.reason, "what this host's ports show was not asked")
@@ -143,33 +145,26 @@ def _addresses(site: Site, host: HostAddresses) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What those who connect call the host: other servers the exchanger, people the mail host; and a domain whose mail it takes.
+    """What those who connect call the host: servers the exchanger, people the mail host; and a domain whose mail it takes."""
 
-    The exchanger is None as long as DNS is still to say it: port 25 is asked then.
-    """
-
-    exchanger: str | None
+    exchanger: str
     mail_host: str
     domain: str
 
     @classmethod
-    def of(cls, sources: Sources, site: Site, dns: Slot[Dns]) -> _Names:
-        mail_host, domain = site.mail_host or site.host_name or "", next(iter(site.domains), "")
+    def of(cls, sources: Sources, site: Site, dns: Slot[Dns]) -> _Names | None:
+        """The names; None as long as DNS is still to say them. The ports are then asked in the next wave, all at once."""
         asked = [LookUp(owner, "MX") for owner in map(askable, site.domains) if owner is not None]
         if sources.snapshot.online and any(question in sources.wanted for question in asked):
-            return cls(None, mail_host, domain)
+            return None
+        mail_host, domain = site.mail_host or site.host_name or "", next(iter(site.domains), "")
         known = dns.value if isinstance(dns, Known) else Dns()
-        named = [each.name for domain in known.domains for each in known.exchangers(domain) if is_ours(each.name, site)]
+        named = [each.name for name in known.domains for each in known.exchangers(name) if is_ours(each.name, site)]
         return cls(mail_host if mail_host in named or not named else named[0], mail_host, domain)
-
-    @property
-    def ports(self) -> Iterator[int]:
-        """The ports whose names are known."""
-        return (port for port in SPOKEN if port != SMTP or self.exchanger is not None)
 
     def handshakes(self, address: str, port: int) -> Iterator[Handshake]:
         """What is asked of a port, the usual first."""
-        name = (self.exchanger if port == SMTP else None) or self.mail_host
+        name = self.exchanger if port == SMTP else self.mail_host
         return (Handshake(address, port, protocol, name, self.domain) for protocol in SPOKEN[port])
 
 
