@@ -6,6 +6,7 @@ import imaplib
 import shutil
 import smtplib
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -63,9 +64,9 @@ class Serving:
         return 250, b""
 
     @contextmanager
-    def login(self, user: str, password: str) -> Iterator[imaplib.IMAP4]:
+    def login(self, user: str, password: str, *, tls: bool = False) -> Iterator[imaplib.IMAP4]:
         """A user's session."""
-        session = imaplib.IMAP4("127.0.0.1", self._imap, timeout=10)
+        session = _secured("127.0.0.1", self._imap) if tls else imaplib.IMAP4("127.0.0.1", self._imap, timeout=10)
         try:
             session.login(user, password)
             yield session
@@ -76,6 +77,14 @@ class Serving:
     def log(self) -> str:
         """What it wrote to its log."""
         return (self.room / "log").read_text(errors="replace")
+
+
+def _secured(host: str, port: int) -> imaplib.IMAP4:
+    """A session with TLS from the start; the certificate is one of a test's own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=10)
 
 
 def ports(count: int) -> list[int]:
@@ -105,8 +114,9 @@ def room_in(root: Root) -> Iterator[Path]:
 def serving(root: Root, room: Path, files: Mapping[str, bytes], imap: int, lmtp: int) -> Iterator[Serving]:
     """Run Dovecot on `dovecot.conf` of these files, which are written to a room."""
     for name, data in files.items():
+        (room / name).parent.mkdir(parents=True, exist_ok=True)
         (room / name).write_bytes(data)
-        (room / name).chmod(0o644)
+        (room / name).chmod(0o755 if data.startswith(b"#!") else 0o644)
     enter = [] if root.path is None else ["chroot", str(root.path)]
     command = [*enter, "dovecot", "-F", "-c", f"{root.inside(room)}/dovecot.conf"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

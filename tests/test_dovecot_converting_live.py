@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -186,6 +187,111 @@ def test_the_converted_host_does_the_same() -> None:
     assert "\\Answered" in str(seen[0])
     assert "Mine" in str(seen[0])
     assert seen[0][4] != 250
+
+
+# The corrected example
+
+SERVED = """
+base_dir = ROOM/run
+state_dir = ROOM/run
+log_path = ROOM/log
+default_login_user = nobody
+default_internal_user = nobody
+default_internal_group = nogroup
+listen = 127.0.0.1
+service stats {
+  unix_listener stats-writer {
+    mode = 0666
+  }
+}
+service imap-login {
+  chroot =
+  inet_listener imaps {
+    port = IMAPS
+  }
+}
+service lmtp {
+  inet_listener lmtp {
+    port = LMTP
+  }
+}
+"""
+LEARN = '#!/bin/sh\nprintf "%s %s\\n" "$0" "$1" >>ROOM/mail/learned\n'
+
+
+def example_in(inside: str, ports_: tuple[int, int, int]) -> dict[str, bytes]:
+    """The corrected example's Dovecot by its paths on the host, in a room of a test: what it names lies there too."""
+    imaps, lmtp, sieve = ports_
+    moved = {
+        "/var/vmail": f"{inside}/mail",
+        "/etc/mail/credentials": f"{inside}/credentials",
+        "/usr/local/lib/dovecot/sieve": f"{inside}/sieve",
+        "mail_plugin_dir": "#mail_plugin_dir",
+        "/etc/ssl/mail.example.com.pem": f"{inside}/certificate",
+        "/etc/ssl/private/mail.example.com.key": f"{inside}/key",
+        "ssl_dh": "#ssl_dh",
+        "user = vmail": "user = nobody",
+        "4190": str(sieve),
+    }
+    files: dict[str, bytes] = {}
+    for path, data in host_files(EXAMPLES / "corrected").items():
+        text = data.decode()
+        for old, new in moved.items():
+            text = text.replace(old, new)
+        name = path.removeprefix("/etc/dovecot/").removeprefix("/usr/local/lib/dovecot/").removeprefix("/etc/mail/")
+        place = path if path.startswith(FOLDER) else f"{inside}/{name}"
+        files[place] = (LEARN if name.endswith(".sh") else text).replace("ROOM", inside).encode()
+    text = SERVED.replace("ROOM", inside).replace("IMAPS", str(imaps)).replace("LMTP", str(lmtp))
+    files[f"{FOLDER}/local.conf"] += text.encode()
+    users = re.sub(r":[^:]*:", ":{PLAIN}secret:", files[f"{inside}/credentials"].decode(), count=1)
+    files[f"{inside}/credentials"] = users.encode()
+    return files
+
+
+def certificate(room: Path) -> None:
+    """A certificate of a test's own."""
+    names = ["-out", str(room / "certificate"), "-keyout", str(room / "key"), "-subj", "/CN=mail.example.com"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def learned(server: Serving) -> list[object]:
+    """What the example does with mail, and with what a user moves."""
+    user = "example_user@example.com"
+    seen: list[object] = [server.deliver(user, "ham"), server.deliver(user, "spam", "X-Spam: yes")]
+    with server.login(user, "secret", tls=True) as session:
+        seen.append(sorted(map(str, session.list()[1])))
+        seen.append(session.select("INBOX"))
+        seen.append(session.copy("1", "Junk")[0])
+        seen.append(session.select("Junk"))
+        seen.append(session.copy("1", "INBOX")[0])
+        session.select("INBOX")
+        seen.append(session.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
+    mail = server.room / "mail"
+    seen.append(sorted(str(path.relative_to(mail)) for path in mail.rglob("cur")))
+    lines = (mail / "learned").read_text().split()
+    seen.append([word.rpartition("/")[2] for word in lines])
+    return seen
+
+
+def test_the_converted_example_does_the_same() -> None:
+    seen = []
+    for root, is_new in ((HERE, False), (NEW_ROOT, True)):
+        need(root, "dovecot")
+        with room_in(root) as place:
+            inside = root.inside(place)
+            certificate(place)
+            imaps, lmtp, sieve = ports(3)
+            files = example_in(inside, (imaps, lmtp, sieve))
+            if is_new:
+                made = conversion_of(files)
+                assert made.left == ()
+                files = written(files, made)
+            named = {path.removeprefix(f"{FOLDER}/").removeprefix(f"{inside}/"): data for path, data in files.items()}
+            with serving(root, place, named, imaps, lmtp) as server:
+                seen.append(learned(server))
+    assert seen[1] == seen[0]
+    assert seen[0][-1] == ["learn-spam.sh", "example_user@example.com", "learn-ham.sh", "example_user@example.com"]
 
 
 # Users
