@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from ssh_host import USER, SshHost, running, stand_ins
 
-from mailaudit.apply.host import PLACE, applier
+from mailaudit.apply.host import PLACE
+from mailaudit.apply.transaction import applier
 
 pytestmark = pytest.mark.daemon
 

@@ -11,7 +11,7 @@ import pytest
 from mailaudit import rulebook
 from mailaudit.apply.folder import ApplyError
 from mailaudit.apply.passage import Passage, fate, objection, read_passage
-from mailaudit.apply.runs import past
+from mailaudit.apply.runs import outcome, past
 from mailaudit.apply.transaction import Seconds, Transaction, transaction
 from mailaudit.audit import Auditor, Options, auditor_for
 from mailaudit.collect.roots import find_worlds
@@ -19,6 +19,7 @@ from mailaudit.edits import Safety
 from mailaudit.findings import HostReport
 from mailaudit.questions import Absent, Answer, Found, Question, ReadFile, Stat, StatFile
 from mailaudit.repair import Plan, plan
+from mailaudit.reports.terminal.applied import failure, in_words
 from mailaudit.snapshot import Snapshot
 from mailaudit.worklist import Deed, Kind
 
@@ -37,6 +38,7 @@ def made(
     answers: dict[Question, Answer] | None = None,
     *,
     reload: bool = True,
+    deeds: tuple[Deed, ...] = (),
 ) -> Transaction:
     report = HostReport("h", "h", online=False, site={}, files=(), results=(), texts={}, secrets=())
     files = files or {}
@@ -47,7 +49,7 @@ def made(
         {path: old for path, (_, old) in files.items()},
         (),
         (),
-        todo=tuple(Deed(Kind.COMMAND, each) for each in todo),
+        todo=(*(Deed(Kind.COMMAND, each) for each in todo), *deeds),
     )
     return transaction(whole, Snapshot("h", "h", answers or {}), "me@here", Seconds(), reload=reload)
 
@@ -57,20 +59,34 @@ def lines(transaction: Transaction) -> list[str]:
 
 
 def test_files_and_what_they_held() -> None:
-    found = made({"/etc/pf.conf": ("pass\n", b"block\n"), "/etc/new": ("{{generate:hex16}}\n", None)})
+    found = made({"/etc/pf.conf": ("pass\n", b"block\n"), "/etc/mail/new": ("{{generate:hex16}}\n", None)})
     head, *rest = lines(found)
     assert head == "mailaudit 1"
     assert rest[:2] == ["by me@here", "wait 60 300"]
     assert f"file {digest(BLOCK)} 0644 5 /etc/pf.conf" in rest
-    new = rest.index("file - 0600 33 /etc/new")
+    new = rest.index("file - 0600 33 /etc/mail/new")
     assert len(rest[new + 1]) == 32
     assert rest[-1] == "end"
-    assert found.files == ("/etc/new", "/etc/pf.conf")
+    assert found.files == ("/etc/mail/new", "/etc/pf.conf")
 
 
 def test_a_file_with_masks_is_not_written() -> None:
     with pytest.raises(ApplyError, match="/etc/mail/credentials holds masked values"):
         made({"/etc/mail/credentials": ("x", b"u:{{masked:bcrypt:60:0123456789abcdef}}\n")})
+
+
+def test_what_the_applier_does_not_write_is_refused_by_name() -> None:
+    for path in ("/etc/passwd", "/home/x", "/etc/mail/../x", "/usr/local/libexec/mailaudit-apply"):
+        with pytest.raises(ApplyError, match="none of the files that are written"):
+            made({path: ("x", None)})
+
+
+def test_daemons_that_have_to_wait_for_names_are_left() -> None:
+    found = made(todo=("rcctl reload httpd", "rcctl restart rspamd"))
+    assert len(found.done) == 2
+    wait = Deed(Kind.WAIT, "wait", seconds=3600)
+    todo = (Deed(Kind.COMMAND, "rcctl reload httpd"), wait, Deed(Kind.COMMAND, "rcctl restart rspamd"))
+    assert [deed.text for deed in made(deeds=todo).by_hand] == ["wait", "rcctl restart rspamd"]
 
 
 def test_a_path_with_odd_characters_is_not_written() -> None:
@@ -97,7 +113,8 @@ RUN = {
 
 @pytest.mark.parametrize("command", RUN)
 def test_commands_that_the_applier_runs(command: str) -> None:
-    found = made(todo=(command,))
+    there: dict[Question, Answer] = {StatFile(path): Found(Stat("file")) for path in ("/etc/mail/x", "/etc/x", "/etc/y")}
+    found = made(todo=(command,), answers=there)
     assert [each for each in lines(found) if each.split()[0] in ("mode", "dir", "run")] == RUN[command]
     assert [deed.text for deed in found.done] == [command]
 
@@ -106,6 +123,11 @@ def test_commands_that_the_applier_runs(command: str) -> None:
     "command",
     [
         "chmod o+x /etc/x",
+        "chmod 600 /etc/not_there",
+        "chmod 600 /etc/master.passwd",
+        "chmod 600 /home/x",
+        "chown vmail /etc/x",
+        "sievec /home/x.sieve",
         "chmod 4755 /etc/x",
         "chmod 640",
         "chmod 640 x",
@@ -125,13 +147,18 @@ def test_commands_that_the_applier_runs(command: str) -> None:
     ],
 )
 def test_all_other_commands_are_left_for_a_person(command: str) -> None:
-    found = made(todo=(command,))
+    found = made(todo=(command,), answers={StatFile("/etc/x"): Found(Stat("file")), ReadFile("/etc/passwd"): Found(b"root:\n")})
     assert found.steps == 0
     assert [deed.text for deed in found.by_hand] == [command]
 
 
 def test_daemons_are_told_with_reload_only() -> None:
-    found = made(todo=("rcctl restart smtpd", "pfctl -f /etc/pf.conf", "chmod 600 /etc/x"), reload=False)
+    found = made(
+        None,
+        ("rcctl restart smtpd", "pfctl -f /etc/pf.conf", "chmod 600 /etc/x"),
+        {StatFile("/etc/x"): Found(Stat("file"))},
+        reload=False,
+    )
     assert [deed.text for deed in found.by_hand] == ["rcctl restart smtpd", "pfctl -f /etc/pf.conf"]
     assert [deed.text for deed in found.done] == ["chmod 600 /etc/x"]
 
@@ -239,3 +266,33 @@ def test_a_history_is_read() -> None:
     assert (one.number, one.begun, one.ended) == (1, "2026-11-23T02:57:11Z", "2026-11-23T02:57:20Z")
     assert (one.by, one.end, one.files, one.commands) == ("me (a test)", "kept", ("/etc/pf.conf",), ("rcctl restart smtpd",))
     assert (two.end, two.ended, three.end, three.by) == ("cut-off", "", "busy", "")
+
+
+def test_what_checkers_said_is_told() -> None:
+    said = ("check pf accepts", "check rspamd nothing: it is not there", "check sshd as-before:", "left sievec /x", "end kept")
+    found = outcome(3, said)
+    assert found is not None
+    assert found.left == {"sievec /x"}
+    told = in_words("h", found, made({"/etc/pf.conf": ("x", b"y")}, ("newaliases",)))
+    assert told.splitlines() == [
+        "run 3: 1 file written; `mailaudit rollback h 3` takes it back",
+        "  pf accepts the files",
+        "  rspamd's checker judged nothing: it is not there",
+        "  sshd refuses the files, as it did before",
+        "  done: newaliases",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        ("refused no", "no; nothing was changed"),
+        ("restored no", "no; everything was restored"),
+        ("partly no", "run 3 was not taken back whole: no"),
+    ],
+)
+def test_what_went_wrong_is_told(end: str, says: str) -> None:
+    found = outcome(3, [f"end {end}"])
+    assert found is not None
+    assert failure(found) == says

@@ -448,7 +448,10 @@ sub remember {
         my ($path, $key) = @$step{qw(path key)};
         $parents{$_}++ or push @{ $run->{parents} }, $_ for parents($path);
         my $before;
-        if ($step->{kind} =~ /^(?:mode|dir)$/) { $before = stood($path, $step->{kind}) }
+        if ($step->{kind} =~ /^(?:mode|dir)$/) {
+            $before = stood($path, $step->{kind});
+            die "$path is not there\n" unless $before || $step->{kind} eq 'dir' || grep { $_->{path} eq $path && $_->{kind} =~ /^(?:file|dir)$/ } @{ $run->{steps} };
+        }
         else {
             $before = look($path);
             if (exists $step->{old}) {
@@ -504,7 +507,7 @@ sub judge {
         copy($asis, \@roots, {}) unless -d $asis;
         my ($unchanged, $said) = program($run, $words->($asis));
         die "$name refuses the changed files: $text\n" if $unchanged == 0;
-        note('check', $name, $before == 0 ? 'nothing: it cannot judge a copy:' : 'as-before: it refuses them as it did before:', $before == 0 ? $said : $text);
+        note('check', $name, $before == 0 ? 'nothing: it cannot judge a copy:' : 'as-before:', $before == 0 ? $said : $text);
     }
     remove_tree($asis);
     remove_tree($tree) unless $run->{trial};
@@ -609,6 +612,7 @@ sub do_dir {
 
 sub do_run {
     my ($run, $step) = @_;
+    if (length $step->{path} && !-x $step->{words}[0]) { note('left', $step->{line}); return }    # its package is not installed
     must($run, @{ $step->{words} });
     if ($step->{line} =~ /^rcctl (?:reload|restart|start) (\S+)$/) { must($run, '/usr/sbin/rcctl', 'check', $1) }
 }
@@ -640,7 +644,8 @@ sub put_back {
     my $try = sub { my ($do) = @_; eval { $do->(); 1 } or push @left, said($@) };
     eval { note('restoring', $why) };
     my @steps = @{ $run->{steps} // [] };
-    for my $step (reverse grep { $begun{ $_->{key} } && !is_taken_up($_) } @steps) {
+    my @undone = reverse grep { $begun{ $_->{key} } && !is_taken_up($_) } @steps;
+    for my $step ((grep { $_->{kind} ne 'dir' } @undone), grep { $_->{kind} eq 'dir' } @undone) {    # once they are empty again
         my %undo = (file => \&undo_file, remove => \&undo_file, mode => \&undo_mode, dir => \&undo_mode, run => \&undo_product);
         $try->(sub { $undo{ $step->{kind} }->($run, $step) });
     }

@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from importlib.resources import files
 
 from mailaudit.apply.folder import ApplyError
 from mailaudit.apply.passage import Passage, read_passage
 from mailaudit.apply.runs import BUSY, CUT_OFF, Outcome, outcome, past
-from mailaudit.apply.transaction import Seconds
+from mailaudit.apply.transaction import Seconds, applier
 from mailaudit.collect.loop import wait_for
 from mailaudit.collect.ssh.commands import doas_line
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
@@ -37,11 +36,6 @@ if [ -f {PLACE} ]; then
 fi
 """
 Heard = Callable[[str], None]
-
-
-def applier() -> bytes:
-    """The program that runs as root on the host."""
-    return files(__package__).joinpath("applier.pl").read_bytes()
 
 
 class ApplierError(TargetError):

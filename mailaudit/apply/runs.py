@@ -24,6 +24,11 @@ class Outcome:
         """What the daemons' own checkers said: `smtpd accepts`, `pf nothing: ...`, `dovecot as-before: ...`."""
         return tuple(line.removeprefix("check ") for line in self.said if line.startswith("check "))
 
+    @property
+    def left(self) -> frozenset[str]:
+        """The commands that were not run, for their programs are not there."""
+        return frozenset(line.removeprefix("left ") for line in self.said if line.startswith("left "))
+
 
 def outcome(number: int, lines: Iterable[str], objection: str = "") -> Outcome | None:
     """How a run ended that said these lines; None if it has no end. `objection` is what the auditor had against it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 
 from mailaudit.apply.folder import NEW_FILE, ApplyError, with_secrets
 from mailaudit.questions import Absent, Answer, Found, ReadFile, Stat, StatFile
@@ -30,6 +32,11 @@ _TAKEN_UP = re.compile(
 )
 _CLOSED = re.compile(r"/\.\.?(?:/|$)|/private/|shadow|master\.passwd")
 _LOAD = "pfctl -f /etc/pf.conf"
+
+
+def applier() -> bytes:
+    """The program that runs as root on the host."""
+    return files(__package__).joinpath("applier.pl").read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +69,14 @@ def transaction(plan: Plan, known: Snapshot, by: str, seconds: Seconds, *, reloa
     made = _Steps(known)
     for path, chars in sorted(plan.files.items()):
         made.file(path, encode(chars), plan.read.get(path))
-    files = tuple(sorted(plan.files))
+    written = tuple(sorted(plan.files))
     for deed in plan.todo:
         made.deed(deed, reload=reload)
     head = [f"by {_printable(by)}", f"wait {seconds.reached} {seconds.kept}"]
     head += ["trial"] if "/etc/pf.conf" in plan.files and _LOAD in made.words else []
     head += list(_read(known, made.paths))
     lines = [b"mailaudit 1", *(line.encode() for line in head), *made.lines, b"end", b""]
-    return Transaction(b"\n".join(lines), files, len(made.lines), tuple(made.done), tuple(made.by_hand))
+    return Transaction(b"\n".join(lines), written, len(made.lines), tuple(made.done), tuple(made.by_hand))
 
 
 @dataclass
@@ -80,6 +87,7 @@ class _Steps:
     lines: list[bytes] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
+    waits: bool = False
     done: list[Deed] = field(default_factory=list)
     by_hand: list[Deed] = field(default_factory=list)
 
@@ -87,6 +95,8 @@ class _Steps:
         """A file's new content; `old` is what it held when it was read."""
         if not _WHOLE.fullmatch(path):
             raise ApplyError(f"{path!r} has characters that are not written to a live host; nothing was changed")
+        if not may_write(path):
+            raise ApplyError(f"{path} is none of the files that are written to a live host; nothing was changed")
         if old is not None and MASK in old:
             raise ApplyError(f"{path} holds masked values; such a file is never written; nothing was changed")
         whole = with_secrets(path, data)
@@ -96,8 +106,9 @@ class _Steps:
         self.paths.add(path)
 
     def deed(self, deed: Deed, *, reload: bool) -> None:
-        """A command, if it is one of those that the applier runs; else it is left for a person."""
-        lines = self._lines(deed.text, reload=reload) if deed.kind is Kind.COMMAND else None
+        """A command, if it is one of those that the applier runs; else it is left for a person, and what has to wait for one."""
+        self.waits = self.waits or deed.kind is Kind.WAIT
+        lines = self._lines(deed.text, reload=reload and not self.waits) if deed.kind is Kind.COMMAND else None
         if lines is None:
             self.by_hand.append(deed)
             return
@@ -106,7 +117,8 @@ class _Steps:
         self.done.append(deed)
 
     def _lines(self, text: str, *, reload: bool) -> list[bytes] | None:
-        if _MADE.fullmatch(text) or (reload and _TAKEN_UP.fullmatch(text)):
+        made = _MADE.fullmatch(text)
+        if (made and (made[1] is None or may_write(made[1]))) or (reload and _TAKEN_UP.fullmatch(text)):
             return [f"run {text}".encode()]
         try:
             return self._of_words(shlex.split(text))
@@ -116,20 +128,45 @@ class _Steps:
     def _of_words(self, words: list[str]) -> list[bytes] | None:
         found: list[bytes] | None = None
         match words:
-            case ["chmod", mode, *paths] if _MODE.fullmatch(mode) and _all_paths(paths):
+            case ["chmod", mode, *paths] if _MODE.fullmatch(mode) and self._are_there(paths):
                 found = [f"mode {mode} = = {path}".encode() for path in paths]
-            case ["chown", who, *paths] if (owner := _owner(who)) and _all_paths(paths):
+            case ["chown", who, *paths] if (owner := self._owner(who)) and self._are_there(paths):
                 found = [f"mode = {owner} {path}".encode() for path in paths]
-            case ["install", "-d", "-o", user, "-g", group, "-m", mode, path] if _are_sound(user, group, mode, path):
+            case ["install", "-d", "-o", user, "-g", group, "-m", mode, path] if self._are_sound(user, group, mode, path):
+                self.paths.add(path)
                 found = [f"dir {mode} {user} {group} {path}".encode()]
-            case ["install", "-o", user, "-g", group, "-m", mode, "/dev/null", path] if _are_sound(user, group, mode, path):
+            case ["install", "-o", user, "-g", group, "-m", mode, "/dev/null", path] if self._are_sound(user, group, mode, path):
                 found = self._empty(path, mode, user, group)
-            case ["rm", path] if _WHOLE.fullmatch(path):
+            case ["rm", path] if may_write(path):
                 found = self._removed(path)
         return found
 
+    def _are_there(self, paths: list[str]) -> bool:
+        """True if all of them may get another mode, and are there or made by what comes before."""
+        return bool(paths) and all(may_own(path) and (path in self.paths or self._is_there(path)) for path in paths)
+
+    def _is_there(self, path: str) -> bool:
+        return any(isinstance(self.known.answer(each), Found) for each in (StatFile(path), ReadFile(path)))
+
+    def _owner(self, who: str) -> str:
+        """`user group` of chown's first word, `=` for what stays; empty for what is no name, or nobody's on that host."""
+        found = _WHO.fullmatch(who)
+        if found is None or who in ("", ":"):
+            return ""
+        known = (self._are_known("/etc/passwd", found[1]), self._are_known("/etc/group", found[2]))
+        return f"{found[1] or '='} {found[2] or '='}" if all(known) else ""
+
+    def _are_known(self, path: str, name: str | None) -> bool:
+        answer = self.known.answer(ReadFile(path))
+        if name is None or not isinstance(answer, Found) or not isinstance(answer.value, bytes):
+            return True
+        return any(line.startswith(name.encode() + b":") for line in answer.value.splitlines())
+
+    def _are_sound(self, user: str, group: str, mode: str, path: str) -> bool:
+        return bool(self._owner(f"{user}:{group}") and _MODE.fullmatch(mode) and may_own(path))
+
     def _empty(self, path: str, mode: str, user: str, group: str) -> list[bytes] | None:
-        if self.known.answer(StatFile(path)) != Absent() or path in self.paths:
+        if not may_write(path) or self.known.answer(StatFile(path)) != Absent() or path in self.paths:
             return None
         self.paths.add(path)
         return [f"file - {int(mode, 8):04o} 0 {path}\n".encode(), f"mode = {user} {group} {path}".encode()]
@@ -142,19 +179,27 @@ class _Steps:
         return [f"remove {sha256(answer.value).hexdigest()} {path}".encode()]
 
 
-def _all_paths(words: Iterable[str]) -> bool:
-    found = list(words)
-    return bool(found) and all(_WHOLE.fullmatch(each) for each in found)
+@cache
+def _lists() -> dict[str, re.Pattern[str]]:
+    """The applier's own lists of paths, from its text: WRITE, OWN, NEVER."""
+    found = re.findall(r"^my \$(WRITE|OWN|NEVER) = qr\{(.*?)\}x;$", applier().decode("ascii"), re.DOTALL | re.MULTILINE)
+    return {name: re.compile(pattern, re.VERBOSE) for name, pattern in found}
 
 
-def _owner(who: str) -> str:
-    """`user group` of chown's first word, `=` for what stays; empty for what is no name."""
-    found = _WHO.fullmatch(who)
-    return f"{found[1] or '='} {found[2] or '='}" if found and who not in ("", ":") else ""
+def may_write(path: str) -> bool:
+    """True for a file that the applier writes."""
+    return _is_listed(path, "WRITE")
 
 
-def _are_sound(user: str, group: str, mode: str, path: str) -> bool:
-    return bool(_owner(f"{user}:{group}") and _MODE.fullmatch(mode) and _WHOLE.fullmatch(path))
+def may_own(path: str) -> bool:
+    """True for what the applier gives a mode and an owner."""
+    return _is_listed(path, "OWN")
+
+
+def _is_listed(path: str, name: str) -> bool:
+    lists = _lists()
+    clean = _WHOLE.fullmatch(path) is not None and not re.search(r"/\.\.?(?:/|$)", path)
+    return clean and lists[name].search(path) is not None and lists["NEVER"].search(path) is None
 
 
 def _printable(text: str) -> str:

@@ -22,7 +22,7 @@ def fix(common: Common, target: str | None, level: Level, looking: Looking) -> i
 
 def show_the_applier() -> int:
     """Print the program that writes to a live host as root."""
-    from mailaudit.apply.host import applier  # noqa: PLC0415  only who writes to a live host pays for asyncssh
+    from mailaudit.apply.transaction import applier  # noqa: PLC0415  only who writes to a live host needs it
 
     return shown(lambda: applier().decode("ascii"), debug=False)
 
@@ -34,7 +34,7 @@ def _made(common: Common, target: str | None, level: Level, looking: Looking) ->
     if not is_path(target):
         if level.release is not None:
             raise UsageError("--to is for folders", f"mailaudit snapshot {target} -o DIR, then mailaudit fix DIR --to ...")
-        from mailaudit.commands.fix_host import mend_host  # noqa: PLC0415  as above
+        from mailaudit.commands.fix_host import mend_host  # noqa: PLC0415  only who mends a live host pays for asyncssh
 
         return mend_host(common, target, level, looking)
     if level.release is not None:

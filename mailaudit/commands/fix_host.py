@@ -103,6 +103,8 @@ class _Mending:
         outcome = self.writer.write(made.plan, seconds, self.heard, is_well)
         if outcome.end != "kept" or not seen:
             raise ApplyError(f"{self.target}: {applied.failure(outcome)}")
+        left = tuple(deed for deed in made.done if deed.text in outcome.left)
+        made = replace(made, done=tuple(deed for deed in made.done if deed not in left), by_hand=(*left, *made.by_hand))
         return Mended(replace(_compared(planned, seen[-1], self.host), todo=made.by_hand), made, outcome)
 
     def _object(self, planned: Plan, known: Snapshot, before: Facts) -> None:

@@ -33,10 +33,11 @@ def _check(said: str) -> str:
     daemon, _, verdict = said.partition(" ")
     if verdict == "accepts":
         return f"{daemon} accepts the files"
-    kind, _, why = verdict.partition(": ")
+    kind, _, why = verdict.partition(":")
+    said = f": {why.strip()}" if why.strip() else ""
     if kind == "nothing":
-        return f"{daemon}'s checker judged nothing: {why}"
-    return f"{daemon} refuses the files, as it did before: {why.partition(': ')[2] or why}"
+        return f"{daemon}'s checker judged nothing{said}"
+    return f"{daemon} refuses the files, as it did before{said}"
 
 
 def failure(outcome: Outcome) -> str:
