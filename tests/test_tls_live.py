@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import errno
+import re
 import socket
 import ssl
 import time
@@ -327,7 +328,7 @@ def test_a_domain_of_nobody_here_is_probed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_probe_that_is_broken_off_keeps_what_was_said(
     monkeypatch: pytest.MonkeyPatch, recipients: dict[bytes, bytes], end: str
 ) -> None:
-    monkeypatch.setattr(relay, "ASKING", 0.5)
+    monkeypatch.setattr(relay, "ASKING", 1.0)
     found, _ = probe(monkeypatch, Smtp(ehlo=(b"250 mail.example.com",), mail=OK, recipients=recipients))
     assert [each["recipient"] for each in found["relay"]] == ["mailaudit-probe@example.org"]
     assert found["relay_end"] == end
@@ -376,7 +377,7 @@ def test_a_port_that_is_silent_beside_one_that_answers_is_filtered(monkeypatch: 
 
     alone, beside, in_haste = asyncio.run(run())
     assert failed(alone) == (Reason.TIMEOUT, "no answer in 0.3 seconds")
-    assert fields(beside)["filtered"].startswith("no answer in 0.2 seconds, while port ")
+    assert re.fullmatch(r"no answer in 0\.[23] seconds, while port [0-9]+ answers", fields(beside)["filtered"])
     assert failed(in_haste)[0] is Reason.TIMEOUT
     assert "seconds for this host were over" in failed(in_haste)[1]
 
