@@ -37,6 +37,7 @@ from mailaudit.collect.ssh.connection import Connection
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.world import TargetError
+from mailaudit.commands import scan
 from mailaudit.findings import Outcome
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.questions import Command, Question, ReadFile, RunCommand, StatFile
@@ -228,6 +229,20 @@ def test_a_crash_shows_no_secret(run: Run, host: Host, monkeypatch: pytest.Monke
         code, out, err = run("scan", root, *options)
         assert code == 4
         assert key not in out + err
+
+
+def test_an_internal_error_shows_no_hash(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, where nothing is known of the host yet."""
+    hashed = "$2b$10$canarycanarycanarycanuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
+
+    def audit(*_: object) -> None:
+        raise ValueError(f"{hashed} is odd")
+
+    monkeypatch.setattr(scan, "audit", audit)
+    for options in ([], ["--debug"], ["--format", "json"]):
+        code, out, err = run("scan", CORRECTED, *options)
+        assert code == 70
+        assert "canary" not in out + err
 
 
 def test_no_host_is_trusted_unseen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

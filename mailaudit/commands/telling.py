@@ -78,7 +78,8 @@ def explained(error: BaseException, *, debug: bool) -> tuple[ExitCode, str]:
         case _ if (expected := expected_code(error)) is not None:
             code, message, hints = expected, str(error), getattr(error, "hints", ())
         case _:
-            code, message = ExitCode.INTERNAL, f"internal error: {' '.join(f'{type(error).__name__}: {error}'.split())[:300]}"
+            said = Mask()(" ".join(f"{type(error).__name__}: {error}".split()))
+            code, message = ExitCode.INTERNAL, f"internal error: {said[:300]}"
             hints = () if debug else ("--debug shows where; please report it",)
     output.complain(message, hints)
     if debug:
