@@ -233,6 +233,10 @@ def test_databases_of_users(old: str, new: str) -> None:
             ),
         ),
         ("fts = solr\n  fts_solr = url=http://s/", "fts solr {\n  url = http://s/\n}"),
+        (
+            "push_notification_driver = ox:url=http://p/ user_from_metadata",
+            "push_notification ox {\n  driver = ox\n  ox_url = http://p/\n  ox_user_from_metadata = yes\n}",
+        ),
         ("mail_log_fields = uid box", "mail_log_fields = uid box"),
         (
             "mail_crypt_global_private_key = </k\n  mail_crypt_global_public_key = </p\n  mail_crypt_save_version = 2",

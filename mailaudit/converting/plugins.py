@@ -33,7 +33,6 @@ _NAMES = {
     "quota_over_flag": "quota_over_status_current",
     "quota_over_flag_lazy_check": "quota_over_status_lazy_check",
     "quota_over_flag_value": "quota_over_status_mask",
-    "push_notification_backend": "push_notification_driver",
     "mail_crypt_curve": "crypt_user_key_curve",
     "mail_crypt_acl_require_secure_key_sharing": "crypt_acl_require_secure_key_sharing",
 }
@@ -56,7 +55,7 @@ _QUOTA = re.compile(r"quota\d*(?:_rule\d*|_warning\d*)?")
 def convert_plugins(work: Work, found: Found) -> None:
     """The settings of all `plugin` sections that stand in the same filters; of a setting that is said again, the last."""
     convert_sieve(work, {name: each for name, each in found.items() if is_sieve(name)})
-    convert_quota(work, {name: each for name, each in found.items() if _QUOTA.fullmatch(name)})
+    convert_quota(work, {name: each for name, each in found.items() if name == "quota_grace" or _QUOTA.fullmatch(name)})
     for name, (statement, value) in found.items():
         if not is_sieve(name) and not _QUOTA.fullmatch(name):
             with work.naming(statement.span, "see the plugin's settings in 2.4"):
@@ -98,6 +97,20 @@ def _special(found: Found, name: str, statement: Statement, value: str) -> list[
     if name in _OF_OTHERS:
         return _OF_OTHERS[name](found, value)
     return _SAID_OTHERWISE[name](value) if name in _SAID_OTHERWISE else None
+
+
+def _push(value: str) -> list[str]:
+    """`ox:url=http://…`: in 2.4 each driver is a section."""
+    driver, _, rest = value.partition(":")
+    if driver not in ("dlog", "ox"):
+        raise Unsaid(f"the push notification {driver} is not converted")
+    lines = [assign("driver", driver)]
+    for option in rest.split():
+        name, equals, text = option.partition("=")
+        if name not in ("url", "user_from_metadata"):
+            raise Unsaid(f"the option {name} of a push notification is not converted")
+        lines.append(assign(f"ox_{name}", in_new_words(text) if equals else "yes"))
+    return block(named("push_notification", driver), lines)
 
 
 def _level(found: Found, value: str) -> list[str]:
@@ -165,6 +178,9 @@ _SAID_OTHERWISE: dict[str, Callable[[str], list[str]]] = {
     "acl": _acl,
     "acl_shared_dict": lambda value: block("acl_sharing_map", dict_lines(in_new_words(value))),
     "last_login_dict": lambda value: block("last_login", dict_lines(in_new_words(value))),
+    "notify_status_dict": lambda value: block("notify_status", dict_lines(in_new_words(value))),
+    "push_notification_driver": _push,
+    "push_notification_backend": _push,
     "acl_anyone": lambda value: [assign("imap_acl_allow_anyone", "yes" if value == "allow" else "no")],
     "quota_grace": _grace,
     "sieve_vacation_dont_check_recipient": lambda value: [

@@ -43,6 +43,11 @@ def _limit(text: str, rule: str) -> tuple[str, str]:
 
 def convert_quota(work: Work, found: Found) -> None:
     """All settings of a `plugin` section that are about quota."""
+    limited = next((statement for name, (statement, _) in found.items() if name == "quota_rule"), None)
+    if limited is not None and "quota_grace" not in found:
+        work.note(
+            limited.span, "a message may go over the limit by 10 M, in 2.3 by a tenth of it: quota_storage_grace says how far"
+        )
     for name, (statement, value) in found.items():
         rule, warning = _RULE.fullmatch(name), _WARNING.fullmatch(name)
         with work.naming(statement.span, "see the settings of the quota plugin of 2.4"):
