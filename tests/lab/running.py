@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,15 +86,13 @@ class Lab:
     space: Space
     services: tuple[str, ...] = tuple(SERVICES)
     host: MailHost = field(init=False)
-    _applied: Variant = BASE
 
     def __post_init__(self) -> None:
         self.host = MailHost(self.space, self.kit.tree)
         try:
             self.host.mount()
             self._auditor()
-            self._zones(BASE)
-            self._name_servers()
+            self._dns(BASE)
             self.host.start(self.services)
         except BaseException:
             self.close()
@@ -150,29 +148,22 @@ class Lab:
 
     # --- the world
 
-    def _zones(self, variant: Variant) -> None:
-        records = {question: data for question, data in {**self.kit.records, **variant.records}.items() if data}
-        folder = self.space.room / "dns"
-        zones = self.kit.signer.zones(records, variant.bogus)
-        write_zones(self.space.seen(folder), str(folder), zones, self.kit.signer.anchor)
-
-    def _name_servers(self, standins: Mapping[str, str] | None = None) -> None:
+    def _dns(self, variant: Variant) -> None:
+        """Serve the zones as a variant has them."""
         for name in [name for name in self.space.services if name in ("nsd", "unbound") or name.startswith("dns ")]:
             self.space.stop(name)
-        standins = standins or {}
+        records = {question: data for question, data in {**self.kit.records, **variant.records}.items() if data}
         folder = self.space.room / "dns"
-        config = self.space.seen(folder) / "nsd.conf"
-        lines = config.read_text().splitlines()
-        config.write_text(
-            "\n".join(line for line in lines if not any(line == f" ip-address: {each}" for each in standins)) + "\n"
-        )
-        if set(SERVERS) - set(standins):
+        own = [each for each in SERVERS if each not in variant.servers]
+        zones = self.kit.signer.zones(records, variant.bogus)
+        write_zones(self.space.seen(folder), str(folder), zones, self.kit.signer.anchor, own)
+        if own:
             self.space.start("nsd", "nsd", "-d", "-c", f"{folder}/nsd.conf")
-        if RESOLVER not in standins:
+        if RESOLVER not in variant.servers:
             self.space.start("unbound", "unbound", "-d", "-c", f"{folder}/unbound.conf")
-        for address, how in standins.items():
+        for address, how in variant.servers.items():
             self.space.start(f"dns {address}", sys.executable, str(_FAULTS), "dns", address, how)
-        self._await_dns({*SERVERS, RESOLVER, *standins})
+        self._await_dns({*SERVERS, RESOLVER, *variant.servers})
 
     def _await_dns(self, addresses: set[str]) -> None:
         until = time.monotonic() + 20
@@ -186,29 +177,30 @@ class Lab:
     @contextmanager
     def under(self, variant: Variant) -> Iterator[Lab]:
         """The lab as a variant has it; afterwards it is as before."""
-        self._look(variant)
-        dns = bool(variant.records or variant.bogus or variant.servers)
-        if dns:
-            self._zones(variant)
-            self._name_servers(variant.servers)
-        kept = self._change(variant)
-        again = _readers(kept) & set(self.services) if variant.restart else set()
-        self.host.stop([*again, *variant.stopped])
-        try:
+        with ExitStack() as back:
+            back.callback(self._look, BASE)
+            self._look(variant)
+            if variant.records or variant.bogus or variant.servers:
+                back.callback(self._dns, BASE)
+                self._dns(variant)
+            files = self._files(variant)
+            again = _readers(files) & set(self.services) if variant.restart else set()
+            back.callback(self._again, again | set(variant.stopped))
+            for number, (path, data) in enumerate(files.items()):
+                back.callback(self._put_back, path, self._kept(path, number))
+                self._write(path, data)
+            self.host.stop([*again, *variant.stopped])
             self.host.start(sorted(again - set(variant.stopped)))
+            back.callback(self._mend, variant)
             self._faults(variant)
             yield self
-        finally:
-            self._mend(variant, kept)
-            self.host.stop(sorted(again | set(variant.stopped)))
-            self.host.start(sorted(again | set(variant.stopped)))
-            if dns:
-                self._zones(BASE)
-                self._name_servers()
-            self._look(BASE)
 
-    def _change(self, variant: Variant) -> dict[str, Path | None]:
-        """Change the host's files; copies of what was there before, by path."""
+    def _again(self, services: set[str]) -> None:
+        self.host.stop(sorted(services))
+        self.host.start(sorted(services))
+
+    def _files(self, variant: Variant) -> dict[str, bytes | None]:
+        """The host's files that are otherwise."""
         new: dict[str, bytes | None] = {path: text if text is None else text.encode() for path, text in variant.files.items()}
         for path, edits in variant.edits.items():
             text = self.host.path(path).read_text()
@@ -220,18 +212,28 @@ class Lab:
             new["/etc/ssl/mail.example.com.pem"] = self.kit.authority.sign(variant.certificate, self.kit.tls)
         if variant.other_key:
             new["/etc/ssl/private/mail.example.com.key"] = pem_key(rsa_key())
-        kept: dict[str, Path | None] = {}
-        for number, (path, data) in enumerate(new.items()):
-            place, copy = self.host.path(path), self.space.seen(self.space.room / f"kept-{number}")
-            there = place.exists()
-            kept[path] = copy if there else None
-            if there:
-                subprocess.run(["cp", "-a", str(place), str(copy)], check=True)
-            if data is not None:
-                place.write_bytes(data)  # owner and mode stay
-            elif there:
-                place.unlink()
-        return kept
+        return new
+
+    def _kept(self, path: str, number: int) -> Path | None:
+        """A copy of a file, owner and times included; None where there is none."""
+        place, copy = self.host.path(path), self.space.seen(self.space.room / f"kept-{number}")
+        if not place.exists():
+            return None
+        subprocess.run(["cp", "-a", str(place), str(copy)], check=True)
+        return copy
+
+    def _write(self, path: str, data: bytes | None) -> None:
+        """Content alone: owner and mode stay."""
+        if data is None:
+            self.host.path(path).unlink(missing_ok=True)
+        else:
+            self.host.path(path).write_bytes(data)
+
+    def _put_back(self, path: str, copy: Path | None) -> None:
+        if copy is None:
+            self.host.path(path).unlink(missing_ok=True)
+        else:
+            subprocess.run(["cp", "-a", "--remove-destination", str(copy), str(self.host.path(path))], check=True)
 
     def _faults(self, variant: Variant) -> None:
         rules = []
@@ -254,16 +256,11 @@ class Lab:
                 raise RuntimeError(f"{variant.name}: the stand-ins do not listen")
             time.sleep(0.01)
 
-    def _mend(self, variant: Variant, kept: Mapping[str, Path | None]) -> None:
+    def _mend(self, variant: Variant) -> None:
         for name in [name for name in self.space.services if name.startswith(("port ", "beside "))]:
             self.space.stop(name)
         if variant.ports:
-            self.space.do("nft", "delete table inet faults")
-        for path, copy in kept.items():
-            if copy is None:
-                self.host.path(path).unlink(missing_ok=True)
-            else:
-                subprocess.run(["cp", "-a", "--remove-destination", str(copy), str(self.host.path(path))], check=True)
+            self.space.do("nft", "delete table inet faults", check=False)
 
 
 def _readers(paths: Mapping[str, object]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,21 +128,21 @@ class Signer:
         return self._signed[zone, text]
 
 
-def write_zones(folder: Path, inside: str, zones: Mapping[str, str], anchor: str) -> None:
-    """Zone files and the configuration of nsd and unbound in a folder, which they see as `inside`."""
+def write_zones(folder: Path, inside: str, zones: Mapping[str, str], anchor: str, addresses: Sequence[str]) -> None:
+    """Zone files and the configuration of nsd, at some addresses, and of unbound in a folder, which they see as `inside`."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {zone: f"{zone.strip('.') or 'root'}.zone" for zone in zones}
     for zone, text in zones.items():
         (folder / names[zone]).write_text(text)
     (folder / "nsd.conf").write_text(
         "server:\n"
-        + "".join(f" ip-address: {each}\n" for each in SERVERS)
+        + "".join(f" ip-address: {each}\n" for each in addresses)
         + f' username: ""\n zonesdir: "{inside}"\n database: ""\n pidfile: "{inside}/nsd.pid"\n xfrdfile: "{inside}/xfrd.state"\n'
         f' zonelistfile: "{inside}/zone.list"\n server-count: 1\nremote-control:\n control-enable: no\n'
         + "".join(f'zone:\n name: "{zone}"\n zonefile: "{name}"\n' for zone, name in names.items())
     )
-    addresses = zip(NS, SERVERS[:2], SERVERS[2:], strict=True)
-    hints = (f". 300 IN NS {name}\n{name} 300 IN A {v4}\n{name} 300 IN AAAA {v6}\n" for name, v4, v6 in addresses)
+    known = zip(NS, SERVERS[:2], SERVERS[2:], strict=True)
+    hints = (f". 300 IN NS {name}\n{name} 300 IN A {v4}\n{name} 300 IN AAAA {v6}\n" for name, v4, v6 in known)
     (folder / "hints").write_text("".join(hints))
     (folder / "anchor").write_text(anchor)
     reverse = [each for each in ZONES if each.count(".") > 3]
