@@ -470,14 +470,16 @@ EXPLAINED = {
 def test_real_trees_say_the_same() -> None:
     whole_trees = 0
     for name, files in trees(CORPORA):
+        if name.startswith("dovecot+docker__old") and not name.endswith("21.1"):  # of these there is one for each release
+            continue
         made = conversion_of(files)
         if not made.left and name not in EXPLAINED:
             whole_trees += 1
             assert_same(files, made)
-    assert whole_trees > 30
+    assert whole_trees > 12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_any_text_is_converted_or_named(data: st.DataObject) -> None:
     lines = HOST.decode().split("\n")
