@@ -58,16 +58,14 @@ if [ -d "$compiled" ]; then
 	mkdir -p "$root-compiled/up" "$root-compiled/work"; chown --reference="$root/var/lib/rspamd" "$root-compiled/up"
 	mount -t overlay lab -o "lowerdir=$compiled,upperdir=$root-compiled/up,workdir=$root-compiled/work" "$root/var/lib/rspamd"
 fi
-if [ -n "$trixie" ]; then
-	mkdir -p "$root-newer/up/usr/local/libexec"
-	ln -s /usr/libexec/opensmtpd "$root-newer/up/usr/local/libexec/smtpd"
-	mount -t overlay lab -o "lowerdir=$trixie,upperdir=$root-newer/up,workdir=$root-newer/work" "$root$newer"
-	for top in etc home run dev proc; do mount --bind "$root/$top" "$root$newer/$top"; done
-	mount --bind "$root/var" "$root$newer/var"
-	mount --bind "$root/var/dovecot" "$root$newer/run/dovecot"
-	chroot "$root$newer" chgrp opensmtpq /usr/sbin/smtpctl
-	chroot "$root$newer" chmod 2555 /usr/sbin/smtpctl
-fi
+mkdir -p "$root-newer/up/usr/local/libexec"
+ln -s /usr/libexec/opensmtpd "$root-newer/up/usr/local/libexec/smtpd"
+mount -t overlay lab -o "lowerdir=$trixie,upperdir=$root-newer/up,workdir=$root-newer/work" "$root$newer"
+for top in etc home run dev proc; do mount --bind "$root/$top" "$root$newer/$top"; done
+mount --bind "$root/var" "$root$newer/var"
+mount --bind "$root/var/dovecot" "$root$newer/run/dovecot"
+chroot "$root$newer" chgrp opensmtpq /usr/sbin/smtpctl
+chroot "$root$newer" chmod 2555 /usr/sbin/smtpctl
 for script in "$root"/usr/local/lib/dovecot/sieve/*.sieve; do chroot "$root" sievec "${script#"$root"}"; done
 """
 
@@ -86,8 +84,7 @@ class MailHost:
 
     def mount(self) -> None:
         """Make its root; nothing runs in it yet."""
-        trixie = str(TRIXIE) if (TRIXIE / "usr").is_dir() else ""
-        self.space.do("sh", "-c", _MOUNTS, "mounts", self.root, str(self.tree), trixie, NEWER, str(COMPILED))
+        self.space.do("sh", "-c", _MOUNTS, "mounts", self.root, str(self.tree), str(TRIXIE), NEWER, str(COMPILED))
 
     def path(self, name: str) -> Path:
         """A file of the host, as it is reached from outside."""

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemons import NEWER
+
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 WORLD, AUDITOR = "world", "auditor"
 HOST = ("203.0.113.9", "2001:db8::9")
@@ -39,19 +41,24 @@ exec cat
 """
 
 
+PROGRAMS = (
+    "unshare", "nsenter", "setpriv", "ip", "ss", "nft", "perl", "nsd", "unbound", "ldns-signzone", "sshd", "doas", "dovecot",
+    "sievec", "rspamd", "redis-server",
+)  # fmt: skip
+
+
 def missing() -> str | None:
     """Why no lab can be made here, or None."""
     if os.geteuid() != 0:
         return "only root can make namespaces"
-    for program in ("unshare", "nsenter", "ip", "setpriv", "nft", "nsd", "unbound", "ldns-signzone", "sshd", "doas", "perl"):
-        if shutil.which(program, path=PATH) is None:
-            return f"{program} is not installed"
-    alone = ["unshare", "-mnpf", "--kill-child", "mount", "-t", "tmpfs", "lab", "/run"]
-    return (
-        "namespaces of its own are not allowed here"
-        if subprocess.run(alone, check=False, capture_output=True).returncode
-        else None
-    )
+    lacking = next((program for program in PROGRAMS if shutil.which(program, path=PATH) is None), None)
+    if lacking is not None:
+        return f"{lacking} is not installed"
+    if not (NEWER / "usr/sbin/smtpd").exists():
+        return "Debian 13's daemons are not there: make newer"
+    alone = ["unshare", "-mnupf", "--kill-child", "mount", "-t", "tmpfs", "lab", "/run"]
+    done = subprocess.run(alone, check=False, capture_output=True)
+    return "namespaces of its own are not allowed here" if done.returncode else None
 
 
 @dataclass
