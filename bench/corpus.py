@@ -37,7 +37,22 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "rc": ("tables/rc_conf_local/*",),
 }
 """Where each language's real files lie; those of whole hosts tell their language by their path."""
-AGREEMENTS = ("pf", "smtpd", "dovecot", "acme", "httpd", "ucl", "tables", "system", "administration", "sieve", "zone", "editing")
+AGREEMENTS = (
+)
+    "pf",
+    "smtpd",
+    "dovecot",
+    "dovecot_conversion",
+    "acme",
+    "httpd",
+    "ucl",
+    "tables",
+    "system",
+    "administration",
+    "sieve",
+    "zone",
+    "editing",
+)
 MUTANTS = 200_000
 LARGEST = 32 << 10  # bytes of a file that mutants are made of: a longer one would only take the others' time
 STUCK = 20  # seconds of one text; the longest real one takes a tenth

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.agreement.dovecot import FOLDER, INSTALLED, MAIN, _answer
+from bench.agreement import Row
+from bench.agreement.dovecot import FOLDER, INSTALLED, MAIN, _answer, model_of
 from mailaudit.converting.conversion import Conversion, convert
 from mailaudit.models.dovecot.catalogue import catalogue
 from mailaudit.models.dovecot.config import DovecotConfig
@@ -18,6 +19,10 @@ from mailaudit.questions import Command, CommandOutput, Found, RunCommand
 from mailaudit.snapshot import Snapshot, still_open
 from mailaudit.text import encode
 
+EXPLAINED = {
+    "jthvai+smtp-imap-configuration__etc_dovecot": "2.3 takes $ssl_cert in ssl_key for the path, as is written",
+}
+"""Trees of which something differs, and why that is right."""
 USERS = ("anna.belle@example.com", "Bob@Example.org", "carl")
 HOME = "/home/of/one"
 _PROTOCOLS = (None, "imap", "pop3", "lmtp", "lda", "sieve", "submission")
@@ -151,3 +156,37 @@ def _settings(old: Section, new: Section, path: tuple[str, ...]) -> Iterator[str
             again = new.named(section.type, section.name)
             inner = (*path, section.type) if section.type not in ("protocol", "local_name") else path
             yield from _settings(section, again if again is not None else Section(section.type, section.name), inner)
+
+
+def wrong(files: Mapping[str, bytes], made: Conversion) -> list[str]:
+    """What is wrong with a conversion that left nothing: lost comments, another meaning, a second conversion that changes it."""
+    after = written(files, made)
+    before, now = comments(files), comments(after)
+    found = [f"lost: {line}" for line, count in before.items() if now.get(line, 0) < count]
+    again = conversion_of(after)
+    if not again.is_new or again.files:
+        found.append("it is not one of 2.4")
+    model = model_of(after, NEW)
+    found += [each.message for each in model.refusals if "reads it at start" not in each.message]
+    different = differences(model_of(files, OLD), model)
+    if b"/protocols.d/" in files.get(MAIN, b""):  # Debian's protocols turn themselves on in files of their packages
+        different = [each for each in different if not each.startswith(("protocols:", "listeners:"))]
+    return found + different
+
+
+def rows(corpora: Path) -> Iterator[Row]:
+    """Real trees of 2.3 that 2.3 takes: converted with the same meaning, or named."""
+    agree, faults, known = 0, list[str](), list[str]()
+    for name, files in trees(corpora):
+        lacking = "reads it at start"
+        if any(lacking not in each.message for each in model_of(files, OLD).refusals):
+            continue
+        made = conversion_of(files)
+        found = [] if made.left else wrong(files, made)
+        if made.left or (found and name in EXPLAINED):
+            known.append(f"{name}: {EXPLAINED.get(name) or str(made.left[0])}")
+        elif found:
+            faults.append(f"{name}: {'; '.join(found[:3])}")
+        else:
+            agree += 1
+    yield Row("Dovecot 2.3 trees converted to 2.4", agree, agree + len(known) + len(faults), tuple(known), tuple(faults))
