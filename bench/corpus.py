@@ -38,7 +38,6 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 }
 """Where each language's real files lie; those of whole hosts tell their language by their path."""
 AGREEMENTS = (
-)
     "pf",
     "smtpd",
     "dovecot",
