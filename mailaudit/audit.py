@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -304,6 +303,8 @@ def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tupl
 
 def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Facts]]:
     """What is learned of many hosts; an interrupt waits for none of them."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
+
     with ThreadPoolExecutor(jobs) as pool:
         learning = [pool.submit(auditor.learn) for auditor in auditors]
         try:

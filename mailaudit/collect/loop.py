@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -20,6 +22,8 @@ class Loop:
 
     def running(self) -> asyncio.AbstractEventLoop:
         """The loop, begun if need be."""
+        import asyncio  # noqa: PLC0415  a scan of files pays for no event loop
+
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -32,6 +36,8 @@ _LOOP = Loop()
 
 def begin(doing: Coroutine[Any, Any, T]) -> Future[T]:
     """Begin a coroutine on the shared loop; its result comes later."""
+    import asyncio  # noqa: PLC0415  see above
+
     return asyncio.run_coroutine_threadsafe(doing, _LOOP.running())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from mailaudit.collect.world import World
 from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mailaudit.collect.dns.lookups import Lookups
     from mailaudit.collect.tls.ports import Ports
 
@@ -172,6 +173,8 @@ class OnlineWorld:
         So nobody waits for a slow port to learn what the next file includes.
         """
         if self.lost:
+            from concurrent.futures import CancelledError  # noqa: PLC0415  a scan of files pays for no threads
+
             raise CancelledError
         try:
             answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
@@ -196,6 +199,8 @@ class OnlineWorld:
     def _landed(self, *, patient: bool) -> dict[Question, Answer]:
         """What the network has answered by now; with patience, once it has answered something."""
         if patient:
+            from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415  the same
+
             with self.journey.waiting():
                 wait(self._flying, return_when=FIRST_COMPLETED)
         found: dict[Question, Answer] = {}

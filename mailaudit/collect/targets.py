@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,9 +58,12 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
     live = [target for target in targets if not is_path(target)]
     for target in live:
         read_address(target)
-    key = masking_key() if live else ""
-    settings = _settings() if live else None
-    with ThreadPoolExecutor(max(1, min(login.jobs, len(live)))) as pool:
+    if not live:
+        return [_path(target, login) for target in targets]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
+
+    key, settings = masking_key(), _settings()
+    with ThreadPoolExecutor(min(login.jobs, len(live))) as pool:
         hosts = {target: pool.submit(_host, target, login, key, settings) for target in dict.fromkeys(live)}
         return [hosts[target].result() if target in hosts else _path(target, login) for target in targets]
 

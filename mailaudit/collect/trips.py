@@ -6,7 +6,6 @@ has a chain of its own, and `together` goes on from the longest.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ def follow(chain: Steps) -> None:
 
 async def together(*doing: Awaitable[T]) -> list[T]:
     """Results of what is done at once, like `asyncio.gather`; the longest of their chains goes on."""
+    import asyncio  # noqa: PLC0415  a scan of files pays for no event loop
 
     async def one(each: Awaitable[T]) -> tuple[T, Steps]:
         return await each, reached()
@@ -49,6 +49,7 @@ async def together(*doing: Awaitable[T]) -> list[T]:
 
 async def alone(doing: Coroutine[Any, Any, T], since: Steps = ()) -> tuple[T, Steps]:
     """A result, and the chain that led to it from another one's end."""
+    import asyncio  # noqa: PLC0415  see above
 
     async def begun() -> tuple[T, Steps]:
         _CHAIN.set(since)
