@@ -103,3 +103,14 @@ def test_several_hosts_are_written_elsewhere_each_in_its_place(run: Run, host: P
     for name in ("one", "two"):
         assert "block log all" in (tmp_path / "out" / name / "etc/pf.conf").read_text()
         assert (host.parent / "repository" / name / "etc/pf.conf").read_text() == PF
+
+
+def test_what_a_person_decides_is_shown_line_by_line(run: Run, host: Path) -> None:
+    (host / "etc/mail/virtuals").write_text("user@example.com: vmail\ntickets@example.com: |/usr/local/bin/ticket\n")
+    (host / "etc/mail/credentials").write_text(f"user@example.com:$2b$10${'a' * 53}:2000:2000::/var/vmail/example.com/user::\n")
+    (host / "etc/mail/smtpd.conf").write_text(
+        'table virtuals file:/etc/mail/virtuals\naction "in" maildir virtual <virtuals>\n'
+        'listen on all\nmatch from any for domain "example.com" action "in"\n'
+    )
+    _, out = run("fix", host, "--select", "VIRT006")
+    assert "       -tickets@example.com: |/usr/local/bin/ticket\n       +tickets@example.com: user@example.com\n" in out

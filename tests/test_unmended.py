@@ -20,7 +20,6 @@ UNMENDED = {
     "ABUSE011": "which names there are, only the site knows",
     "ALIAS003": "what a program or a file in an alias is for, only its owner knows",
     "CRED014": "which of two passwords is the right one, only the user knows",
-    "CROSS030": "whether a domain is to be served or given up, only the site knows",
     "DNS001": "signatures are made by whoever runs the zone",
     "DNS012": "name servers are the registrar's and the zone's",
     "DNS054": "a blocklist is asked by its own form",

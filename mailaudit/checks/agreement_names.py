@@ -8,6 +8,7 @@ from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd_names import is_public_name
+from mailaudit.checks.smtpd_routing import accepting
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.behind import Behind
@@ -93,7 +94,7 @@ def _refused(
             yield Doubt(reason, f"Whether mail for {domain} is accepted could not be told.", (Place.at(span),))
             continue
         message = f"{domain} {what}, and no rule of smtpd.conf accepts mail for it."
-        fix = Fix("Accept mail for it, or take it out here", Safety.MANUAL)
+        fix = Fix("Accept mail for it, or take it out here", Safety.MANUAL, accepting(smtpd, routes[0], domain, ""))
         yield Finding(message, (Place.at(span, "not accepted"),), fix, f"{about} of {domain}", "not accepted", absence=True)
 
 

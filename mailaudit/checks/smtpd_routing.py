@@ -84,14 +84,14 @@ def _inner(session: Session) -> Doubt | None:
 
 
 def _not_accepted(smtpd: SmtpdConfig, way: Route, domain: str, session: Session) -> Finding:
-    edits = _accept(smtpd, way, domain, session.tag)
+    edits = accepting(smtpd, way, domain, session.tag)
     fix = Fix(f"Accept mail for {domain}", Safety.UNSAFE, edits) if edits else None
     done = "relayed, not delivered" if way.answer == "accept" else "refused"
     message = f"Mail from other servers for {domain} is {done}."
     return Finding(message, (_place(smtpd, way),), fix, "domain", domain, absence=way.rule is None)
 
 
-def _accept(smtpd: SmtpdConfig, way: Route, domain: str, tag: str) -> tuple[Edit, ...]:
+def accepting(smtpd: SmtpdConfig, way: Route, domain: str, tag: str) -> tuple[Edit, ...]:
     """The edits that have mail for a domain delivered. A new rule stands below those that refuse some senders."""
     for each in smtpd.rules:
         table = each.destination.table

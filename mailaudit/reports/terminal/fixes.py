@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from mailaudit.edits import Fix
+from mailaudit.edits import Fix, Safety, apply, unified_diff
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
 from mailaudit.reports.json import mask_of, order
@@ -12,6 +12,8 @@ from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
 from mailaudit.worklist import Kind
+
+MOST_LINES = 20  # of what a person decides about
 
 
 def write(  # noqa: PLR0913  each is one thing the reader asked for
@@ -93,6 +95,7 @@ def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
             if result.fix is not None:
                 paper.wrapped(f"-> {paper.clean(result.fix.title)}", "    ", "       ")
                 _copied(paper, result.fix, planned)
+                _written(paper, plan, result.fix)
         paper.blank()
 
 
@@ -104,6 +107,18 @@ def _copied(paper: Paper, fix: Fix, planned: Collection[str]) -> None:
     for line in (*fix.commands, *fix.records):
         if line not in planned:
             paper.line("       ", (paper.clean(line), "bold"))
+
+
+def _written(paper: Paper, plan: Plan, fix: Fix) -> None:
+    """The lines that a fix would change, if a person decides so: nothing else shows them."""
+    if fix.safety is not Safety.MANUAL:
+        return
+    paths = {edit.path for edit in fix.edits}
+    texts = {path: plan.report.texts[path].chars if path in plan.report.texts else None for path in paths}
+    after = {path: apply(texts[path] or "", [edit for edit in fix.edits if edit.path == path]) for path in paths}
+    changed = (line for line in unified_diff(texts, after).split("\n") if line.startswith(("-", "+")))
+    for line in [each for each in changed if not each.startswith(("---", "+++"))][:MOST_LINES]:
+        paper.line("       ", (paper.clean(paper.mask(line, written=True), keep="\t"), "bold"))
 
 
 def _name(paper: Paper, result: Result) -> None:
