@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jsonschema
 import pytest
 from ssh_host import USER, SshHost, running, stand_ins
 
@@ -160,11 +161,19 @@ def test_a_host_is_mended_and_taken_back(host: SshHost) -> None:
 
 
 def test_without_reload_no_daemon_is_told(host: SshHost) -> None:
-    done = fix(host)
+    refused = fix(host, "--become", "none")
+    assert refused.returncode == 4
+    assert "cannot become root, who alone writes" in refused.stderr
+    out = host.home / "words"
+    done = fix(host, "--format", "json", "--output", f"terminal:{out}")
     assert done.returncode in (0, 4), done.stdout + done.stderr
     assert is_mended(host)
     assert "rcctl restart" not in inside(host, "cat /var/say/ran")
-    assert re.search(r"to do, in this order:\n +1 +smtpd -n && rcctl restart smtpd", done.stdout)
+    assert re.search(r"to do, in this order:\n +1 +smtpd -n && rcctl restart smtpd", out.read_text())
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, json.loads((ROOT / "mailaudit/reports/schema/report.schema.json").read_text()))
+    applied = report["hosts"][0]["plan"]["applied"]
+    assert applied == {"run": 1, "end": "kept", "checks": ["smtpd accepts"], "commands": []}
 
 
 def test_root_needs_no_applier_and_no_doas(tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ class HostWriter:
             if self.user == "root":
                 self._send(connection)
                 return
+            if not self.means:
+                why = "neither doas nor sudo is there, or --become none"
+                raise TargetError(f"{self.address}: {self.user} cannot become root, who alone writes: {why}", UNREACHABLE)
             self._see(facts)
             lines: list[str] = []
             wait_for(converse(connection, self._command("history"), b"", lines.append, self.timeout))
@@ -101,7 +104,7 @@ class HostWriter:
     def _command(self, *words: str) -> str:
         if self.user == "root":
             return " ".join(("exec /usr/bin/perl -T", SENT, *words))
-        return " ".join(("exec", self.means or "doas -n", PLACE, *words))
+        return " ".join(("exec", self.means, PLACE, *words))
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:

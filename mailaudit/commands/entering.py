@@ -28,8 +28,7 @@ def entered(target: str, login: Login) -> Iterator[tuple[World, HostWriter]]:
         (world,) = one.worlds
         host = world.told if isinstance(world, OnlineWorld) else world
         assert isinstance(host, HostWorld)
-        means = host.means or ("" if host.user == "root" else "doas -n")
-        yield world, HostWriter(host.address, host.user, means, known_hosts=host.known_hosts)
+        yield world, HostWriter(host.address, host.user, host.means, known_hosts=host.known_hosts)
 
 
 def progress(common: Common) -> Heard:
