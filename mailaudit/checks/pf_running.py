@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
 from mailaudit.checks.pf_words import NAMES, place_of, ports_text
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
@@ -121,7 +121,7 @@ def pf_conf_is_roots_alone(files: Files, pf: Ruleset) -> Iterator[Outcome]:
         if isinstance(stat, Doubt):
             yield stat
         elif isinstance(stat, Stat) and stat.mode is not None and (stat.mode & OTHERS or stat.owner not in ("root", "0")):
-            write = stat.mode & 0o022 or stat.owner not in ("root", "0")
+            write = stat.mode & OTHERS_WRITE or stat.owner not in ("root", "0")
             harm = (
                 "so others than root can change what the filter does"
                 if write

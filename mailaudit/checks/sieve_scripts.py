@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from posixpath import basename, dirname
 
+from mailaudit.checks.modes import OTHERS_WRITE
 from mailaudit.checks.registry import rule
 from mailaudit.checks.sieve_edits import (
     SCRIPTS,
@@ -101,7 +102,7 @@ def _compiled(dovecot: DovecotConfig, use: Use, script: Script, files: Files) ->
     elif isinstance(binary, Unsure) or binary.owner is None or binary.mode is None:
         reason = binary.reason if isinstance(binary, Unsure) else Reason.NOT_RECORDED
         yield Doubt(reason, f"Mode and owner of {path} were not recorded.", (where,))
-    elif binary.owner != "root" or binary.mode & 0o022:
+    elif binary.owner != "root" or binary.mode & OTHERS_WRITE:
         shown = f"{binary.mode:04o} {binary.owner}:{binary.group}"
         commands = (f"chown root:wheel {shlex.quote(path)}", f"chmod 0644 {shlex.quote(path)}")
         fix = Fix("Give it to root", Safety.SAFE, commands=(*commands, *_compile(script.path)))

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
 from mailaudit.checks.registry import rule
 from mailaudit.checks.virtuals import reader
 from mailaudit.editing import tables
@@ -201,9 +201,9 @@ def the_map_is_roots(virtuals: Virtuals, files: Files) -> Iterator[Outcome]:
         stat = looked(files, path)
         if isinstance(stat, Doubt):
             yield stat
-        elif stat is not None and stat.mode is not None and (stat.owner not in ROOT or stat.mode & 0o022):
+        elif stat is not None and stat.mode is not None and (stat.owner not in ROOT or stat.mode & OTHERS_WRITE):
             quoted = shlex.quote(path)
-            commands = (f"chown root:wheel {quoted}", f"chmod {stat.mode & ~0o022:04o} {quoted}")
+            commands = (f"chown root:wheel {quoted}", f"chmod {stat.mode & ~OTHERS_WRITE:04o} {quoted}")
             yield Finding(
                 f"Somebody besides root may write {path}, and so take mail of anybody.",
                 (evidence(path, stat), Place.whole(tree.text)),
