@@ -100,6 +100,7 @@ LISTENERS = (
         edits={SMTPD: (("all tls pki mail.example.com", "all"),)},
     ),
     Variant("587 takes logins without TLS", {"SMTPD023": "fail"}, edits={SMTPD: (("submission tls-require", "submission tls"),)}),
+    Variant("587 takes passwords in clear", {"TLS011": "fail"}, ports={587: "in-clear"}),
     Variant("open relay", {"SMTPD044": "fail"}, edits={SMTPD: (("match from local for any", "match from any for any"),)}),
     Variant("25 never speaks", SILENT, code=4, ports={25: "silent"}),
     Variant("25 greets without end", SILENT, code=4, ports={25: "endless"}),

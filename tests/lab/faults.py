@@ -62,6 +62,17 @@ async def reset_in_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         writer.write(EHLO if line.upper().startswith((b"EHLO", b"HELO")) else b"250 OK\r\n")
 
 
+async def in_clear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes passwords before TLS, of which it has none."""
+    writer.write(GREETING)
+    while line := await reader.readline():
+        word = line.strip().upper()
+        if word.startswith((b"EHLO", b"HELO")):
+            writer.write(EHLO.replace(b"STARTTLS", b"AUTH PLAIN LOGIN"))
+        else:
+            writer.write(b"221 Bye\r\n" if word == b"QUIT" else b"500 5.5.1 Invalid command\r\n")
+
+
 async def busy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Turns everybody away for now."""
     writer.write(b"421 4.3.2 Too busy, try again later\r\n")
@@ -81,6 +92,7 @@ TCP: dict[str, Conversation] = {
     "reset": reset,
     "reset-in-tls": reset_in_tls,
     "busy": busy,
+    "in-clear": in_clear,
 }
 
 

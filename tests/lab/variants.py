@@ -25,7 +25,7 @@ class Variant:
     `certificate`: another certificate at its place; `other_key`: a key that is not the certificate's.
     `restart`: False leaves the daemons as they were started, before the files changed.
     `stopped`: daemons that do not run. `ports`: stand-ins that answer the outside in a daemon's place: silent, endless, junk,
-    drip, reset, reset-in-tls, busy; or `drop`, a firewall that swallows all.
+    drip, reset, reset-in-tls, in-clear, busy; or `drop`, a firewall that swallows all.
     `beside`: commands (words) that run on the host all the while.
     Auditor:
     `resolvers`: its resolv.conf. `known_hosts`: its file, `{key}` being the host's key. `arguments`: more for `scan`.
