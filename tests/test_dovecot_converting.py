@@ -192,6 +192,15 @@ def test_databases_of_users(old: str, new: str) -> None:
     assert body(old) == new
 
 
+def test_hashes_are_not_taken_for_passwords() -> None:
+    made = converted("passdb {\n  driver = passwd-file\n  args = /u\n}\n")
+    assert "passwd_file_path = /u\n  default_password_scheme = CRYPT\n" in made.files[MAIN]
+    model = model_of({MAIN: made.files[MAIN].encode()}, NEW)
+    assert [each.scheme for each in model.passdbs] == ["CRYPT"]
+    told_nothing = made.files[MAIN].replace("  default_password_scheme = CRYPT\n", "")
+    assert [each.scheme for each in model_of({MAIN: told_nothing.encode()}, NEW).passdbs] == ["PLAIN"]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

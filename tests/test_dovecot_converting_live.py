@@ -294,6 +294,31 @@ def test_the_converted_example_does_the_same() -> None:
     assert seen[0][-1] == ["learn-spam.sh", "example_user@example.com", "learn-ham.sh", "example_user@example.com"]
 
 
+# Logins
+
+HASHED = "$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG."
+LOGINS = (("anna", "secret"), ("anna", "wrong"), ("anna", HASHED), ("bob", "secret"), ("bob", "{PLAIN}secret"))
+
+
+def may_log_in(root: Root, family: str, settings: str, users: str) -> list[int]:
+    """The status of `doveadm auth test` for each login."""
+    with running(root, family, settings, users) as server:
+        return [root.run("doveadm", "-c", server.config, "auth", "test", *login).returncode for login in LOGINS]
+
+
+def test_who_may_log_in_stays() -> None:
+    need(HERE, "dovecot")
+    text = "passdb {\n  driver = passwd-file\n  args = USERS\n}\nmail_location = maildir:~/M\n"
+    users = f"anna:{HASHED}:1000:1000::/h::\nbob:{{PLAIN}}secret:1000:1000::/h::\n"
+    files = {MAIN: f"protocols = none\n{text}".replace("USERS", f"{FOLDER}/users").encode(), f"{FOLDER}/users": users.encode()}
+    made = conversion_of(files)
+    after = written(files, made)[MAIN].decode().replace(f"{FOLDER}/users", "USERS")
+    settings = re.sub(r"^(?:dovecot_\w+_version|protocols) = .*\n", "", after, flags=re.MULTILINE)
+    before = may_log_in(HERE, OLD, text, users)
+    assert may_log_in(NEW_ROOT, NEW, settings, users) == before
+    assert [status == 0 for status in before] == [True, False, False, True, False]
+
+
 # Users
 
 STATIC = "passdb {\n driver = static\n args = nopassword=y\n}\n"

@@ -130,15 +130,20 @@ def _outside(work: Work, driver: str, path: str) -> str:
     return posixpath.normpath(path)
 
 
-def _passwd_file(_work: Work, _kind: str, args: str) -> list[str]:
+def _passwd_file(_work: Work, kind: str, args: str) -> list[str]:
+    """The file, the scheme of hashes that name none, and the key. Not told, 2.4 takes such a hash for the password itself."""
     lines: list[str] = []
+    has_scheme = kind == "userdb"
     at = 0
     while (match := _OPTION.match(args, at)) is not None:
         if match[1] == "scheme":
             lines.append(assign("default_password_scheme", match[2]))
+            has_scheme = True
         elif match[2] not in ("%u", "%Lu"):
             lines.append(assign("auth_username_format", of_auth(match[2])))
         at = match.end()
+    if not has_scheme:
+        lines.append(assign("default_password_scheme", "CRYPT"))
     return [assign("passwd_file_path", of_auth(args[at:].strip())), *lines]
 
 

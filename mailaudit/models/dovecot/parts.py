@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from mailaudit.models.dovecot.catalogue import catalogue
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import LISTENERS, LISTENERS_ONLY_NEW, NEW, OLD, SERVICE_PROTOCOLS
@@ -63,7 +64,8 @@ def _new_database(section: Section, root: Section) -> Database:
     kind = section.type
     driver = section.get("driver", f"{kind}_driver")
     path = section.get("passwd_file_path", f"{kind}_passwd_file_path") or root.get("passwd_file_path")
-    scheme = section.get("default_password_scheme", f"{kind}_default_password_scheme")
+    name = f"{kind}_default_password_scheme"
+    scheme = section.get("default_password_scheme", name) or root.get(name)
     form = section.get("auth_username_format", f"{kind}_auth_username_format")
     return Database(
         kind,
@@ -71,7 +73,7 @@ def _new_database(section: Section, root: Section) -> Database:
         driver.value if driver else section.name,
         section,
         path=path.token if path else None,
-        scheme=scheme.value if scheme else "CRYPT",
+        scheme=scheme.value if scheme else catalogue(NEW).default(name) or "PLAIN",
         username_format=form.value if form else "%{user}",
         args=path,
         scheme_token=scheme.token if scheme else None,
