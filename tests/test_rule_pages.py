@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.mending import touched
 from mailaudit import rulebook, settings
 from mailaudit.audit import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
@@ -79,6 +80,7 @@ def test_fix(page: Page, case: Case, tmp_path: Path) -> None:
     mended = plan(auditor(page, tmp_path), ALLOWED)
     assert mended.converged
     assert mended.files, [why for _, why in mended.left]
+    assert not list(touched(mended)), mended.diff
     for path, chars in mended.files.items():
         (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path.lstrip("/")).write_bytes(chars.encode("utf-8", "surrogateescape"))

@@ -71,8 +71,7 @@ def _wrong(auditor: Auditor, done: Plan, level: str) -> Iterator[str]:
     for file in done.report.files:
         if len(file.unread) > unread.get(file.path, 0):
             yield f"{file.path} is not read whole any more"
-    for path in done.files:
-        yield from _bytes(path, done)
+    yield from touched(done)
     again = plan(_after(auditor, done), LEVELS[level])
     if again.files:
         yield f"done again, it changes {', '.join(sorted(again.files))}"
@@ -98,6 +97,12 @@ class _Written:
         """Answers, those about the written files as they are then."""
         answers = Snapshot("", "", self.world.ask(questions)).with_files(self.files).answers
         return {question: answers[question] for question in questions}
+
+
+def touched(done: Plan) -> Iterator[str]:
+    """What a plan changes without need."""
+    for path in done.files:
+        yield from _bytes(path, done)
 
 
 def _bytes(path: str, done: Plan) -> Iterator[str]:
