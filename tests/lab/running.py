@@ -142,9 +142,7 @@ class Lab:
     def scan(self, *arguments: str, target: str = NAME, timeout: float = 120) -> Scan:
         """`mailaudit scan` of the mail host, or of another target, as JSON."""
         live = [] if "/" in target else ["--trust-anchor", "anchor"]
-        return self.mailaudit(
-            "scan", target, "--config", "mailaudit.toml", *live, "--format", "json", *arguments, timeout=timeout
-        )
+        return self.mailaudit("scan", target, *live, "--format", "json", *arguments, timeout=timeout)
 
     # --- the world
 

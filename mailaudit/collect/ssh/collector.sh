@@ -4,8 +4,8 @@
 # are, until a newline and the next such line: nobody but whoever asks knows MARK. Processes are what a scan costs the host, so
 # what is readily had of many paths is had of all at once (`stats`, `files`), and the rest one by one (`look`, `fetch`).
 collect_begin() {
-	LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin
-	export LC_ALL PATH
+	LC_ALL=C TZ=UTC0 PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin
+	export LC_ALL TZ PATH
 	set -f
 	NL='
 '
