@@ -330,7 +330,8 @@ def test_a_query_that_gives_what_2_4_does_not_take_is_named() -> None:
 def test_a_file_of_ldap_becomes_one_of_settings() -> None:
     ldap = (
         "hosts = a b\ndn = cn=x\ndnpass = topsecret\ntls = yes\nauth_bind = yes\nbase = dc=x\nscope = onelevel\n"
-        "pass_attrs = uid=user,userPassword=password\nuser_attrs = =home=/h/%{ldap:uid},uidNumber=uid\n"
+        "pass_attrs = uid=user,userPassword=password\n"
+        "user_attrs = =home=/h/%{ldap:uid},uidNumber=uid,=quota_rule=*:bytes=%{ldap:q}\n"
         "pass_filter = (uid=%n)\n"
     )
     made = converted("passdb {\n  driver = ldap\n  args = /etc/dovecot/l\n}\n", {"/etc/dovecot/l": ldap})
@@ -339,7 +340,7 @@ def test_a_file_of_ldap_becomes_one_of_settings() -> None:
         "ldap_uris = ldap://a ldap://b\nldap_auth_dn = cn=x\nldap_auth_dn_password = topsecret\nldap_starttls = yes\n"
         "passdb_ldap_bind = yes\nldap_base = dc=x\nldap_scope = onelevel\n"
         "passdb_fields {\n  user = %{ldap:uid}\n  password = %{ldap:userPassword}\n}\n"
-        "userdb_fields {\n  home = /h/%{ldap:uid}\n  uid = %{ldap:uidNumber}\n}\n"
+        "userdb_fields {\n  home = /h/%{ldap:uid}\n  uid = %{ldap:uidNumber}\n  quota_storage_size = %{ldap:q}\n}\n"
         "passdb_ldap_filter = (uid=%{user | username})\npassdb_default_password_scheme = CRYPT\n"
     )
 

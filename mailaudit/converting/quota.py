@@ -16,6 +16,7 @@ _RULE = re.compile(r"(quota\d*)_rule\d*")
 _WARNING = re.compile(r"(quota\d*)_warning\d*")
 _LIMIT = re.compile(r"(storage|bytes|messages)=(-?)(\+?)([0-9]+)(%%?|%)?([BbkKMGT]?)")
 _WARN = re.compile(r"(-?)(storage|bytes|messages)=([0-9]+)(%%?) +(\S+) *(.*)")
+_COLONS = re.compile(r":(?![^{}]*\})")  # those of a variable part nothing
 _DRIVERS = frozenset(("count", "maildir", "fs", "imapc"))
 
 
@@ -24,7 +25,7 @@ def limits(rule: str) -> Pairs:
     mailbox, _, rest = rule.partition(":")
     if mailbox != "*" or not rest:
         raise Unsaid(f"the quota rule {rule} is not one for all mailboxes")
-    return [_limit(each, rule) for each in rest.split(":") if not each.startswith("backend=")]
+    return [_limit(each, rule) for each in _COLONS.split(rest) if not each.startswith("backend=")]
 
 
 def _limit(text: str, rule: str) -> tuple[str, str]:
