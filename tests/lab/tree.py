@@ -116,6 +116,7 @@ def lay_out(tree: Path, secrets: Mapping[str, bytes]) -> None:
     for name, text in _ETC.items():
         (tree / "etc" / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / "etc" / name).write_text(text)
+    (tree / "etc/localtime").symlink_to("/usr/share/zoneinfo/America/Los_Angeles")  # ps(1) shows local times
     _accounts(tree / "etc")
     (tree / "etc/mail/credentials").write_text(_credentials())
     with (tree / "etc/doas.conf").open("a") as doas:
