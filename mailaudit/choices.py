@@ -8,10 +8,31 @@ from typing import Any
 
 
 class Format(StrEnum):
-    """The formats of a report."""
+    """The formats of a report; each but the first is a module of `reports/`."""
 
     TERMINAL = "terminal"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITLAB = "gitlab"
+    PROMETHEUS = "prometheus"
+    JSONL = "jsonl"
+
+
+class AnswerFormat(StrEnum):
+    """The formats of what is no report: the answer to a question, a list."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+class SarifProfile(StrEnum):
+    """For whom SARIF is written: everybody, or GitHub's code scanning with its limits."""
+
+    STANDARD = "standard"
+    GITHUB = "github"
 
 
 class Color(StrEnum):
@@ -125,6 +146,9 @@ class Common:
     config: str | None = option("--config", metavar="FILE", told="Settings, in place of the target's mailaudit.toml.")
     form: Format = option("--format", default=Format.TERMINAL, told="What standard output carries.")
     output: list[str] | None = option("--output", metavar="FORMAT:PATH", told="Write the report there as well; repeatable.")
+    sarif_profile: SarifProfile = option(
+        "--sarif-profile", default=SarifProfile.STANDARD, told="For GitHub's code scanning: what it ignores is left out."
+    )
     now: str | None = option("--now", metavar="TIME", told="Judge certificates at this time, such as 2026-11-22T12:00:00Z.")
     show_passed: bool = option("--show-passed", default=False, told="Name the rules that passed.")
     no_inline_ignores: bool = option("--no-inline-ignores", default=False, told="Heed no waiver in the host's own files.")

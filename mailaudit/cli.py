@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import Color, Common, Direction, Format, Looking, NewHost, Release, Way
+from mailaudit.choices import AnswerFormat, Color, Common, Direction, Looking, NewHost, Release, Way
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -71,6 +71,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mailaudit {__version__}")
         raise typer.Exit
+
+
+AnswerForm = Annotated[AnswerFormat, typer.Option("--format", help="What standard output carries.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -203,7 +206,7 @@ def pf_top(context: typer.Context) -> None:
 
 PfTargets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
 PfTarget = Annotated[str, typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
-PfForm = Annotated[Format, typer.Option("--format", help="What standard output carries (schema mailaudit.pf/1).")]
+PfForm = Annotated[AnswerFormat, typer.Option("--format", help="What standard output carries (schema mailaudit.pf/1).")]
 PfColor = Annotated[Color, typer.Option("--color", help="Colour on standard output.")]
 PfDebug = Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")]
 
@@ -212,7 +215,7 @@ PfDebug = Annotated[bool, typer.Option("--debug", help="Show a traceback for an 
 def pf_reachable(
     targets: PfTargets,
     only: Annotated[Direction | None, typer.Option("--direction", help="Only what comes in, or goes out.")] = None,
-    form: PfForm = Format.TERMINAL,
+    form: PfForm = AnswerFormat.TERMINAL,
     color: PfColor = Color.AUTO,
     debug: PfDebug = False,
 ) -> int:
@@ -236,7 +239,7 @@ def pf_test(
     expected: Annotated[
         str | None, typer.Option("--expect", metavar="VERDICT", help="pass, block, partly or unknown: code 1 if it is another.")
     ] = None,
-    form: PfForm = Format.TERMINAL,
+    form: PfForm = AnswerFormat.TERMINAL,
     color: PfColor = Color.AUTO,
     debug: PfDebug = False,
 ) -> int:
@@ -251,7 +254,9 @@ def pf_test(
 
 
 @pf.command("shadowed", epilog=epilog())
-def pf_shadowed(targets: PfTargets, form: PfForm = Format.TERMINAL, color: PfColor = Color.AUTO, debug: PfDebug = False) -> int:
+def pf_shadowed(
+    targets: PfTargets, form: PfForm = AnswerFormat.TERMINAL, color: PfColor = Color.AUTO, debug: PfDebug = False
+) -> int:
     """Show rules that never decide, and those that do in their place: code 1 if there are any."""
     from mailaudit.commands.pf import Way, show_shadowed
 
@@ -262,7 +267,7 @@ def pf_shadowed(targets: PfTargets, form: PfForm = Format.TERMINAL, color: PfCol
 def pf_diff(
     before: Annotated[str, typer.Argument(metavar="A", help="One host, or its pf.conf.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The other.")],
-    form: PfForm = Format.TERMINAL,
+    form: PfForm = AnswerFormat.TERMINAL,
     color: PfColor = Color.AUTO,
     debug: PfDebug = False,
 ) -> int:
@@ -273,7 +278,7 @@ def pf_diff(
 
 
 @app.command(epilog=epilog())
-@with_options(Common, "domain", "config", "form", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
+@with_options(Common, "domain", "config", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
 def trace(
     common: Common,
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
@@ -288,12 +293,13 @@ def trace(
         str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for; default: somebody elsewhere.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The listener's port; default: the usual.")] = None,
+    form: AnswerForm = AnswerFormat.TERMINAL,
 ) -> int:
     """Follow one message or login through the host, hop by hop: code 1 where the chain breaks."""
     from mailaudit.commands.trace import Wish
     from mailaudit.commands.trace import trace as run
 
-    return run(common, Wish(target, way, address, sender, recipient, port))
+    return run(common, Wish(target, way, address, sender, recipient, port), form)
 
 
 Host = Annotated[str, typer.Argument(metavar="HOST", help="A live host: name, user@name, ssh://user@name:port.")]
@@ -325,13 +331,13 @@ def doctor(common: Common, looking: Looking, target: Host) -> int:
 
 
 @app.command(epilog=epilog())
-@with_options(Common, "form", "quiet", "debug")
+@with_options(Common, "quiet", "debug")
 @with_options(Looking, "timeout", "become")
-def history(common: Common, looking: Looking, target: Host) -> int:
+def history(common: Common, looking: Looking, target: Host, form: AnswerForm = AnswerFormat.TERMINAL) -> int:
     """List what `fix --write` did to a live host."""
     from mailaudit.commands.history import history as run
 
-    return run(common, target, looking)
+    return run(common, target, looking, form)
 
 
 @app.command(epilog=epilog())

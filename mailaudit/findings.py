@@ -120,7 +120,7 @@ class Result:
     """One line of the report: a rule's verdict, or one of its findings.
 
     `note` goes with the message: what is the same for other results too, such as that a file does not load as it stands.
-    `also` are the other ids of the rule.
+    `also` are the other ids of the rule; `waived_inline` says that the waiver stands in the host's own file.
     """
 
     rule: str
@@ -138,6 +138,7 @@ class Result:
     waiver: str = ""
     note: str = ""
     also: tuple[str, ...] = ()
+    waived_inline: bool = False
 
 
 class FileStatus(StrEnum):

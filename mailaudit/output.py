@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
-from mailaudit.choices import Color, Format
+from mailaudit import rulebook
+from mailaudit.choices import Color, Format, SarifProfile
 from mailaudit.findings import Report
 from mailaudit.reports import json
 from mailaudit.reports.masking import visible
 from mailaudit.reports.terminal.paper import Screen
+from mailaudit.reports.view import Reader
 
 
 class OutputError(Exception):
@@ -31,6 +35,9 @@ class Outlet:
 
 
 Telling = Callable[[Screen], str]  # the same in words, for a screen
+SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file in which a step of a workflow tells its summary
+MOST_OF_SUMMARY = 1_000_000  # bytes of one step; GitHub takes 1 MiB
+_COMMAND = re.compile(r"^([ \t]*):(?=:)|##(?=\[)", re.MULTILINE)  # what GitHub's runner acts on in a log
 
 
 def outlet(wish: str) -> Outlet:
@@ -43,6 +50,15 @@ def outlet(wish: str) -> Outlet:
     if where.is_dir() or not where.parent.is_dir():
         raise OutputError(f"--output {wish}: {'that is a directory' if where.is_dir() else f'there is no {where.parent}'}")
     return Outlet(Format(name), where)
+
+
+def outlets(wishes: Sequence[str]) -> list[Outlet]:
+    """All outlets that are wished for. Raises `OutputError` too where two would write one file."""
+    found = [outlet(wish) for wish in wishes]
+    for number, each in enumerate(found):
+        if any(each.path == other.path for other in found[:number]) and (each.path.is_file() or not each.path.exists()):
+            raise OutputError(f"--output {each.format}:{each.path}: another report goes there already")
+    return found
 
 
 def screen(color: Color = Color.AUTO) -> Screen:
@@ -62,28 +78,76 @@ def _colored(color: Color) -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def deliver(report: Report, tell: Telling, outlets: Sequence[Outlet]) -> list[str]:
-    """Write a report to files. Returns what could not be written, a sentence each."""
-    failures = []
-    for each in outlets:
-        try:
-            each.path.write_text(render(report, tell, each.format, Screen()), "utf-8")
-        except OSError as error:
-            failures.append(f"{each.path} could not be written: {(error.strerror or str(error)).lower()}")
-    return failures
+def render(report: Report, tell: Telling, form: Format, where: Screen, profile: SarifProfile = SarifProfile.STANDARD) -> str:
+    """A report as text in a format; of each but the usual ones the module is imported when it is wished for."""
+    if form is Format.TERMINAL:
+        return tell(where)
+    if form is Format.JSON:
+        return json.write(report)
+    text: str = import_module(f"mailaudit.reports.{form}").write(report, _reader(report, profile))
+    return text
 
 
-def render(report: Report, tell: Telling, form: Format, where: Screen) -> str:
-    """A report as text in a format."""
-    return json.write(report) if form is Format.JSON else tell(where)
+def _reader(report: Report, profile: SarifProfile = SarifProfile.STANDARD, most: int | None = None) -> Reader:
+    """Who reads: paths are told from the checkout that a CI job works in, or else from the working directory."""
+    try:
+        here = os.getcwd()  # noqa: PTH109  a path as text
+    except OSError:
+        here = ""
+    checkouts = [os.environ.get(name, "") for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")]
+    root = next((each for each in checkouts if each and f"{here}/".startswith(f"{each.rstrip('/')}/")), here)
+    return Reader(rulebook.load().pages if report.hosts else {}, here, root, profile, most)
 
 
-def write(text: str) -> str:
+def deliver(text: str, path: Path) -> str:
+    """Write a report to a file. Returns why that failed, or nothing."""
+    try:
+        _replace(path, text.encode())
+    except OSError as error:
+        return f"{path} could not be written: {(error.strerror or str(error)).lower()}"
+    return ""
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file so that nobody reads half of it; what is no plain file is written to as it is."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_bytes(data)
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
+    except PermissionError:  # a folder that takes no other file
+        path.write_bytes(data)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def summarize(report: Report) -> str:
+    """Add a report to the summary of the workflow's step that this is. Returns why that failed, or nothing."""
+    path = os.environ.get(SUMMARY)
+    if not path:
+        return ""
+    markdown = import_module("mailaudit.reports.markdown")
+    try:
+        with Path(path).open("ab") as file:
+            text: str = markdown.write(report, _reader(report, most=max(MOST_OF_SUMMARY - file.tell(), 0)))
+            file.write(text.encode())
+    except OSError as error:
+        return f"{SUMMARY} {path} could not be written: {(error.strerror or str(error)).lower()}"
+    return ""
+
+
+def write(text: str, form: Format | None = None) -> str:
     """Write to standard output. Returns why that failed, or nothing; a reader that went away is no failure."""
     if sys.stdout is None:
         return "standard output is closed"
     try:
-        _put(sys.stdout, text)
+        _put(sys.stdout, text if form is Format.GITHUB else _inert(text), form in (None, Format.TERMINAL))
     except BrokenPipeError:
         _forget_stdout()
     except OSError as error:
@@ -92,12 +156,20 @@ def write(text: str) -> str:
     return ""
 
 
-def _put(stream: TextIO, text: str) -> None:
+def _inert(text: str) -> str:
+    """In a log of GitHub's, a text without the commands that its runner would take for this program's own."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return text
+    return _COMMAND.sub(lambda found: r"#\x23" if found[1] is None else rf"{found[1]}\x3a", text)
+
+
+def _put(stream: TextIO, text: str, for_people: bool) -> None:
+    """Write to a stream; what programs read is UTF-8, wherever it goes."""
     buffer = getattr(stream, "buffer", None)
     if buffer is None:
         stream.write(text)
     else:
-        buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
+        buffer.write(text.encode((for_people and stream.encoding) or "utf-8", "backslashreplace"))
     stream.flush()
 
 

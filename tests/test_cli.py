@@ -31,9 +31,9 @@ ROOT = Path(__file__).parents[1]
 REPORT_SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/report.schema.json").read_text())
 PARSE_SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/parse.schema.json").read_text())
 COMMON = {
-    "--domain", "--profile", "--select", "--ignore", "--fail-on", "--config", "--format", "--output", "--now", "--show-passed",
-    "--no-inline-ignores", "--strict-waivers", "--exit-zero", "--allow-incomplete", "--quiet", "-q", "--verbose", "-v",
-    "--color", "--debug",
+    "--domain", "--profile", "--select", "--ignore", "--fail-on", "--config", "--format", "--output", "--now",
+    "--show-passed", "--sarif-profile", "--no-inline-ignores", "--strict-waivers", "--exit-zero", "--allow-incomplete",
+    "--quiet", "-q", "--verbose", "-v", "--color", "--debug",
 }  # fmt: skip
 
 Run = Callable[..., tuple[int, str, str]]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailaudit.apply.folder import ApplyError
 from mailaudit.apply.runs import past
-from mailaudit.choices import Common, Format, Looking
+from mailaudit.choices import AnswerFormat, Common, Looking
 from mailaudit.commands.choosing import login
 from mailaudit.commands.entering import entered, progress
 from mailaudit.commands.telling import UsageError, shown
@@ -15,14 +15,14 @@ from mailaudit.reports.masking import visible
 from mailaudit.reports.terminal import applied
 
 
-def history(common: Common, target: str, looking: Looking) -> int:
+def history(common: Common, target: str, looking: Looking, form: AnswerFormat = AnswerFormat.TERMINAL) -> int:
     """List the runs of a host, oldest first."""
 
     def make() -> str:
         with entered(target, replace(login(looking), outside=None)) as (_, writer):
             writer.prepare()
             found = list(past(writer.history()))
-        return history_as_json(target, found) if common.form is Format.JSON else applied.history(target, found)
+        return history_as_json(target, found) if form is AnswerFormat.JSON else applied.history(target, found)
 
     return shown(make, debug=common.debug)
 

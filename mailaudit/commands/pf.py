@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailaudit import output
-from mailaudit.choices import Color, Format
+from mailaudit.choices import AnswerFormat, Color
 from mailaudit.collect.directory import RefusedError
 from mailaudit.collect.named import named_file
 from mailaudit.collect.roots import find_worlds
@@ -45,7 +45,7 @@ MOST_BYTES = 16 << 20  # of a file of packets
 class Way:
     """How the answer is told."""
 
-    form: Format = Format.TERMINAL
+    form: AnswerFormat = AnswerFormat.TERMINAL
     color: Color = Color.AUTO
     debug: bool = False
 
@@ -271,11 +271,11 @@ def _tell(question: str, make: Callable[[], Told], way: Way) -> int:
     """Write the answer; JSON is valid on every way out."""
     try:
         told = make()
-        text = pf.write(told) if way.form is Format.JSON else told_in_words(told, output.screen(way.color))
+        text = pf.write(told) if way.form is AnswerFormat.JSON else told_in_words(told, output.screen(way.color))
     except BaseException as error:  # noqa: BLE001  see above
         code, message = explained(error, debug=way.debug)
         told = Told(question, errors=(message,), exit_code=code)
-        text = pf.write(told) if way.form is Format.JSON else ""
+        text = pf.write(told) if way.form is AnswerFormat.JSON else ""
     failure = output.write(text) if text else ""
     if failure:
         output.complain(failure)

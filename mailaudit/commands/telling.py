@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,7 @@ from mailaudit.findings import Report
 from mailaudit.output import Outlet, Telling
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal import report as terminal
+from mailaudit.reports.terminal.paper import Screen
 
 
 class UsageError(Exception):
@@ -27,29 +28,36 @@ class UsageError(Exception):
 
 
 def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
-    """Make a report and deliver it. Whatever goes wrong is told on standard error, and in the report where that is JSON."""
-    outlets: tuple[Outlet, ...] = ()
-    failed = False
+    """Make a report and deliver it. Whatever goes wrong is told on standard error, and in reports for programs and files."""
+    outlets: list[Outlet] = []
     try:
-        outlets = tuple(map(output.outlet, common.output or ()))
+        outlets = output.outlets(common.output or ())
         report, tell = make()
         if common.debug:
             for host in report.hosts:
                 mask = Mask.of(host.secrets, host.texts.values())
                 for crash in host.crashes:
                     _trace(crash, mask)
+        text, copies = _rendered(common, report, tell, outlets)
     except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
-        failed = True
         code, message = explained(error, debug=common.debug)
         report = _failure(code, message, common.profile or "recommended")
-        tell = partial(terminal.write, report, pages={})
-    failures = output.deliver(report, tell, outlets)
-    if not failed or common.form is not Format.TERMINAL:
-        failures.append(output.write(output.render(report, tell, common.form, output.screen(common.color))))
+        text, copies = _rendered(common, report, partial(terminal.write, report, pages={}), outlets)
+        text = "" if common.form is Format.TERMINAL else text
+    failures = [output.deliver(copy, each.path) for each, copy in zip(outlets, copies, strict=True)]
+    failures.append(output.write(text, common.form) if text else "")
+    failures.append(output.summarize(report) if common.form is Format.GITHUB else "")
     for failure in filter(None, failures):
         output.complain(failure)
         report = replace(report, exit_code=worst((report.exit_code, ExitCode.INCOMPLETE)))
     return report.exit_code
+
+
+def _rendered(common: Common, report: Report, tell: Telling, outlets: Sequence[Outlet]) -> tuple[str, list[str]]:
+    """What standard output carries, and what each outlet does: all of it before any is written, as a defect may yet turn up."""
+    profile = common.sarif_profile
+    copies = [output.render(report, tell, each.format, Screen(), profile) for each in outlets]
+    return output.render(report, tell, common.form, output.screen(common.color), profile), copies
 
 
 def shown(make: Callable[[], str], *, debug: bool, otherwise: str = "") -> int:

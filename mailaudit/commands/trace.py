@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailaudit import output, rulebook
 from mailaudit.audit import MAX_WAVES, Auditor, Options, auditor_for
-from mailaudit.choices import Common, Format, Way
+from mailaudit.choices import AnswerFormat, Common, Way
 from mailaudit.collect.roots import find_worlds
 from mailaudit.commands.choosing import chosen_targets, options
 from mailaudit.commands.telling import UsageError, explained
@@ -45,15 +45,15 @@ class Wish:
     port: int | None = None
 
 
-def trace(common: Common, wish: Wish) -> int:
+def trace(common: Common, wish: Wish, form: AnswerFormat = AnswerFormat.TERMINAL) -> int:
     """Trace and tell; the exit code."""
     told = Told(wish.way, wish.address)
     try:
         told = _traced(options(common), wish)
-        text = _text(common, told)
+        text = _text(common, told, form)
     except BaseException as error:  # noqa: BLE001  JSON must be valid on every way out (contract, section 4)
         code, message = explained(error, debug=common.debug)
-        if common.form is Format.TERMINAL:
+        if form is AnswerFormat.TERMINAL:
             return code
         told = Told(wish.way, wish.address, errors=(message,), exit_code=code, exit_reason=code.short)
         text = as_json.write(told)
@@ -64,8 +64,8 @@ def trace(common: Common, wish: Wish) -> int:
     return told.exit_code
 
 
-def _text(common: Common, told: Told) -> str:
-    if common.form is Format.JSON:
+def _text(common: Common, told: Told, form: AnswerFormat) -> str:
+    if form is AnswerFormat.JSON:
         return as_json.write(told)
     return terminal.write(told, output.screen(common.color), quiet=common.quiet)
 

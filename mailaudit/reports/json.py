@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mailaudit import __version__
 from mailaudit.edits import Edit, Fix
-from mailaudit.findings import Coverage, Evidence, HostReport, Place, Report, Result, Verdict
+from mailaudit.findings import Coverage, Evidence, HostReport, Place, Report, Result
 from mailaudit.reports.masking import Mask, visible
+from mailaudit.reports.view import mask_of, order, told
 from mailaudit.text import Span, Text
 
 SCHEMA = "mailaudit.report/1"
@@ -23,8 +24,11 @@ def write(report: Report) -> str:
 
 
 def dump(data: object) -> str:
-    """JSON as mailaudit writes it everywhere: indented, in ASCII characters, with a final newline."""
-    return json.dumps(data, indent=2, ensure_ascii=True) + "\n"
+    """JSON as mailaudit writes it everywhere: indented, in ASCII characters, with a final newline.
+
+    A log of GitHub's that it is printed to acts on `##[` wherever it stands.
+    """
+    return json.dumps(data, indent=2, ensure_ascii=True).replace("##[", "#\\u0023[") + "\n"
 
 
 def as_data(report: Report) -> dict[str, Any]:
@@ -43,12 +47,6 @@ def as_data(report: Report) -> dict[str, Any]:
     }
 
 
-def mask_of(hosts: Iterable[HostReport]) -> Mask:
-    """What masks all secrets of these hosts."""
-    every = list(hosts)
-    return Mask.of((s for host in every for s in host.secrets), (text for host in every for text in host.texts.values()))
-
-
 def _host(host: HostReport) -> dict[str, Any]:
     mask = mask_of([host])
     return {
@@ -61,15 +59,6 @@ def _host(host: HostReport) -> dict[str, Any]:
         "counts": host.counts(),
         **({} if host.plan is None else {"plan": host.plan}),
     }
-
-
-def order(result: Result) -> tuple[str, int, int, str, str, str]:
-    """The order of results: path, line, column, rule. What stands in no file comes first."""
-    first = result.places[0] if result.places else None
-    if isinstance(first, Place):
-        line, column, _, _ = first.corners()
-        return first.path, line, column, result.rule, result.message, result.fingerprint
-    return "", 0, 0, result.rule, result.message, result.fingerprint
 
 
 def _file(coverage: Coverage, mask: Mask) -> dict[str, Any]:
@@ -90,9 +79,6 @@ def unread(span: Span, mask: Mask) -> dict[str, Any]:
 
 
 def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, Any]:
-    message = f"{result.message} {result.note}".strip()
-    if result.verdict is Verdict.WAIVED and result.waiver:
-        message = f"{message} Waived: {result.waiver}"
     return {
         "rule": result.rule,
         "name": result.name,
@@ -100,7 +86,7 @@ def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, 
         "severity": str(result.severity),
         "basis": str(result.basis),
         "title": result.title,
-        "message": _text(message, mask),
+        "message": _text(told(result), mask),
         "reason": None if result.reason is None else str(result.reason),
         "assumed": [_text(each, mask) for each in result.assumed],
         "places": [place_data(each, mask, primary=number == 0) for number, each in enumerate(result.places)],

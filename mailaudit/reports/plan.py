@@ -6,8 +6,8 @@ from typing import Any
 
 from mailaudit.findings import Result
 from mailaudit.repair import Plan
-from mailaudit.reports.json import mask_of
 from mailaudit.reports.masking import Mask, visible
+from mailaudit.reports.view import mask_of
 from mailaudit.worklist import Deed
 
 

@@ -85,9 +85,13 @@ def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, hos
         used.update(covering)
         if result.verdict is not Verdict.UNKNOWN:
             decided.append(result)
-        done.append(replace(result, verdict=Verdict.WAIVED, waiver=covering[0].reason) if covering else result)
+        done.append(_waived(result, covering[0]) if covering else result)
     unused = [each for each in valid if each not in used and any(each.names(result) for result in decided)]
     return Waived(tuple(done), tuple(each for each in valid if each in used), tuple(expired), tuple(unused))
+
+
+def _waived(result: Result, waiver: Waiver) -> Result:
+    return replace(result, verdict=Verdict.WAIVED, waiver=waiver.reason, waived_inline=waiver.path is not None)
 
 
 def inline_waivers(text: Text, comments: Iterable[Span] | None = None) -> tuple[list[Waiver], list[BadWaiver]]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from mailaudit.converting.conversion import Conversion
 from mailaudit.edits import unified_diff
 from mailaudit.findings import HostReport, Report, Result
-from mailaudit.reports.json import mask_of
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import ending
+from mailaudit.reports.view import mask_of
 
 STEPS = (
     "install Dovecot 2.4 and Pigeonhole 2.4 in the place of 2.3, and keep these files where the package would bring its own",

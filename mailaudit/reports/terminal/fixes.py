@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from mailaudit.edits import Fix, Safety, apply, unified_diff
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
-from mailaudit.reports.json import mask_of, order
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
+from mailaudit.reports.view import mask_of, order
 from mailaudit.worklist import Kind
 
 MOST_LINES = 20  # of what a person decides about

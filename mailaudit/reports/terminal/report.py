@@ -12,11 +12,11 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import Reason
-from mailaudit.reports.json import mask_of, order
 from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.prose import first_words
+from mailaudit.reports.view import NOT_ASKED, REASONS, how, mask_of, order
 from mailaudit.rulebook import Page
 
 MANY = 20  # findings of one rule on one host that are shown whole
@@ -26,19 +26,6 @@ STYLES = {
     Severity.MEDIUM: "yellow",
     Severity.LOW: "cyan",
     Severity.INFO: "blue",
-}
-NOT_ASKED = (Reason.OFFLINE, Reason.NOT_RECORDED)
-REASONS = {
-    Reason.OFFLINE: "the network was not asked",
-    Reason.NOT_RECORDED: "not recorded in the target",
-    Reason.UNREADABLE: "unreadable",
-    Reason.NOT_READ: "depends on a statement that was not read",
-    Reason.TIMEOUT: "timed out",
-    Reason.SERVFAIL: "SERVFAIL",
-    Reason.REFUSED: "refused",
-    Reason.PROTOCOL: "the other side broke the protocol",
-    Reason.IN_DOUBT: "in doubt",
-    Reason.CRASHED: "the rule itself crashed",
 }
 
 
@@ -194,12 +181,7 @@ def _hanging(paper: Paper) -> str:
 def _fix(paper: Paper, fix: Fix | None) -> None:
     if fix is None:
         return
-    how = {
-        Safety.SAFE: "`mailaudit fix` does this (safe).",
-        Safety.UNSAFE: "`mailaudit fix --unsafe` does this: look at it first.",
-        Safety.MANUAL: "By hand.",
-    }[fix.safety if fix.edits else Safety.MANUAL]
-    _labelled(paper, "fix", f"{paper.clean(fix.title).rstrip('.')}. {how}")
+    _labelled(paper, "fix", f"{paper.clean(fix.title).rstrip('.')}. {how(fix)}")
     for copied in (*fix.commands, *fix.records):
         paper.line(_hanging(paper), (paper.clean(copied), "bold"))
 
