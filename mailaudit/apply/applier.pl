@@ -41,7 +41,9 @@ my @RUNS = (
     [qr{^newaliases$}, sub { (['/usr/bin/newaliases'], '/etc/mail/aliases.db') }],
     [qr{^cap_mkdb /etc/login\.conf$}, sub { (['/usr/bin/cap_mkdb', '/etc/login.conf'], '/etc/login.conf.db') }],
     [qr{^makemap $PATH$}, sub { my $at = allowed($1, $WRITE); (['/usr/sbin/makemap', $at], "$at.db") }],
-    [qr{^sievec $PATH$}, sub { my $at = allowed($1, $WRITE); (['/usr/local/bin/sievec', $at], $at =~ s/(?:\.sieve)?\z/.svbin/r) }],
+    [qr{^sievec $PATH$}, sub {
+        my $at = allowed($1, $WRITE);
+        (['/usr/local/bin/sievec', $at], $at =~ s/(?:\.sieve)?\z/.svbin/r) }],
     [qr{^rcctl (enable|disable) $NAME$}, sub { (['/usr/sbin/rcctl', $1, $2], '/etc/rc.conf.local') }],
     [qr{^smtpctl update table ([A-Za-z0-9_.:-]+)$}, sub { (['/usr/sbin/smtpctl', 'update', 'table', $1], '') }],
     [qr{^rcctl (reload|restart|start) $NAME$}, sub { (['/usr/sbin/rcctl', $1, $2], '') }],
@@ -57,7 +59,8 @@ my @CHECKS = (
     ['rspamd', qr{^/etc/rspamd/}, sub { '/etc/rspamd' }, sub {
         ('/usr/local/bin/rspamadm', map({ "--var=$_=$_[0]/etc/rspamd" } 'CONFDIR', 'LOCAL_CONFDIR'),
          'configtest', '-c', "$_[0]/etc/rspamd/rspamd.conf") }],
-    ['dovecot', qr{^/etc/dovecot/}, sub { '/etc/dovecot' }, sub { ('/usr/local/bin/doveconf', '-n', '-c', "$_[0]/etc/dovecot/dovecot.conf") }],
+    ['dovecot', qr{^/etc/dovecot/}, sub { '/etc/dovecot' },
+        sub { ('/usr/local/bin/doveconf', '-n', '-c', "$_[0]/etc/dovecot/dovecot.conf") }],
     ['smtpd', qr{^/etc/mail/}, sub { '/etc/mail' }, sub { ('/usr/sbin/smtpd', '-n', '-f', "$_[0]/etc/mail/smtpd.conf") }],
     ['sshd', qr{^/etc/ssh/}, sub { ('/etc/ssh/sshd_config', '/etc/ssh/sshd_config.d') },
         sub { ('/usr/sbin/sshd', '-t', '-f', "$_[0]/etc/ssh/sshd_config") }],
@@ -73,7 +76,8 @@ exit main(@ARGV);
 
 sub main {
     my ($word, $number) = @_;
-    my %commands = (run => \&begin, rollback => \&rollback, history => \&history, map { my $at = $_; $at => sub { mark($at, @_) } } qw(reached keep cancel));
+    my %commands = (run => \&begin, rollback => \&rollback, history => \&history);
+    for my $at (qw(reached keep cancel)) { $commands{$at} = sub { mark($at, @_) } }
     my $command = $commands{$word // ''};
     ($number) = ($number // '') =~ /^([0-9]{1,6})$/;
     if (!eval { die "no such command\n" unless $command; prepared(); $command->($number); 1 }) {
@@ -85,7 +89,14 @@ sub main {
 
 # --- telling -------------------------------------------------------------------------------------------------------------------
 
-sub said { my ($text) = @_; $text //= ''; $text =~ s/[^\x20-\x7e]+/ /g; $text =~ s/^ +| +$//g; return length $text > 600 ? substr($text, 0, 600) : $text }
+# One line of what a program or a system says.
+sub said {
+    my $text = shift // '';
+    $text =~ s/[^\x20-\x7e]+/ /g;
+    $text =~ s/^ +| +$//g;
+    return substr($text, 0, 600);
+}
+
 sub report { local $SIG{PIPE} = 'IGNORE'; print STDOUT join(' ', grep { length } @_), "\n" }
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
@@ -215,7 +226,8 @@ sub command {
         my ($pattern, $words) = @$_;
         next unless $line =~ $pattern;
         my ($run, $product) = $words->();
-        return { kind => 'run', words => $run, path => $product, line => join(' ', map { s{.*/(?=[^/]+\z)}{}r } $run->[0]) . substr($line, length(($line =~ /^(\S+)/)[0])) };
+        my $name = $run->[0] =~ s{.*/}{}r;
+        return { kind => 'run', words => $run, path => $product, line => join(' ', $name, @$run[1 .. $#$run]) };
     }
     die 'this is none of the commands that are run: ' . said($line) . "\n";
 }
@@ -250,7 +262,7 @@ sub look {
     die "$path is no regular file\n" unless S_ISREG($stat[2]);
     die "$path has another name too: it is a hard link\n" if $stat[3] > 1 && !-e beside($path, 'old') && !-e beside($path, 'new');
     my $data = slurp($path) // die "$path: $!\n";
-    return { mode => $stat[2] & 07777, uid => $stat[4], gid => $stat[5], size => $stat[7], time => $stat[9], data => $data, digest => sha256_hex($data) };
+    return { mode => $stat[2] & 07777, uid => $stat[4], gid => $stat[5], data => $data, digest => sha256_hex($data) };
 }
 
 sub slurp {
@@ -397,7 +409,11 @@ sub begin {
     detached($run, sub { carry_out($run) });
 }
 
-sub open_journal { my ($run) = @_; sysopen($journal, "$run->{at}/journal", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600) or die "the journal cannot be written: $!\n" }
+sub open_journal {
+    my ($run) = @_;
+    sysopen($journal, "$run->{at}/journal", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600)
+        or die "the journal cannot be written: $!\n";
+}
 
 # Do it in a session of its own, which a lost connection does not end, under a guard that restores all if it is killed.
 sub detached {
@@ -450,7 +466,8 @@ sub remember {
         my $before;
         if ($step->{kind} =~ /^(?:mode|dir)$/) {
             $before = stood($path, $step->{kind});
-            die "$path is not there\n" unless $before || $step->{kind} eq 'dir' || grep { $_->{path} eq $path && $_->{kind} =~ /^(?:file|dir)$/ } @{ $run->{steps} };
+            my $is_made = grep { $_->{path} eq $path && $_->{kind} =~ /^(?:file|dir)$/ } @{ $run->{steps} };
+            die "$path is not there\n" unless $before || $is_made;
         }
         else {
             $before = look($path);
@@ -599,7 +616,9 @@ sub do_mode {
     my ($run, $step) = @_;
     my $path = $step->{path};
     stood($path, $step->{kind}) or die "$path is not there\n";
-    chown($step->{uid} // -1, $step->{gid} // -1, $path) or die "$path cannot be given its owner: $!\n" if defined $step->{uid} || defined $step->{gid};
+    if (defined $step->{uid} || defined $step->{gid}) {
+        chown($step->{uid} // -1, $step->{gid} // -1, $path) or die "$path cannot be given its owner: $!\n";
+    }
     chmod($step->{mode}, $path) or die "$path cannot be given its mode: $!\n" if defined $step->{mode};
 }
 
@@ -621,7 +640,7 @@ sub must {
     my ($run, @words) = @_;
     my ($status, $text) = program($run, @words);
     die "$text\n" unless defined $status;
-    die join(' ', @words) . " failed: $text\n" if $status;
+    die join(' ', @words) . ' failed' . (length $text ? ": $text" : " with status $status") . "\n" if $status;
 }
 
 # Remove what lies beside the files, and the copies.
@@ -640,7 +659,8 @@ sub put_back {
     my ($run, $why) = @_;
     $beside = $run->{number};
     my (@left, %begun);
-    for (@{ $run->{journal} }, map { [0, $_] } split /\n/, eval { slurp("$run->{at}/journal") } // '') { $begun{$1}++ if $_->[1] =~ /^(?:[0-9]+ )?step (\w+) / }
+    my @journal = (map({ $_->[1] } @{ $run->{journal} }), map { s/^[0-9]+ //r } split /\n/, eval { slurp("$run->{at}/journal") } // '');
+    for (@journal) { $begun{$1}++ if /^step (\w+) / }
     my $try = sub { my ($do) = @_; eval { $do->(); 1 } or push @left, said($@) };
     eval { note('restoring', $why) };
     my @steps = @{ $run->{steps} // [] };
@@ -652,8 +672,10 @@ sub put_back {
     tidy($run);
     for (reverse @{ $run->{parents} // [] }) { rmdir $_ if $begun{parent} }
     for my $step (grep { $begun{ $_->{key} } && is_taken_up($_) } @steps) { $try->(sub { do_run($run, $step) }) }
-    $try->(sub { must($run, '/sbin/pfctl', '-f', '/etc/pf.conf') }) if $begun{trial} && !grep { $begun{ $_->{key} } && $_->{line} =~ /^pfctl/ } grep { is_taken_up($_) } @steps;
-    eval { note(@left ? 'end partly' : 'end restored', $why, map { "; $_" } @left); 1 } or report('end', @left ? 'partly' : 'restored', said($why));
+    my $loads = grep { $begun{ $_->{key} } && is_taken_up($_) && $_->{line} =~ /^pfctl/ } @steps;
+    $try->(sub { must($run, '/sbin/pfctl', '-f', '/etc/pf.conf') }) if $begun{trial} && !$loads;
+    my $end = @left ? 'partly' : 'restored';
+    eval { note('end', $end, $why, map { "; $_" } @left); 1 } or report('end', $end, said($why));
 }
 
 sub undo_file {
