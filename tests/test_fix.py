@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,3 +147,33 @@ def test_a_fix_that_would_do_harm_is_taken_back(published: Path, monkeypatch: py
     assert [why for result, why in done.left if result.rule == "SMTPD025"] == [
         "its fix was taken back: /etc/mail/smtpd.conf would no longer be read whole"
     ]
+
+
+def test_no_name_in_a_file_becomes_a_command(tmp_path: Path) -> None:
+    """What is to be typed is copied into a root's shell: whatever stands in a file or a record is one word there."""
+    evil = "/etc/ssl/private/a;id $(id).key"
+    (tmp_path / "etc/mail").mkdir(parents=True)
+    (tmp_path / "etc/mail/smtpd.conf").write_text(
+        f'pki mail.example.com cert "{evil}.pem"\npki mail.example.com key "{evil}"\n'
+        f'table credentials passwd:"{evil}"\ntable aliases file:"{evil}.aliases"\nfilter f proc-exec "{evil}"\n'
+        "listen on all tls pki mail.example.com filter f\naction l mbox alias <aliases>\nmatch for local action l\n"
+    )
+    (tmp_path / "etc/acme-client.conf").write_text(
+        'authority a {\n\tapi url "https://acme-v02.api.letsencrypt.org/directory"\n'
+        f'\taccount key "{evil}.account"\n}}\ndomain "mail;id" {{\n'
+        f'\tdomain key "{evil}"\n\tdomain full chain certificate "{evil}.pem"\n}}\n'
+    )
+    stat = '{"type": "file", "mode": "0666", "owner": "www", "group": "www", "size": 9, "mtime": "2026-01-01T00:00:00Z"}'
+    named = (evil, f"{evil}.pem", f"{evil}.aliases", f"{evil}.account", "/etc/mail/smtpd.conf")
+    stats = ", ".join(f'"{path}": {stat}' for path in named)
+    (tmp_path / "answers.json").write_text(
+        f'{{"format": "mailaudit.snapshot/1", "taken": "2026-11-22T12:00:00Z", "host": "h", "stat": {{{stats}}}}}'
+    )
+    host = auditor(tmp_path)
+    found = [each.fix for each in host.examine(*host.learn()).results if each.fix is not None]
+    commands = [command for fix in found for command in fix.commands if "id" in command]
+    assert commands
+    for command in commands:
+        words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+        assert ";" not in words, command
+        assert "$(id)" not in re.sub(r"'[^']*'", "", command), command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
@@ -60,7 +61,7 @@ def covering(acme: AcmeConfig | Missing | NotHere | Lacking, shown: ShownCertifi
 
 def issue(domain: Domain) -> str:
     """The command that asks for a certificate at once."""
-    return f"acme-client -F {domain.handle.value}"
+    return f"acme-client -F {quote(domain.handle.value)}"
 
 
 def _undefined(acme: AcmeConfig) -> list[Problem]:
@@ -139,7 +140,7 @@ def _section(acme: AcmeConfig, name: str) -> Fix | None:
         edits = editing.add(acme.trees[0], *lines)
     except Unwritable:
         return None
-    return option_fix(f"Add a domain section for {name}", Safety.SAFE, edits, f"acme-client {name}")
+    return option_fix(f"Add a domain section for {name}", Safety.SAFE, edits, f"acme-client {quote(name)}")
 
 
 @rule("ACME006")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.acme import NO_DOMAIN, signers
 from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
@@ -65,7 +66,9 @@ def key_lies_in_a_closed_directory(acme: AcmeConfig, shown: ShownCertificates, s
             places = (Place.at(key.span, "the key"), evidence(directory, stat))
             fix = None
             if directory not in SHIPPED:  # what the system shares stays open
-                fix = Fix("Close it", Safety.SAFE, commands=(f"chown root:wheel {directory}", f"chmod 0700 {directory}"))
+                fix = Fix(
+                    "Close it", Safety.SAFE, commands=(f"chown root:wheel {quote(directory)}", f"chmod 0700 {quote(directory)}")
+                )
             yield Finding(message, places, fix, "directory of a key", directory)
 
 
@@ -97,7 +100,7 @@ def challenge_directory_is_there(acme: AcmeConfig, shown: ShownCertificates, sit
         if isinstance(stat, Doubt):
             yield stat
         elif stat is None or stat.type != "directory":
-            command = f"install -d -o root -g daemon -m 0755 {directory}"
+            command = f"install -d -o root -g daemon -m 0755 {quote(directory)}"
             fix = Fix("Make the directory", Safety.SAFE, commands=(command,))
             message = f"There is no directory {directory}, so acme-client has no place for the authority's challenge."
             yield Finding(message, (evidence(directory, stat),), fix, "challenges", "absent")
@@ -115,7 +118,7 @@ def _readable(files: Files, directory: str, stat: Stat) -> Iterator[Outcome]:
     elif stat.owner != "root" or (stat.mode or 0) & OTHERS_WRITE:
         wrong = "others than root can put files there"
     if wrong is not None:
-        commands = (f"chown root:daemon {directory}", f"chmod 0755 {directory}")
+        commands = (f"chown root:daemon {quote(directory)}", f"chmod 0755 {quote(directory)}")
         places: tuple[Evidence, ...] = (evidence(directory, stat),)
         message = f"{directory} has mode {stat.mode:04o} and belongs to {stat.owner}: {wrong}."
         fix = Fix("Open it to readers alone", Safety.SAFE, commands=commands)

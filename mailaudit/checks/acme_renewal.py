@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from shlex import quote
 
 from mailaudit.checks.acme import NO_DOMAIN
 from mailaudit.checks.registry import rule
@@ -71,7 +72,7 @@ def _not_seen(crontabs: Crontabs) -> Doubt | None:
 
 
 def _not_renewed(domain: Domain, shown: ShownCertificates, crontabs: Crontabs) -> Finding:
-    command = " && ".join([f"acme-client {domain.handle.value}", *(_AFTER[each] for each in _daemons(domain, shown))])
+    command = " && ".join([f"acme-client {quote(domain.handle.value)}", *(_AFTER[each] for each in _daemons(domain, shown))])
     title = "Run acme-client each day, at times that cron draws"
     edits = crontab.add_job(crontabs.root, "~ ~ * * *", command) if crontabs.root is not None else None
     commands = () if edits else (f"(crontab -l; echo '~ ~ * * * {command}') | crontab -",)
@@ -150,5 +151,5 @@ def renewal_works(acme: AcmeConfig, shown: ShownCertificates, site: Site, pem: P
             message = f"The certificate in {path} is {age.days} days old and should have been renewed: renewal does not work."
             assert leaf.span is not None  # it was read from a file
             places = (Place.at(leaf.span, "not renewed"), Place.at(domain.handle.span, "the certificate"))
-            fix = Fix("See what acme-client says", Safety.MANUAL, commands=(f"acme-client -v {domain.handle.value}",))
+            fix = Fix("See what acme-client says", Safety.MANUAL, commands=(f"acme-client -v {quote(domain.handle.value)}",))
             yield Finding(message, places, fix, f"age of {domain.handle.value}", "old")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.httpd import NO_CHALLENGE, NO_HTTP, asked, only_root_differs, verdict
 from mailaudit.checks.modes import shown as mode_of
@@ -84,7 +85,7 @@ def httpd_reads_what_acme_client_writes(
             yield Exempt(f"httpd cannot read {directory}: ACME012 says why")
         elif isinstance(allowed, Denied):
             message = f"httpd cannot reach {directory}: www may not go through {allowed.path}."
-            fix = Fix("Let others through", Safety.SAFE, commands=(f"chmod o+x {allowed.path}",))
+            fix = Fix("Let others through", Safety.SAFE, commands=(f"chmod o+x {quote(allowed.path)}",))
             proof = Evidence(f"stat {allowed.path}", mode_of(allowed.stat))
             yield Finding(message, (proof,), fix, f"way to {directory}", mode_of(allowed.stat))
         elif isinstance(way, Way) and not f"{way.path}/".startswith(f"{chroot}/"):

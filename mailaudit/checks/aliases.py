@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.registry import rule
@@ -97,7 +98,7 @@ def _to_user(aliases: Aliases, credentials: Users) -> Fix | None:
 
 
 def _update(aliases: Aliases) -> tuple[str, ...]:
-    return tuple(f"smtpctl update table {name}" for name in aliases.tables)
+    return tuple(f"smtpctl update table {quote(name)}" for name in aliases.tables)
 
 
 @rule("ALIAS002")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.registry import rule
 from mailaudit.editing import login as write_login
@@ -44,7 +45,7 @@ def pf_conf_was_put_aside(files: Files) -> Iterator[Outcome]:
 def _open_copy(path: str, stat: Stat, message: str) -> Finding:
     mode = f"{stat.mode or 0:04o}"
     where = (Evidence(f"stat {path}", f"{mode} {stat.owner}:{stat.group}"),)
-    fix = Fix("Close it to others", Safety.SAFE, commands=(f"chmod 600 {path}",))
+    fix = Fix("Close it to others", Safety.SAFE, commands=(f"chmod 600 {quote(path)}",))
     return Finding(message.format(path=path), where, fix, "mode", mode)
 
 
@@ -168,7 +169,9 @@ def no_stale_database(login: LoginConf, files: Files) -> Iterator[Outcome]:
         if path.startswith(f"{FOLDER}/") or database.stale:
             old = " It is older than that, too." if path.startswith(FOLDER) and database.stale else ""
             made = "is read in place of" if path.startswith(FOLDER) else "is older than, and read in place of,"
-            fix = Fix("Have the text read", Safety.SAFE, commands=(f"cap_mkdb {PATH}" if path == f"{PATH}.db" else f"rm {path}",))
+            fix = Fix(
+                "Have the text read", Safety.SAFE, commands=(f"cap_mkdb {PATH}" if path == f"{PATH}.db" else f"rm {quote(path)}",)
+            )
             yield Finding(f"{path} {made} {database.of}.{old}", (Evidence(f"stat {path}", "file"), Place.whole(path)), fix, path)
         elif database.stale is None:
             yield Doubt(Reason.NOT_RECORDED, f"Whether {path} is older than {database.of} was not recorded.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, replace
@@ -64,7 +65,7 @@ def _rename(new: str | None, token: Token | None) -> Fix | None:
     if new is None:
         return None
     edits = (replace(token.span, new),) if token is not None else ()
-    return Fix(f"Call the host {new}", Safety.UNSAFE, edits, (f"hostname {new}", "rcctl restart smtpd"))
+    return Fix(f"Call the host {new}", Safety.UNSAFE, edits, (f"hostname {quote(new)}", "rcctl restart smtpd"))
 
 
 def _within(name: str, domains: tuple[str, ...]) -> bool:
@@ -93,7 +94,7 @@ def host_name_is_qualified(name: HostName, site: Site) -> Iterator[Outcome]:
         yield Finding(
             f"The host is called {good[1]} now and {good[0]} after the next boot.",
             (*_places(good[1], None), *_places(good[0], names[0][2])),
-            Fix("Use one name", Safety.MANUAL, commands=(f"hostname {good[0]}",)),
+            Fix("Use one name", Safety.MANUAL, commands=(f"hostname {quote(good[0])}",)),
             "two names",
         )
 
@@ -106,7 +107,7 @@ def host_name_is_no_mail_domain(name: HostName, site: Site) -> Iterator[Outcome]
             yield Finding(
                 f"The host's name {which} is the mail domain {each} itself, so that mail for it counts as mail for local users.",
                 _places(each, token),
-                Fix(f"Put a label in front of it: LABEL.{each}", Safety.MANUAL, commands=(f"hostname LABEL.{each}",)),
+                Fix(f"Put a label in front of it: LABEL.{each}", Safety.MANUAL, commands=(f"hostname LABEL.{quote(each)}",)),
                 f"name {which}",
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
@@ -105,7 +106,7 @@ def somebody_is_in_wheel(accounts: Accounts, shells: Shells) -> Iterator[Outcome
         names = ", ".join(user.name.value for user in people)
         place = Place.at(wheel.name.span) if wheel is not None else Place.whole(GROUPS)
         commands = (
-            tuple(f"usermod -G wheel {user.name.value}" for user in people[:1])
+            tuple(f"usermod -G wheel {quote(user.name.value)}" for user in people[:1])
             if len(people) == 1
             else ("usermod -G wheel NAME",)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.host_users import GROUPS, MASTER, NO_LOGIN, knows_groups
 from mailaudit.checks.registry import rule
@@ -93,12 +94,20 @@ def _no_user(owner: MailOwner) -> Exempt:
 
 def _renumber(owner: MailOwner, number: int) -> tuple[str, ...]:
     name = owner.name
-    return (f"groupmod -g {number} {name}", f"usermod -u {number} -g {number} {name}", f"chown -R {name}:{name} {owner.home}")
+    return (
+        f"groupmod -g {number} {quote(name)}",
+        f"usermod -u {number} -g {number} {quote(name)}",
+        f"chown -R {quote(name)}:{quote(name)} {quote(owner.home)}",
+    )
 
 
 def _regroup(user: User) -> tuple[str, ...]:
     name, number = user.name.value, user.uid
-    return (f"groupadd -g {number} {name}", f"usermod -g {number} {name}", f"chown -R {name}:{name} {user.home.value}")
+    return (
+        f"groupadd -g {number} {quote(name)}",
+        f"usermod -g {number} {quote(name)}",
+        f"chown -R {quote(name)}:{quote(name)} {quote(user.home.value)}",
+    )
 
 
 @rule("HOST052")
@@ -110,7 +119,7 @@ def vmail_cannot_log_in(accounts: Accounts, owner: MailOwner, files: Files) -> I
         return
     name, place = user.name.value, (Place.at(user.name.span),)
     if user.shell.value not in NO_LOGIN:
-        fix = Fix("Take the shell away", Safety.SAFE, commands=(f"usermod -s /sbin/nologin {name}",))
+        fix = Fix("Take the shell away", Safety.SAFE, commands=(f"usermod -s /sbin/nologin {quote(name)}",))
         shell = user.shell.value or "/bin/sh"
         yield Finding(
             f"User {name}, who owns everybody's mail, has the shell {shell}.", (Place.at(user.shell.span),), fix, "shell", shell
@@ -118,13 +127,13 @@ def vmail_cannot_log_in(accounts: Accounts, owner: MailOwner, files: Files) -> I
     if user.secret is None:
         yield Doubt(Reason.NOT_RECORDED, f"Whether {name} has a password is not known: {MASTER} was not read.")
     elif user.secret.has_password or user.secret.password.scheme == EMPTY:
-        fix = Fix("Lock the password", Safety.SAFE, commands=(f"usermod -p '*************' {name}",))
+        fix = Fix("Lock the password", Safety.SAFE, commands=(f"usermod -p '*************' {quote(name)}",))
         what = "no password that anyone would have to know" if user.secret.password.scheme == EMPTY else "a password"
         yield Finding(f"User {name}, who owns everybody's mail, has {what}.", (Place.at(user.secret.name.span),), fix, "password")
     keys = f"{user.home.value.rstrip('/')}/.ssh"
     found = files.stat(keys)
     if isinstance(found, Stat):
-        fix = Fix("Look at what is in there, then move it away", Safety.MANUAL, commands=(f"mv {keys} /root/vmail.ssh",))
+        fix = Fix("Look at what is in there, then move it away", Safety.MANUAL, commands=(f"mv {quote(keys)} /root/vmail.ssh",))
         yield Finding(
             f"{keys} may hold keys that let someone in as {name}.", (Evidence(f"stat {keys}", found.type), *place), fix, "keys"
         )
@@ -141,13 +150,13 @@ def vmail_has_its_home_and_class(accounts: Accounts, owner: MailOwner) -> Iterat
         return
     name, home = user.name.value, user.home.value.rstrip("/")
     if home != "/var/vmail":
-        fix = Fix("Write the home", Safety.SAFE, commands=(f"usermod -d /var/vmail {name}",))
+        fix = Fix("Write the home", Safety.SAFE, commands=(f"usermod -d /var/vmail {quote(name)}",))
         yield Finding(f"The home of {name} is {home or '/'}, not /var/vmail.", (Place.at(user.home.span),), fix, "home", home)
     if user.secret is None:
         yield Doubt(Reason.NOT_RECORDED, f"The login class of {name} is not known: {MASTER} was not read.")
     elif user.secret.login_class.value != "staff":
         found = user.secret.login_class.value or "default"
-        fix = Fix("Write the class", Safety.SAFE, commands=(f"usermod -L staff {name}",))
+        fix = Fix("Write the class", Safety.SAFE, commands=(f"usermod -L staff {quote(name)}",))
         place = Place.at(user.secret.name.span)
         yield Finding(
             f"The login class of {name} is {found}, whose limits are tighter than those of staff.", (place,), fix, "class", found
@@ -162,14 +171,14 @@ def mail_has_its_directory(files: Files, owner: MailOwner) -> Iterator[Outcome]:
     if isinstance(stat, Failed) or stat is None:
         yield Doubt(stat.reason if stat else Reason.NOT_RECORDED, f"Owner and mode of {home} were not recorded.")
     elif not isinstance(stat, Stat):
-        fix = Fix("Make it", Safety.SAFE, commands=(f"install -d -o {name} -g {name} -m 0700 {home}",))
+        fix = Fix("Make it", Safety.SAFE, commands=(f"install -d -o {quote(name)} -g {quote(name)} -m 0700 {quote(home)}",))
         yield Finding(f"There is no {home}: no mail can be delivered.", (Evidence(f"stat {home}", "not there"),), fix, "missing")
     elif stat.type != "directory":
         yield Finding(f"{home} is a {stat.type}, no directory.", (Evidence(f"stat {home}", stat.type),), None, "type", stat.type)
     elif stat.owner is None or stat.group is None:
         yield Doubt(Reason.NOT_RECORDED, f"The owner of {home} was not recorded.")
     elif (stat.owner, stat.group) != (name, name):
-        fix = Fix("Give it to its owner", Safety.SAFE, commands=(f"chown {name}:{name} {home}",))
+        fix = Fix("Give it to its owner", Safety.SAFE, commands=(f"chown {quote(name)}:{quote(name)} {quote(home)}",))
         here = Evidence(f"stat {home}", f"{stat.owner}:{stat.group}")
         yield Finding(
             f"{home} belongs to {stat.owner}:{stat.group}: {name} may not be able to make mailboxes in it.",
@@ -190,7 +199,7 @@ def mail_is_for_its_owner(files: Files, owner: MailOwner) -> Iterator[Outcome]:
             yield Finding(
                 f"Every account on this host can look into {home} and see whose mail is there.",
                 (Evidence(f"stat {home}", f"{stat.mode:04o} {stat.owner}:{stat.group}"),),
-                Fix("Close it to others", Safety.SAFE, commands=(f"chmod 0700 {home}",)),
+                Fix("Close it to others", Safety.SAFE, commands=(f"chmod 0700 {quote(home)}",)),
                 "mode",
                 f"{stat.mode & 7:o}",
             )
@@ -210,7 +219,7 @@ def mail_is_not_forwarded(files: Files, owner: MailOwner) -> Iterator[Outcome]:
         yield Finding(
             f"smtpd heeds {path} for every mailbox that {name} owns: all mail goes where it says.",
             (Evidence(f"stat {path}", stat.type),),
-            Fix("Move it away", Safety.UNSAFE, commands=(f"mv {path} /root/vmail.forward",)),
+            Fix("Move it away", Safety.UNSAFE, commands=(f"mv {quote(path)} /root/vmail.forward",)),
             "forward",
         )
     elif isinstance(stat, Unsure):

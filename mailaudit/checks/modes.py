@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
@@ -29,12 +30,12 @@ class RootsDirectory:
         if isinstance(stat, Doubt):
             yield Doubt(stat.reason, stat.message, (named,))
         elif stat is None or stat.type != "directory":
-            make = f"install -d -o root -g wheel -m {self.mode:04o} {self.path}"
+            make = f"install -d -o root -g wheel -m {self.mode:04o} {quote(self.path)}"
             fix = Fix("Make the directory", Safety.SAFE, commands=(make,))
             yield Finding(self.absent, (evidence(self.path, stat), named), fix, about, "absent")
         elif stat.owner != "root" or (stat.mode or 0) & 0o077 & ~self.mode:
             message = f"{self.opened}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
-            commands = (f"chown root:wheel {self.path}", f"chmod {self.mode:04o} {self.path}")
+            commands = (f"chown root:wheel {quote(self.path)}", f"chmod {self.mode:04o} {quote(self.path)}")
             fix = Fix("Close it to others", Safety.SAFE, commands=commands)
             yield Finding(message, (evidence(self.path, stat), named), fix, about, f"{stat.mode:04o}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from shlex import quote
 
 from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
 from mailaudit.checks.pf_words import NAMES, place_of, ports_text
@@ -127,6 +128,6 @@ def pf_conf_is_roots_alone(files: Files, pf: Ruleset) -> Iterator[Outcome]:
                 if write
                 else "and tells any local user what the filter does"
             )
-            fix = Fix("Root's alone", Safety.SAFE, commands=(f"chown root:wheel {path}", f"chmod 0600 {path}"))
+            fix = Fix("Root's alone", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0600 {quote(path)}"))
             message = f"{path} is not root's alone, {harm}."
             yield Finding(message, (evidence(path, stat),), fix, f"mode of {path}", f"{stat.mode:04o}")

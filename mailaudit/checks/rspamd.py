@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.loading import loads
@@ -195,7 +196,7 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
         edits = (create(path, text),)
     else:
         edits = set_to(rspamd, value, file, (name,), "{{generate:hex16}}")
-    commands = (f"chown root:_rspamd {path}", f"chmod 0640 {path}")
+    commands = (f"chown root:_rspamd {quote(path)}", f"chmod 0640 {quote(path)}")
     what = (
         "is the one that every rspamd is installed with" if is_packaged or value.text == "q1" else "is one that anybody can guess"
     )
@@ -223,7 +224,7 @@ def packaged_files_are_as_shipped(originals: Originals) -> Iterator[Outcome]:
             fix = Fix(
                 "Put what you changed into local.d, and copy the original back",
                 Safety.MANUAL,
-                commands=(f"cp {original.path} {text.path}",),
+                commands=(f"cp {quote(original.path)} {quote(text.path)}",),
             )
             message = f"{text.path} is the package's and was changed: an update leaves it as it is, beside files that are newer."
             yield Finding(

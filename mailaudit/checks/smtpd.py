@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
@@ -133,7 +134,7 @@ def key_file_is_acceptable(smtpd: SmtpdConfig) -> Iterator[Outcome]:
             yield Doubt(reason, f"Mode and owner of {path} were not recorded.", (where,))
         elif stat.owner != "root" or stat.mode & ~MOST_ACCESS:
             shown = f"{stat.mode:04o} {stat.owner}:{stat.group}"
-            commands = (f"chown root:wheel {path}", f"chmod 0400 {path}")
+            commands = (f"chown root:wheel {quote(path)}", f"chmod 0400 {quote(path)}")
             fix = Fix("Give the key to root alone", Safety.SAFE, commands=commands)
             message = f"smtpd refuses the key {path}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
             yield Finding(message, (Evidence(f"stat {path}", shown), where), fix, f"key {pki.name}", f"{stat.mode:04o}")
@@ -250,7 +251,7 @@ def _passwd(smtpd: SmtpdConfig, table: Table, files: Files) -> Iterator[Outcome]
     assert table.path is not None
     place = Place.at(table.statement.span)
     program = f"{LIBEXEC}/table-passwd"
-    install = f"install -o _smtpd -g _dovecot -m 0440 /dev/null {table.path}"
+    install = f"install -o _smtpd -g _dovecot -m 0440 /dev/null {quote(table.path)}"
     for path, what, command in (
         (program, "The program of passwd tables", "pkg_add opensmtpd-table-passwd"),
         (table.path, "The file of the logins", install),
@@ -314,7 +315,7 @@ def _program(smtpd: SmtpdConfig, known: Filter, path: str) -> Iterator[Outcome]:
         yield Doubt(stat.reason, f"Whether {path} is there was not recorded.", (place,))
     elif stat.type != "file" or (stat.mode is not None and not stat.mode & 0o111):
         shown = f"{stat.type} {stat.mode:04o}" if stat.mode is not None else stat.type
-        fix = Fix("Make it a program", Safety.UNSAFE, commands=(f"chmod 0755 {path}",)) if stat.type == "file" else None
+        fix = Fix("Make it a program", Safety.UNSAFE, commands=(f"chmod 0755 {quote(path)}",)) if stat.type == "file" else None
         yield Finding(f"{path} can not be run.", (place, Evidence(f"stat {path}", shown)), fix, about, "no program")
     elif stat.mode is None:
         yield Doubt(Reason.NOT_RECORDED, f"The mode of {path} was not recorded.", (place,))

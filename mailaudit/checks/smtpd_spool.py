@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from shlex import quote
 
 from mailaudit.checks.modes import evidence, looked
 from mailaudit.checks.registry import rule
@@ -66,7 +67,7 @@ def queue_directories_are_closed(_smtpd: SmtpdConfig, files: Files) -> Iterator[
                 Fix(
                     "Give it back its owner and mode",
                     Safety.SAFE,
-                    commands=(f"chown {directory.owner}:{group} {path}", f"chmod {directory.mode:04o} {path}"),
+                    commands=(f"chown {directory.owner}:{group} {quote(path)}", f"chmod {directory.mode:04o} {quote(path)}"),
                 ),
                 f"mode {directory.name or 'spool'}",
                 f"{stat.mode or 0:04o} {stat.owner}:{stat.group}",
@@ -125,7 +126,7 @@ def tables_are_those_on_disk(smtpd: SmtpdConfig, processes: Processes, files: Fi
             yield Finding(
                 f"{table.path} was changed after smtpd started, which goes on with what it read then until it is told.",
                 (Evidence(f"stat {table.path}", f"changed {changed:%Y-%m-%dT%H:%M:%SZ}"), since),
-                Fix("Have it read anew", Safety.SAFE, commands=(f"smtpctl update table {table.name}",)),
+                Fix("Have it read anew", Safety.SAFE, commands=(f"smtpctl update table {quote(table.name)}",)),
                 f"table {table.name}",
                 "stale",
             )

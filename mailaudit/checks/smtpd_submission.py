@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.lacking import unread
 from mailaudit.checks.smtpd_edits import add_line
@@ -138,7 +139,7 @@ def _without_entry(senders: Senders, table: Table, user: str, addresses: list[st
             edits = tables.add_entry(tree, user, addresses)
         except Unwritable:
             edits = None
-    commands = (f"smtpctl update table {table.name}",)
+    commands = (f"smtpctl update table {quote(table.name)}",)
     fix = Fix(f"Let {user} send as himself", Safety.UNSAFE, edits, commands) if edits else None
     place = Place.whole(tree.text) if tree is not None else Place.at(table.at.span)
     message = f"{user} can log in and send nothing: <{table.name}> has no line for the login."

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from shlex import quote
 
 from mailaudit.checks.acme import covering
 from mailaudit.checks.registry import rule
@@ -81,7 +82,7 @@ def chains(shown: ShownCertificates, pem: PemFiles) -> Iterator[Chain | Doubt | 
 def renew(shown: ShownCertificates, path: str, title: str = "Get a new certificate") -> Fix | None:
     """How a new certificate is got, where acme-client writes the file."""
     domain = shown.renewers.get(path)
-    return Fix(title, Safety.UNSAFE, commands=(f"acme-client -F {domain.handle.value}",)) if domain is not None else None
+    return Fix(title, Safety.UNSAFE, commands=(f"acme-client -F {quote(domain.handle.value)}",)) if domain is not None else None
 
 
 @rule("TLS001")

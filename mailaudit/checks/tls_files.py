@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from shlex import quote
 
 from mailaudit.checks.acme import LETSENCRYPT, option_fix
 from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
@@ -57,7 +58,9 @@ def keys_are_closed(shown: ShownCertificates, acme: Acme, files: Files) -> Itera
             yield Exempt(f"{path} is not there")
         elif stat.owner != "root" or (stat.mode or 0) & ~MOST_OF_A_KEY:
             message = f"The private key {path} has mode {stat.mode:04o} and belongs to {stat.owner}: others can get at it."
-            fix = Fix("Give it to root alone", Safety.SAFE, commands=(f"chown root:wheel {path}", f"chmod 0400 {path}"))
+            fix = Fix(
+                "Give it to root alone", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0400 {quote(path)}")
+            )
             places = (evidence(path, stat), Place.at(span, "named here"))
             yield Finding(message, places, fix, f"mode of {path}", f"{stat.mode:04o} {stat.owner}")
 
@@ -76,7 +79,9 @@ def certificates_are_not_writable(shown: ShownCertificates, files: Files) -> Ite
             message = (
                 f"Others than root can change the certificate {path}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
             )
-            fix = Fix("Close it to writers", Safety.SAFE, commands=(f"chown root:wheel {path}", f"chmod 0444 {path}"))
+            fix = Fix(
+                "Close it to writers", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0444 {quote(path)}")
+            )
             places = (evidence(path, stat), Place.at(span, "named here"))
             yield Finding(message, places, fix, f"mode of {path}", f"{stat.mode:04o} {stat.owner}")
 
@@ -111,7 +116,7 @@ def dh_parameters_are_there(dovecot: DovecotConfig, pem: PemFiles) -> Iterator[O
         what = f"has parameters of {found} bits, which is too few"
     else:
         return
-    command = f"openssl dhparam -out {path} {FEWEST_DH_BITS}"
+    command = f"openssl dhparam -out {quote(path)} {FEWEST_DH_BITS}"
     fix = Fix("Make new parameters", Safety.SAFE, commands=(command, "rcctl reload dovecot"))
     message = f"The file {path}, from which Dovecot takes Diffie-Hellman parameters, {what}."
     yield Finding(
@@ -215,7 +220,7 @@ def what_acme_client_wrote_belongs_together(acme: AcmeConfig, shown: ShownCertif
             continue
         token = domain.full_chain or domain.certificate or domain.key
         places = (Place.at(domain.key.span, "the key"), Place.at(token.span, "the certificate"))
-        fix = Fix("Get a certificate for this key", Safety.UNSAFE, commands=(f"acme-client -F {domain.handle.value}",))
+        fix = Fix("Get a certificate for this key", Safety.UNSAFE, commands=(f"acme-client -F {quote(domain.handle.value)}",))
         for outcome in mismatch(pem, Pair("acme-client", path, domain.key.value, places, fix)):
             is_told = isinstance(outcome, Finding) and (path, domain.key.value) in pairs
             yield Exempt("a daemon reads this very pair, and TLS005 tells of it") if is_told else outcome

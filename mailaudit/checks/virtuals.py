@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from shlex import quote
 
 from mailaudit.checks.registry import rule
 from mailaudit.editing import tables
@@ -149,7 +150,7 @@ def _leading(virtuals: Virtuals, entry: Entry, to: str) -> Fix | None:
 
 
 def _update(virtuals: Virtuals) -> tuple[str, ...]:
-    return tuple(f"smtpctl update table {name}" for name in virtuals.tables)
+    return tuple(f"smtpctl update table {quote(name)}" for name in virtuals.tables)
 
 
 def _unknotted(virtuals: Virtuals, loop: Loop, mailboxes: list[str]) -> Fix:

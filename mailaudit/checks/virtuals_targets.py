@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from difflib import get_close_matches
+from shlex import quote
 
 from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
 from mailaudit.checks.registry import rule
@@ -120,7 +121,7 @@ def _removal(virtuals: Virtuals, entry: Entry) -> Fix | None:
 
 
 def _update(virtuals: Virtuals) -> tuple[str, ...]:
-    return tuple(f"smtpctl update table {name}" for name in virtuals.tables)
+    return tuple(f"smtpctl update table {quote(name)}" for name in virtuals.tables)
 
 
 @rule("VIRT008")

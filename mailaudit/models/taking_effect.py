@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import TypeVar
 
 from mailaudit.models.dovecot.config import DovecotConfig
@@ -131,7 +132,7 @@ def _tables(paths: tuple[str, ...], slots: Mapping[type, Slot[object]]) -> Itera
                 kind = " -t aliases" if any(each is table for each in smtpd.alias_tables) else ""
                 yield Step(f"makemap{kind} {shlex.quote(path)}", (path,))
             if table.path in (path, f"{path}.db"):
-                yield Step(f"smtpctl update table {table.name}", (path,), "smtpd")
+                yield Step(f"smtpctl update table {quote(table.name)}", (path,), "smtpd")
 
 
 def _classes(paths: tuple[str, ...], slots: Mapping[type, Slot[object]]) -> dict[str, tuple[str, ...]]:
