@@ -105,6 +105,18 @@ def test_several_hosts_are_written_elsewhere_each_in_its_place(run: Run, host: P
         assert (host.parent / "repository" / name / "etc/pf.conf").read_text() == PF
 
 
+def test_elsewhere_is_not_the_place_itself(run: Run, host: Path) -> None:
+    code, _ = run("fix", host, "--out", host)
+    assert code == 2
+    assert (host / "etc/pf.conf").read_text() == PF
+
+
+def test_elsewhere_too_a_made_secret_is_its_owners_alone(run: Run, tmp_path: Path) -> None:
+    published = Path(__file__).parent.parent / "examples/as-published"
+    run("fix", published, "--select", "RSPAMD004", "--out", tmp_path / "out")
+    assert (tmp_path / "out/etc/rspamd/local.d/worker-controller.inc").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_a_person_decides_is_shown_line_by_line(run: Run, host: Path) -> None:
     (host / "etc/mail/virtuals").write_text("user@example.com: vmail\ntickets@example.com: |/usr/local/bin/ticket\n")
     (host / "etc/mail/credentials").write_text(f"user@example.com:$2b$10${'a' * 53}:2000:2000::/var/vmail/example.com/user::\n")

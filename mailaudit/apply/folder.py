@@ -292,7 +292,13 @@ def _same_as_read(path: str, name: str, directory: int, old: os.stat_result | No
         raise ApplyError(f"{path} was changed since it was read")
 
 
-def out_folder(root: Path, out: Path, files: Mapping[str, bytes], read: Mapping[str, bytes | None]) -> Written:
+def out_folder(
+    root: Path,
+    out: Path,
+    files: Mapping[str, bytes],
+    read: Mapping[str, bytes | None],
+    new_modes: Mapping[str, int] | None = None,
+) -> Written:
     """Write a copy of a root with files changed as a plan says to another directory, which must be empty or not there.
 
     Links are copied as links; FIFOs, sockets, devices and `.git` are left out. Nothing is there until all of it is.
@@ -308,7 +314,7 @@ def out_folder(root: Path, out: Path, files: Mapping[str, bytes], read: Mapping[
             raise OutPlaceError(f"{out} is there already and not an empty directory")
         place.parent.mkdir(parents=True, exist_ok=True)
         skipped = _copied(source, staging)
-        written = write_folder(staging, files, read)
+        written = write_folder(staging, files, read, new_modes)
         staging.rename(place)
     except OSError as error:
         raise ApplyError(f"{out} cannot be written: {_why(error)} ({error.filename})") from error

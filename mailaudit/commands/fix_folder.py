@@ -46,7 +46,7 @@ def mend(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
     if written:
         places = [_place(host.auditor.world, target, level, alone=len(hosts) == 1) for host in hosts]
         for host, planned, place in zip(hosts, plans, places, strict=True):
-            _write(host.auditor.world, planned, place)
+            _write(host.auditor.world, planned, place, level)
         plans = [_seen_anew(host.auditor, each, place) for host, each, place in zip(hosts, plans, places, strict=True)]
     selected = {rule for host in hosts for rule in host.rules}
     code, why = concluded(plans, chosen, written=written, selected=bool(selected))
@@ -91,14 +91,14 @@ def _place(world: World, target: str, level: Level, *, alone: bool) -> Path:
     return Path(level.out) if alone else Path(level.out) / world.root.relative_to(target)
 
 
-def _write(world: World, planned: Plan, place: Path) -> None:
-    """Write a plan in place, or its whole tree elsewhere."""
+def _write(world: World, planned: Plan, place: Path, level: Level) -> None:
+    """Write a plan in place, or its whole tree elsewhere: where that is, is for `out_folder` to judge."""
     assert world.root is not None
     files = {path: encode(chars) for path, chars in planned.files.items()}
-    if place != world.root:
-        out_folder(world.root, place, files, planned.read)
+    private = {path: 0o600 for path, data in files.items() if b"{{generate:" in data}
+    if level.out is not None:
+        out_folder(world.root, place, files, planned.read, private)
     elif files:
-        private = {path: 0o600 for path, data in files.items() if b"{{generate:" in data}
         write_folder(place, files, planned.read, private)
 
 
