@@ -121,6 +121,7 @@ def test_locations() -> None:
         ("auth_mechanisms = plain login\n", None),
         ("auth_mechanisms = $auth_mechanisms login\n", "auth_mechanisms {\n  login = yes\n}\n"),
         ("mail_plugins = $mail_plugins\n", ""),
+        ("protocols = none\n", "protocols =\n"),
         ("mail_plugins = quota zlib imap_zlib\n", "mail_plugins = quota mail_compress\n"),
         ("imap_capability = +A -B\n", "imap_capability {\n  A = yes\n  B = no\n}\n"),
         (

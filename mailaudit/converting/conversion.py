@@ -155,6 +155,8 @@ class _Whole:
             and not self.has_protocol_files
         ):
             self.work.value(statement, " ".join(token.value.replace("$protocols", "imap pop3 lmtp").split()))
+        elif key.value == "protocols" and token is not None and token.value == "none":
+            self.work.value(statement, "")
         else:
             convert_setting(self.work, statement)
 
