@@ -31,6 +31,7 @@ def test_the_wheel_carries_the_rules_and_the_schemas(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"mailaudit/{page}" for page in PAGES} <= names
     assert "mailaudit/reports/schema/report.schema.json" in names
+    assert "mailaudit/apply/applier.pl" in names
     assert {f"mailaudit/models/dovecot/catalogue/{family}.tsv" for family in ("2.3", "2.4")} <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "bench/"))]
 
