@@ -61,14 +61,14 @@ def sarif(text: str) -> str:
     well = "successful" if invocation["executionSuccessful"] else "not successful"
     assert invocation["executionSuccessful"] or any(each["level"] in ("error", "warning") for each in told)
     open_ = sum(not each.get("suppressions") for each in run["results"])
-    return f"{well}, {open_} results"
+    return f"{well}, results: {open_}"
 
 
 def github(text: str) -> str:
     levels = [found[1] for found in map(ANNOTATION.fullmatch, text.splitlines()) if found is not None]
     assert len(levels) == len(text.splitlines())
     assert all(levels.count(level) <= 10 for level in levels)
-    return f"{levels.count('error')} errors"
+    return f"errors: {levels.count('error')}"
 
 
 def markdown(text: str) -> str:
@@ -86,14 +86,14 @@ def junit(text: str) -> str:
         assert int(root.attrib[name]) == counts[kind] == sum(int(suite.attrib[name]) for suite in suites)
     names = [(suite.attrib["name"], case.attrib["classname"], case.attrib["name"]) for suite in suites for case in suite]
     assert len(names) == len(set(names)), "each case has a name of its own"
-    return f"{counts['failure']} failures, {counts['error']} errors"
+    return f"failures: {counts['failure']}, errors: {counts['error']}"
 
 
 def gitlab(text: str) -> str:
     data = json.loads(text)
     jsonschema.Draft202012Validator(GITLAB).validate(data)
     assert len({each["fingerprint"] for each in data}) == len(data)
-    return f"{len(data)} issues"
+    return f"issues: {len(data)}"
 
 
 def prometheus(text: str) -> str:
@@ -106,7 +106,7 @@ def prometheus(text: str) -> str:
             assert (found[1], found[2]) not in seen, "a sample is told once"
             seen.add((found[1], found[2]))
             values[found[1]] = int(found[3])
-    return f"complete {values['mailaudit_complete']}"
+    return f"complete: {values['mailaudit_complete']}"
 
 
 def jsonl(text: str) -> str:

@@ -27,7 +27,10 @@ def write(report: Report, reader: Reader) -> str:
 def _metrics(report: Report, seen: list[View]) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "info", "Version and profile.", [({"version": __version__, "profile": report.profile}, 1)]
     yield "exit_code", "The exit code of the run.", [({}, report.exit_code)]
-    yield "complete", "1 if all that was selected was evaluated.", [({}, int(is_complete(report)))]
+    whole = is_complete(report) and not any(
+        view.unread() or view.undecided() for view in seen
+    )  # whatever --allow-incomplete says
+    yield "complete", "1 if all that was selected was evaluated, but for want of evidence.", [({}, int(whole))]
     yield "hosts", "Hosts that were audited.", [({}, len(seen))]
     yield "start_time_seconds", "When the run began.", [({}, _time(report.started))]
     yield "end_time_seconds", "When the run ended.", [({}, _time(report.finished))]
