@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from mailaudit import output, rulebook
 from mailaudit.choices import Format, SarifProfile
-from mailaudit.findings import Report
+from mailaudit.findings import Report, Severity
 from mailaudit.reports.terminal import report as terminal
 from mailaudit.reports.terminal.paper import Screen
 
@@ -173,3 +173,20 @@ def test_two_reports_want_two_files(tmp_path: Path) -> None:
     with pytest.raises(output.OutputError, match="another report goes there already"):
         output.outlets([f"json:{tmp_path}/x", f"sarif:{tmp_path}/x"])
     assert len(output.outlets(["json:/dev/null", "sarif:/dev/null"])) == 2
+
+
+def test_the_documentation_names_every_format() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reports.md").read_text("utf-8")
+    assert {row[1] for row in re.finditer(r"^\| `(\w+)` \|", page, re.MULTILINE)} == set(Format)
+
+
+def test_annotations_are_the_worst_and_the_others_are_counted() -> None:
+    report = samples.usual()
+    (host,) = report.hosts
+    finding = next(result for result in host.results if result.rule == "PF001")
+    many = tuple(replace(finding, rule=f"PF{number:03}", severity=Severity(number % 5)) for number in range(100))
+    text = rendered(replace(report, hosts=(replace(host, results=many),), exit_code=1), Format.GITHUB)
+    lines = text.splitlines()
+    assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("error", "warning", "notice")] == [10, 10, 10]
+    assert all("title=critical" in line for line in lines if line.startswith("::error "))
+    assert "71 more are not shown here" in lines[-1]
