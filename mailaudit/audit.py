@@ -79,6 +79,10 @@ class Auditor:
         clock = read_clock(self.options.now, snapshot.taken, self.present)
         return read(Sources(snapshot, self.shelf), self.settings.site, self.book.reference, clock)
 
+    def anew(self, world: World) -> Auditor:
+        """The same auditor, with nothing remembered and a world in which the host was entered anew."""
+        return replace(self, world=_trusting(world, self.settings, self.options), shelf=Shelf(), crashes=[])
+
     def first(self) -> list[Question]:
         """What is asked first of all, before anything is known."""
         world = self.world
@@ -330,10 +334,15 @@ def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     for selector in (*(waiver.rule for waiver in loaded.waivers), *loaded.severity):
         _matching(book, (selector,), loaded.origin)
     selected = select(book, loaded, options)
+    return Auditor(_trusting(world, loaded, options), book, loaded, options, selected)
+
+
+def _trusting(world: World, loaded: Settings, options: Options) -> World:
+    """A world that trusts the site's own authorities as well."""
     if isinstance(world, OnlineWorld) and loaded.site.ca_file is not None:
         within = options.config is None and world.root is not None
         world.network.authorities += site_authorities(loaded.origin, loaded.site.ca_file, within=within)
-    return Auditor(world, book, loaded, options, selected)
+    return world
 
 
 def _now() -> str:

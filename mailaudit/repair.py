@@ -9,7 +9,7 @@ from functools import partial
 
 from mailaudit.audit import Auditor
 from mailaudit.edits import Fix, Safety, apply, compatible, unified_diff
-from mailaudit.findings import FileStatus, HostReport, Result, Verdict
+from mailaudit.findings import Evidence, FileStatus, HostReport, Result, Verdict
 from mailaudit.models.dns.site_records import TTL, Dns
 from mailaudit.models.facts import Facts
 from mailaudit.models.sources import Known
@@ -21,6 +21,7 @@ from mailaudit.worklist import Deed, worklist
 
 CALLS = 6  # a new port is opened in pf and throttled there; learning from what users move has six parts
 MASK = b"{{masked:"
+OUTSIDE = "T"  # the evidence that is daemons as they run
 BY_HAND = "by hand"
 TYPED = "by commands on the host"
 MAX_ROUNDS = 10  # beyond one for each finding, since fixes that do harm together are tried one a round
@@ -176,7 +177,7 @@ def _mend(auditor: Auditor, state: _Round, wish: Wish) -> bool:
 
 def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], wish: Wish) -> _Round | str:
     """The host with these fixes, or the harm they would do. What a fix calls for is done with it: a new listener's port in pf."""
-    done = _applied(auditor, state.snapshot, fixes)
+    done = _applied(auditor, state, fixes)
     harm = _harm(state.report, done.report)
     known = {result.fingerprint for result in _failing(state.report)}
     for _ in range(CALLS):
@@ -185,7 +186,7 @@ def _carried_out(auditor: Auditor, state: _Round, fixes: Sequence[Fix], wish: Wi
         taken, _ = compatible(called_for)
         if harm is None or not taken:
             break
-        done = _applied(auditor, done.snapshot, taken)
+        done = _applied(auditor, done, taken)
         harm = _harm(state.report, done.report)
     if harm is None and _state(done.snapshot) in state.seen | {_state(state.snapshot)}:
         harm = "another correction undoes it"
@@ -197,7 +198,8 @@ def _state(snapshot: Snapshot) -> int:
     return hash(frozenset((q.path, a) for q, a in snapshot.answers.items() if isinstance(q, ReadFile) and isinstance(a, Found)))
 
 
-def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Round:
+def _applied(auditor: Auditor, state: _Round, fixes: Iterable[Fix]) -> _Round:
+    snapshot = state.snapshot
     edits = sorted({edit for fix in fixes for edit in fix.edits})
     files: dict[str, bytes] = {}
     for path in {edit.path for edit in edits}:
@@ -205,7 +207,19 @@ def _applied(auditor: Auditor, snapshot: Snapshot, fixes: Iterable[Fix]) -> _Rou
         chars = text.chars if text is not None else ""
         files[path] = encode(apply(chars, [edit for edit in edits if edit.path == path]))
     changed, facts = auditor.learn(snapshot.with_files(files))
-    return _Round(changed, facts, auditor.examine(changed, facts))
+    return _Round(changed, facts, _awaited(auditor, auditor.examine(changed, facts), state.report))
+
+
+def _awaited(auditor: Auditor, after: HostReport, before: HostReport) -> HostReport:
+    """Without what is found because the daemons, as they are seen from outside, have not taken these files up yet."""
+    known = {result.fingerprint for result in _failing(before)}
+
+    def is_stale(result: Result) -> bool:
+        seen = any(isinstance(place, Evidence) for place in result.places)
+        new = result.verdict is Verdict.FAIL and result.fingerprint not in known
+        return new and seen and OUTSIDE in auditor.book.pages[result.rule].evidence
+
+    return replace(after, results=tuple(result for result in after.results if not is_stale(result)))
 
 
 def _harm(before: HostReport, after: HostReport) -> str | None:

@@ -22,7 +22,6 @@ from mailaudit.commands.level import Level
 from mailaudit.commands.telling import UsageError, now
 from mailaudit.findings import HostReport, Report, Result
 from mailaudit.models.facts import Facts
-from mailaudit.models.sources import Shelf
 from mailaudit.output import Telling
 from mailaudit.repair import Plan, plan, verified
 from mailaudit.reports import applied as applied_as_data
@@ -119,7 +118,7 @@ class _Mending:
     def _seen_anew(self) -> HostReport:
         """An audit of the host over a connection of its own."""
         with entered(self.target, self.chosen.login) as (world, _):
-            again = replace(self.host.auditor, world=world, shelf=Shelf(), crashes=[])
+            again = self.host.auditor.anew(world)
             return again.examine(*again.learn())
 
 
