@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -27,6 +28,10 @@ class Service:
     words: tuple[str, ...]
     ports: tuple[int, ...]
     user: str = ""
+
+    def within(self, root: str) -> tuple[str, ...]:
+        """What chroot(8) is told."""
+        return (*((f"--userspec={self.user}",) if self.user else ()), root, *self.words)
 
 
 SERVICES = {
@@ -85,6 +90,10 @@ class MailHost:
     def mount(self) -> None:
         """Make its root; nothing runs in it yet."""
         self.space.do("sh", "-c", _MOUNTS, "mounts", self.root, str(self.tree), str(TRIXIE), NEWER, str(COMPILED))
+        for name, service in SERVICES.items():  # where the stand-in of rcctl looks
+            place = self.path(f"/var/lab/rc/{name}")
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(shlex.join(["exec", "chroot", *service.within("/")]))
 
     def path(self, name: str) -> Path:
         """A file of the host, as it is reached from outside."""
@@ -99,9 +108,7 @@ class MailHost:
         """Start daemons in their order, and wait until all of them listen."""
         wanted = [name for name in SERVICES if name in names]
         for name in wanted:
-            service = SERVICES[name]
-            user = [f"--userspec={service.user}"] if service.user else []
-            self.space.start(name, "chroot", *user, self.root, *service.words)
+            self.space.start(name, "chroot", *SERVICES[name].within(self.root))
         for name in wanted:
             self._await(name, SERVICES[name].ports)
         if "rspamd" in wanted and not COMPILED.is_dir():
@@ -120,6 +127,9 @@ class MailHost:
     def stop(self, names: Sequence[str]) -> None:
         """End daemons, in the other order."""
         for name in reversed([name for name in SERVICES if name in names]):
+            process = self.space.services.get(name)
+            if process is not None and process.poll() is not None:  # rcctl has started it again
+                self.do("rcctl", "stop", name, check=False)
             self.space.stop(name)
 
     def _await(self, name: str, ports: Sequence[int]) -> None:

@@ -36,8 +36,7 @@ mount -t tmpfs -o mode=755 lab /run
 mount -t tmpfs -o mode=755 lab "$1"
 ip netns add auditor
 echo "$pid"
-trap '' CHLD
-exec cat
+exec perl -e '$SIG{CHLD} = q(IGNORE); 1 while <STDIN>'
 """
 
 

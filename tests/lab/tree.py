@@ -67,6 +67,7 @@ SEEN = (
 LISTED = ("/var/vmail", "/var/vmail/example.com/")
 """Closed directories that it may list."""
 _STANDINS = Path(__file__).with_name("standins")
+_SBIN = ("httpd", "pfctl", "rcctl")
 _ALIASES = {"opensmtpd": "_smtpd", "opensmtpq": "_smtpq", "dovecot": "_dovecot", "dovenull": "_dovenull"}
 _OF_DEBIAN = (
     "alternatives",
@@ -172,7 +173,7 @@ def _programs(tree: Path) -> None:
     for path, words in OF_NEWER.items():
         _executable(tree, path, f'#!/bin/sh\nexec chroot {NEWER} {words} "$@"\n')
     for each in _STANDINS.iterdir():
-        _executable(tree, f"/usr/sbin/{each.name}" if each.name == "httpd" else f"/usr/bin/{each.name}", each.read_text())
+        _executable(tree, f"/usr/{'sbin' if each.name in _SBIN else 'bin'}/{each.name}", each.read_text())
     recorded = json.loads((CORRECTED / "answers.json").read_text())["commands"]
     said: dict[str, list[str]] = {"/usr/bin/uname": ["-s) echo OpenBSD ;;"]}
     for command in SAID:
@@ -191,7 +192,8 @@ def _programs(tree: Path) -> None:
             "esac",
             "",
         ]
-        _executable(tree, path, "\n".join(text))
+        does = (tree / path.lstrip("/")).exists()  # a stand-in of that name asks it for the rest
+        _executable(tree, f"{path}.said" if does else path, "\n".join(text))
 
 
 def _executable(tree: Path, path: str, text: str) -> None:
