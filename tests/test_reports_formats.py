@@ -16,9 +16,11 @@ from markdown_it import MarkdownIt
 
 from mailaudit import output, rulebook
 from mailaudit.choices import Format, SarifProfile
-from mailaudit.findings import Report, Severity
+from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.findings import Place, Report, Severity, Verdict
 from mailaudit.reports.terminal import report as terminal
 from mailaudit.reports.terminal.paper import Screen
+from mailaudit.text import Span, Text
 
 LINK = "[click](https://evil.example/) ![x](https://evil.example/x.png) https://evil.example www.evil.example @admin #1 <b>&amp;"
 BREAKS = (
@@ -95,6 +97,22 @@ def test_no_secret_stands_in_any_format(form: Format) -> None:
     text = rendered(samples.usual(), form)
     assert samples.QUEUE_KEY not in text
     assert samples.PASSWORD_HASH not in text
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_secret_over_two_lines_stands_in_no_format(form: Format) -> None:
+    half, other = "0123456789abcdef", "fedcba987654321"
+    text = Text.of("/etc/mail/smtpd.conf", f'queue encryption key "{half}\\\n{other}"\nlisten on all\n')
+    at = samples.span(text, "listen")
+    fix = Fix("Listen on lo0.", Safety.SAFE, (Edit(text.path, at.end, at.end + 7, " on lo0"),))
+    places = (Place.at(at), Place.at(samples.span(text, half)), Place.at(Span(text, 0, len(text.chars))))
+    finding = samples.result("SMTPD001", "x", Verdict.FAIL, f"It says {half}{other}.", places=places, fix=fix)
+    host = replace(
+        samples.usual().hosts[0], results=(finding,), files=(), texts={text.path: text}, secrets=(("queue-key", half + other),)
+    )
+    told = rendered(replace(samples.usual(), hosts=(host,)), form)
+    assert half not in told
+    assert other not in told
 
 
 def test_nothing_breaks_out_of_annotations() -> None:

@@ -74,11 +74,9 @@ def test_a_result_has_its_places() -> None:
     (primary,) = found["locations"]
     assert primary["physicalLocation"] == {
         "artifactLocation": {"uri": "examples/corrected/etc/pf.conf", "uriBaseId": "SRCROOT"},
-        "region": {
-            "startLine": 3, "startColumn": 19, "endLine": 3, "endColumn": 23,
-            "snippet": {"text": 'tcp_services = "{ sshd, smtp, http }"'},
-        },
-    }  # fmt: skip
+        "region": {"startLine": 3, "startColumn": 19, "endLine": 3, "endColumn": 23},
+        "contextRegion": {"startLine": 3, "endLine": 3, "snippet": {"text": 'tcp_services = "{ sshd, smtp, http }"'}},
+    }
     assert primary["message"] == {"text": "no such service"}
     assert [each["id"] for each in found["relatedLocations"]] == [1]
     (host,) = samples.usual().hosts

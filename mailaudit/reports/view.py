@@ -143,11 +143,12 @@ class View:
         return [self.clean(each) for each in (*fix.commands, *fix.records)]
 
     def diff(self, fix: Fix) -> str:
-        """What a fix changes in files."""
+        """What a fix changes in files. They are masked first: in a diff a secret that is written over two lines is torn."""
         texts = self.host.texts
         before = {path: texts[path].chars if path in texts else None for path in dict.fromkeys(edit.path for edit in fix.edits)}
         after = {path: apply(old or "", [e for e in fix.edits if e.path == path]) for path, old in before.items()}
-        return visible(self.mask(unified_diff(before, after), written=True), keep="\n\t")
+        masked = {path: None if old is None else self.mask(old, written=True) for path, old in before.items()}
+        return visible(unified_diff(masked, {path: self.mask(new, written=True) for path, new in after.items()}), keep="\n\t")
 
     def unread(self) -> list[Coverage]:
         """The files that were not read, or in part only, though the daemon reads them."""

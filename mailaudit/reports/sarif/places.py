@@ -35,13 +35,16 @@ def region(spot: Spot) -> dict[str, Any]:
     """The characters meant; of a file as a whole, its first line."""
     if spot.whole:
         return {"startLine": 1}
-    corners = {"startLine": spot.line, "startColumn": spot.column, "endLine": spot.end_line, "endColumn": spot.end_column}
-    return {**corners, "snippet": {"text": spot.excerpt}} if spot.excerpt else corners
+    return {"startLine": spot.line, "startColumn": spot.column, "endLine": spot.end_line, "endColumn": spot.end_column}
 
 
 def physical(view: View, spot: Spot) -> dict[str, Any]:
-    """A place in a file."""
-    return {"artifactLocation": artifact(view, spot.path), "region": region(spot)}
+    """A place in a file, and its lines, unless it has more than are shown."""
+    place: dict[str, Any] = {"artifactLocation": artifact(view, spot.path), "region": region(spot)}
+    last = spot.line + spot.excerpt.count("\n")
+    if spot.excerpt and last >= spot.end_line:
+        place["contextRegion"] = {"startLine": spot.line, "endLine": last, "snippet": {"text": spot.excerpt}}
+    return place
 
 
 def location(view: View, spot: Spot, number: int | None = None) -> dict[str, Any]:
