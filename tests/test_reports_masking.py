@@ -24,6 +24,12 @@ def test_a_secret_is_masked_even_if_written_in_pieces(between: str) -> None:
     assert Mask([("key", KEY)])(f"x\n{written}\ny") == "x\n{{masked:key}}\ny"
 
 
+@pytest.mark.parametrize("mark", [" ", "-", "+"])
+def test_a_secret_is_masked_in_a_diff_even_if_written_in_pieces(mark: str) -> None:
+    diff = f"@@ -1,2 +1,2 @@\n{mark}key {KEY[:9]}\\\n{mark}{KEY[9:]}\n-old\n"
+    assert Mask([("key", KEY)])(diff, diff=True) == f"@@ -1,2 +1,2 @@\n{mark}key {{{{masked:key}}}}\n-old\n"
+
+
 def test_a_short_secret_is_masked_only_as_a_word() -> None:
     mask = Mask([("password", "root")])
     assert mask("chroot root, rooted root_x root") == "chroot {{masked:password}}, rooted root_x {{masked:password}}"

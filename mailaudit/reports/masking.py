@@ -10,6 +10,7 @@ from itertools import accumulate
 from mailaudit.text import Span, Text
 
 _SPLIT = re.compile(r"\\\r?\n|\r?\n|\\")  # what a daemon drops inside a quoted value: it may stand in the middle of a secret
+_TORN = re.compile(r"\\?\r?\n[-+ ]?|\\")  # the same in a diff, where each line has a mark before it
 _HASH = re.compile(
     r"\$(?:2[abxy]?|5|6|7|y|argon2i?d?)\$[A-Za-z0-9./$=,+]{2,}|\$1\$[A-Za-z0-9./$]{16,}"
     r"|(?<![{$%])\{[A-Z][A-Z0-9._-]+\}[^\s:{}]+"
@@ -48,15 +49,16 @@ class Mask:
         found = [(text.chars[start:end], kind) for text in texts for start, end, kind in _nets(text.chars)]
         return cls([*((kind, value) for value, kind in found if len(value) >= _TELLING), *secrets])
 
-    def spans(self, chars: str, *, written: bool = False) -> list[tuple[int, int, str]]:
+    def spans(self, chars: str, *, written: bool = False, diff: bool = False) -> list[tuple[int, int, str]]:
         """Where secrets stand: start, end and mask, in order, never overlapping.
 
-        In a file's own characters (`written`) what follows a word such as `password` is taken for a secret as well.
+        In a file's own characters (`written`) what follows a word such as `password` is taken for a secret as well. In a `diff`
+        the marks before lines stand in the middle of what is written over two of them.
         """
         found = _nets(chars) if written else _hashes(chars)
         if not self._values:
             return _merged(found)
-        flat, gaps = _flatten(chars)
+        flat, gaps = _flatten(chars, _TORN if diff else _SPLIT)
         own = [(gaps.before(at), gaps.before(end - 1) + 1, kind) for at, end, kind in self._places(flat)]
         return _merged([*own, *found])
 
@@ -100,11 +102,11 @@ class Mask:
             at = min(end, span.end)
         return "".join((*out, chars[at : span.end]))
 
-    def __call__(self, chars: str, *, written: bool = False) -> str:
+    def __call__(self, chars: str, *, written: bool = False, diff: bool = False) -> str:
         """The characters with every secret masked."""
         out: list[str] = []
         at = 0
-        for start, end, mask in self.spans(chars, written=written):
+        for start, end, mask in self.spans(chars, written=written, diff=diff):
             out += (chars[at:start], mask)
             at = end
         return "".join((*out, chars[at:])) if out else chars
@@ -140,10 +142,10 @@ class _Gaps:
         return offset + self._lengths[bisect_right(self._starts, offset)]
 
 
-def _flatten(chars: str) -> tuple[str, _Gaps]:
+def _flatten(chars: str, split: re.Pattern[str]) -> tuple[str, _Gaps]:
     if "\\" not in chars and "\n" not in chars:
         return chars, _Gaps([])
-    return _SPLIT.sub("", chars), _Gaps(list(_SPLIT.finditer(chars)))
+    return split.sub("", chars), _Gaps(list(split.finditer(chars)))
 
 
 def _is_word(char: str) -> bool:

@@ -18,7 +18,7 @@ def as_data(plan: Plan, *, written: bool) -> dict[str, Any]:
         "written": written,
         "converged": plan.converged,
         "files": [visible(path) for path in sorted(plan.files)],
-        "diff": visible(mask(plan.diff, written=True), keep="\n\r\t"),
+        "diff": visible(mask(plan.diff, written=True, diff=True), keep="\n\r\t"),
         "mended": [_result(each) for each in plan.mended],
         "failed": [_result(each) for each in plan.failed],
         "left": [{**_result(each), "why": visible(mask(why))} for each, why in plan.left],

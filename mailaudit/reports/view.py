@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -143,12 +144,11 @@ class View:
         return [self.clean(each) for each in (*fix.commands, *fix.records)]
 
     def diff(self, fix: Fix) -> str:
-        """What a fix changes in files. They are masked first: in a diff a secret that is written over two lines is torn."""
+        """What a fix changes in files."""
         texts = self.host.texts
         before = {path: texts[path].chars if path in texts else None for path in dict.fromkeys(edit.path for edit in fix.edits)}
         after = {path: apply(old or "", [e for e in fix.edits if e.path == path]) for path, old in before.items()}
-        masked = {path: None if old is None else self.mask(old, written=True) for path, old in before.items()}
-        return visible(unified_diff(masked, {path: self.mask(new, written=True) for path, new in after.items()}), keep="\n\t")
+        return visible(self.mask(unified_diff(before, after), written=True, diff=True), keep="\n\t")
 
     def unread(self) -> list[Coverage]:
         """The files that were not read, or in part only, though the daemon reads them."""
@@ -218,11 +218,14 @@ def mask_of(hosts: Iterable[HostReport]) -> Mask:
 
 
 def order(result: Result) -> tuple[str, int, int, str, str, str]:
-    """The order of results: path, line, column, rule. What stands in no file comes first."""
+    """The order of results: path, line, column, rule. What stands in no file comes first.
+
+    What is at no line of its file comes last there: it may miss only what a line above it, which the daemon refuses, was to say.
+    """
     first = result.places[0] if result.places else None
     if isinstance(first, Place):
         line, column, _, _ = first.corners()
-        return first.path, line, column, result.rule, result.message, result.fingerprint
+        return first.path, line if first.span else sys.maxsize, column, result.rule, result.message, result.fingerprint
     return "", 0, 0, result.rule, result.message, result.fingerprint
 
 

@@ -13,7 +13,7 @@ def show(diff: str, mask: Mask, screen: Screen) -> str:
     if not diff:
         return ""
     paper = Paper(screen)
-    for line in mask(diff, written=True).removesuffix("\n").split("\n"):
+    for line in mask(diff, written=True, diff=True).removesuffix("\n").split("\n"):
         ending = "\r\n" if line.endswith("\r") else "\n"
         style = next((style for start, style in _STYLES.items() if line.startswith(start)), "")
         paper.line((paper.clean(line.removesuffix("\r"), keep="\t"), style), ending=ending)
