@@ -17,7 +17,7 @@ from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
 from mailaudit.collect.roots import find_worlds
 from mailaudit.edits import Fix, Safety, replace
-from mailaudit.findings import FileStatus, Finding, Outcome, Place, Verdict
+from mailaudit.findings import Evidence, FileStatus, Finding, Outcome, Place, Verdict
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.repair import Plan, plan
 
@@ -147,6 +147,26 @@ def test_a_fix_that_would_do_harm_is_taken_back(published: Path, monkeypatch: py
     assert [why for result, why in done.left if result.rule == "SMTPD025"] == [
         "its fix was taken back: /etc/mail/smtpd.conf would no longer be read whole"
     ]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_daemons_show_that_have_not_read_the_new_file_is_no_harm(
+    published: Path, monkeypatch: pytest.MonkeyPatch, *, seen: bool
+) -> None:
+    """TLS011 says here that a port is not what the file says, once the file is another; a finding of the file alone is harm."""
+    old = (published / "etc/mail/smtpd.conf").read_text()
+
+    def shows_the_old(smtpd: SmtpdConfig) -> Iterator[Outcome]:
+        first = smtpd.listeners[0].statement.span
+        if first.text.chars != old:
+            yield Finding("Old.", (Place.at(first), *((Evidence("smtp://192.0.2.1:25", "250 AUTH"),) if seen else ())))
+
+    monkeypatch.setitem(CHECKS, "TLS011", Declared("TLS011", shows_the_old))
+    done = planned(published, SAFE)
+    assert ("SMTPD025" in {result.rule for result in done.mended}) is seen
+    assert not [result for result, _ in done.left if result.rule == "TLS011"]
+    taken_back = "its fix was taken back: it would bring up a finding of TLS011"
+    assert ([why for result, why in done.left if result.rule == "SMTPD025"] == [taken_back]) is not seen
 
 
 def test_no_name_in_a_file_becomes_a_command(tmp_path: Path) -> None:
