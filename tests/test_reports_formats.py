@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -208,3 +210,10 @@ def test_annotations_are_the_worst_and_the_others_are_counted() -> None:
     assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("error", "warning", "notice")] == [10, 10, 10]
     assert all("title=critical" in line for line in lines if line.startswith("::error "))
     assert "71 more are not shown here" in lines[-1]
+
+
+def test_a_scan_to_the_terminal_pays_for_no_other_format() -> None:
+    code = "import sys, mailaudit.commands.scan; print(*(name for name in sys.modules if name.startswith('mailaudit.reports.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others = {f"mailaudit.reports.{form}" for form in Format} - {"mailaudit.reports.terminal", "mailaudit.reports.json"}
+    assert not others & set(done.stdout.split())

@@ -14,7 +14,7 @@ from mailaudit.reports.sarif.notifications import of_configuration, of_execution
 from mailaudit.reports.sarif.places import HOSTS, ROOT, encoded
 from mailaudit.reports.sarif.results import result
 from mailaudit.reports.sarif.rules import rules
-from mailaudit.reports.view import Reader, ending, findings, views
+from mailaudit.reports.view import Reader, View, ending, findings, views
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 25_000  # of a run, that GitHub takes
@@ -40,7 +40,7 @@ def _run(report: Report, reader: Reader) -> dict[str, Any]:
     return {
         "tool": {"driver": driver},
         "automationDetails": {"id": f"mailaudit/{alone}"},
-        "invocations": [_invocation(report, reader, index, left=len(told) - len(kept))],
+        "invocations": [_invocation(report, seen, index, left=len(told) - len(kept))],
         "originalUriBaseIds": {
             ROOT: {"description": {"text": "The repository, or the folder that mailaudit was called in."}},
             HOSTS: {"description": {"text": "The live hosts, each as a folder of its name."}},
@@ -55,9 +55,8 @@ def _host(name: str, counts: dict[str, int]) -> dict[str, Any]:
     return {"name": name, "counts": counts}
 
 
-def _invocation(report: Report, reader: Reader, index: dict[str, int], *, left: int) -> dict[str, Any]:
+def _invocation(report: Report, seen: list[View], index: dict[str, int], *, left: int) -> dict[str, Any]:
     code = ExitCode(report.exit_code)
-    seen = views(report, reader)
     signal = {"exitSignalName": SIGNALS[code], "exitSignalNumber": code - 128} if code in SIGNALS else {}
     return {
         "executionSuccessful": code in (ExitCode.OK, ExitCode.FINDINGS),
