@@ -371,6 +371,7 @@ def test_policy_new_writes_adds_and_stays(run: Run, tmp_path: Path, monkeypatch:
     code, told, warned = run("policy", "new", "--from", str(GOLDEN))
     assert (code, warned) == (0, "")
     assert told.startswith(f"{len(MEASURES)} expectations of host7.example.com are in mailaudit.toml\n")
+    assert "\nmailaudit scan TARGET --config mailaudit.toml compares" in told
     first = (tmp_path / ORIGIN).read_bytes()
     assert settings.parse_settings(first).site.domains == ("example.com",)
     (tmp_path / ORIGIN).chmod(0o640)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mailaudit.reports.terminal import diff, excerpt, pages
 from mailaudit.reports.terminal.paper import Paper, Screen, folded
 from mailaudit.reports.terminal.prose import first_words
 from mailaudit.reports.terminal.report import Detail, write
+from mailaudit.reports.view import worst_first
 from mailaudit.rulebook import Page, read_page
 from mailaudit.text import Span, Text
 
@@ -72,6 +74,13 @@ def test_worst_comes_first_and_the_exit_code_last() -> None:
     assert len(ranks) == 6
     assert shown.index("7/8 statements; the daemon refuses line 3") < shown.index("6 findings (2 critical")
     assert shown.rstrip().split("\n\n")[-1].startswith("exit code 4 (incomplete): ")
+
+
+def test_a_refused_line_comes_before_what_its_file_misses() -> None:
+    text = Text("/etc/dovecot/local.conf", b"userdb {\n")
+    missing = replace(samples.usual().hosts[0].results[0], severity=Severity.CRITICAL, places=(Place(text.path),))
+    refused = replace(missing, places=(Place.at(samples.span(text, "userdb")),))
+    assert sorted((missing, refused), key=worst_first) == [refused, missing]
 
 
 def test_quiet_is_a_line_for_each_finding() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -125,4 +126,5 @@ def _told(measured: Measured, there: bytes, made: bytes, host: str, out: str) ->
     yield f"{after - before} expectations of {host} are in {out}" + (f"; {before} were there and stay" if before else "")
     if measured.unknown:
         yield f"not measured: {', '.join(each.says for each in measured.unknown)}"
-    yield "mailaudit scan TARGET compares; mailaudit scan TARGET --select POLICY compares and does nothing else"
+    config = "" if out == "-" else f" --config {shlex.quote(out)}"
+    yield f"mailaudit scan TARGET{config} compares; with --select POLICY it does nothing else"

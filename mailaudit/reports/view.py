@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,9 +88,7 @@ class View:
 
     def of(self, *verdicts: Verdict) -> list[Result]:
         """The results of these verdicts, the worst first."""
-        return sorted(
-            (result for result in self.host.results if result.verdict in verdicts), key=lambda each: (-each.severity, order(each))
-        )
+        return sorted((result for result in self.host.results if result.verdict in verdicts), key=worst_first)
 
     def message(self, result: Result) -> str:
         """What a result says."""
@@ -218,15 +215,19 @@ def mask_of(hosts: Iterable[HostReport]) -> Mask:
 
 
 def order(result: Result) -> tuple[str, int, int, str, str, str]:
-    """The order of results: path, line, column, rule. What stands in no file comes first.
-
-    What is at no line of its file comes last there: it may miss only what a line above it, which the daemon refuses, was to say.
-    """
+    """The order of results: path, line, column, rule. What stands in no file comes first."""
     first = result.places[0] if result.places else None
     if isinstance(first, Place):
         line, column, _, _ = first.corners()
-        return first.path, line if first.span else sys.maxsize, column, result.rule, result.message, result.fingerprint
+        return first.path, line, column, result.rule, result.message, result.fingerprint
     return "", 0, 0, result.rule, result.message, result.fingerprint
+
+
+def worst_first(result: Result) -> tuple[object, ...]:
+    """The order for people. What is at no line comes last in its file: it may miss only what a refused line was to say."""
+    first = result.places[0] if result.places else None
+    path, *rest = order(result)
+    return -result.severity, path, isinstance(first, Place) and first.span is None, *rest
 
 
 def told(result: Result) -> str:

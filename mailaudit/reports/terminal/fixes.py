@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from mailaudit.edits import Fix, Safety, apply, unified_diff
 from mailaudit.findings import Place, Report, Result
@@ -10,7 +10,7 @@ from mailaudit.repair import Plan
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
-from mailaudit.reports.view import mask_of, order
+from mailaudit.reports.view import mask_of, worst_first
 from mailaudit.worklist import Kind
 
 MOST_LINES = 20  # of what a person decides about
@@ -49,7 +49,7 @@ def _mended(paper: Paper, plan: Plan, *, written: bool, detail: Detail) -> None:
     if not plan.mended:
         return
     paper.line((f"{'mended' if written else 'would be mended'}: {len(plan.mended)}", "bold green"))
-    for result in _worst_first(plan.mended):
+    for result in sorted(plan.mended, key=worst_first):
         _name(paper, result)
         if detail is Detail.VERBOSE and result.fix is not None:
             paper.wrapped(paper.clean(result.fix.title), "    ")
@@ -60,7 +60,7 @@ def _failed(paper: Paper, plan: Plan) -> None:
     if not plan.failed:
         return
     paper.line((f"still failing, though their fixes were written: {len(plan.failed)}", "bold red"))
-    for result in _worst_first(plan.failed):
+    for result in sorted(plan.failed, key=worst_first):
         _name(paper, result)
         paper.wrapped(paper.clean(result.message), "    ")
     paper.blank()
@@ -85,7 +85,7 @@ def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
     """What is left, by the reason; commands and records stand ready to be copied, here or in the list of what is to do."""
     planned = {deed.text for deed in plan.todo} | {deed.check for deed in plan.todo}
     for why in dict.fromkeys(why for _, why in plan.left):
-        results = _worst_first(result for result, each in plan.left if each == why)
+        results = sorted((result for result, each in plan.left if each == why), key=worst_first)
         paper.wrapped(f"{paper.clean(why)}: {len(results)}", style="bold")
         for result in results:
             _name(paper, result)
@@ -97,10 +97,6 @@ def _left(paper: Paper, plan: Plan, detail: Detail) -> None:
                 _copied(paper, result.fix, planned)
                 _written(paper, plan, result.fix)
         paper.blank()
-
-
-def _worst_first(results: Iterable[Result]) -> list[Result]:
-    return sorted(results, key=lambda each: (-each.severity, order(each)))
 
 
 def _copied(paper: Paper, fix: Fix, planned: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.prose import first_words
-from mailaudit.reports.view import NOT_ASKED, REASONS, how, mask_of, order
+from mailaudit.reports.view import NOT_ASKED, REASONS, how, mask_of, order, worst_first
 from mailaudit.rulebook import Page
 
 MANY = 20  # findings of one rule on one host that are shown whole
@@ -74,7 +74,7 @@ def _host(paper: Paper, host: HostReport, told: _Told) -> None:
     name = paper.clean(host.name)
     where = paper.clean(f"{host.target}, {'online' if host.online else 'offline'}")
     paper.wrapped(name, hanging="  ", style="bold")
-    findings = sorted(_of(host, Verdict.FAIL), key=lambda each: (-each.severity, order(each)))
+    findings = sorted(_of(host, Verdict.FAIL), key=worst_first)
     if told.detail is Detail.QUIET:
         for result in findings:
             _one_line(paper, result)
