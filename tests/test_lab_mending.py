@@ -182,8 +182,7 @@ def test_a_checker_refuses_and_nothing_is_changed(host: Lab) -> None:
 
 def test_a_ruleset_that_shuts_out_is_taken_back_by_the_hosts_timer(host: Lab) -> None:
     """The ruleset is right as far as its file tells; that nobody gets in is seen when it is loaded."""
-    host.host.path("/var/lab/shuts").write_text("set loginterface egress\n")
-    spoiled = Variant("", edits={PF: SPOILED.edits[PF]})
+    spoiled = Variant("", edits={PF: SPOILED.edits[PF]}, files={"/var/lab/shuts": "set loginterface egress\n"})
     with host.under(spoiled), correspondence(host) as mail:
         before = state(host)
         mail.flows()

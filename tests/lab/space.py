@@ -42,7 +42,7 @@ exec perl -e '$SIG{CHLD} = q(IGNORE); 1 while <STDIN>'
 
 PROGRAMS = (
     "unshare", "nsenter", "setpriv", "ip", "ss", "nft", "perl", "nsd", "unbound", "ldns-signzone", "sshd", "doas", "dovecot",
-    "sievec", "rspamd", "redis-server",
+    "sievec", "rspamd", "redis-server", "pgrep", "setsid",
 )  # fmt: skip
 
 
