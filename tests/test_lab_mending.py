@@ -174,7 +174,7 @@ def test_a_checker_refuses_and_nothing_is_changed(host: Lab) -> None:
     before, pid = state(host), host.host.do("pgrep", "-o", "^smtpd")
     old = sha256(host.host.path(SMTPD).read_bytes()).hexdigest()
     line = f"file {old} 0600 {len(broken)} {SMTPD}"
-    plan = "\n".join(["mailaudit 1", "wait 20 20", line, broken.decode(), "run rcctl restart smtpd", "end", ""])
+    plan = f"mailaudit 1\nwait 20 20\n{line}\n{broken.decode()}\nrun rcctl restart smtpd\nend\n"
     said = host.run("ssh", *SSH, NAME, "doas", "-n", PLACE, "run", text=plan)
     assert "end refused smtpd refuses the changed files: /etc/mail/smtpd.conf:" in said.out, said.out + said.errors
     assert (state(host), host.host.do("pgrep", "-o", "^smtpd")) == (before, pid)
