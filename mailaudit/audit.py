@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the pa
 _READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
 QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
+MOST_NAMES = 8  # in the reason of an exit code
 
 
 class SelectionError(Exception):
@@ -349,6 +350,12 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _first_of(names: Iterable[str]) -> str:
+    """So many names as one reads at the end of a report, in which all of them stand."""
+    each = list(dict.fromkeys(names))
+    return ", ".join(each[:MOST_NAMES]) + (f" and {len(each) - MOST_NAMES} more" if len(each) > MOST_NAMES else "")
+
+
 def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -> tuple[ExitCode, str]:
     """The exit code and its reason; the worst wins (contract, section 2)."""
     if not hosts or not selected:
@@ -357,8 +364,8 @@ def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -
     gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
     open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in QUIET]
     if (gaps_ or open_) and not options.allow_incomplete:
-        what = [f"not read whole: {', '.join(dict.fromkeys(gaps_))}"] if gaps_ else []
-        what += [f"could not tell: {', '.join(dict.fromkeys(open_))}"] if open_ else []
+        what = [f"not read whole: {_first_of(gaps_)}"] if gaps_ else []
+        what += [f"could not tell: {_first_of(open_)}"] if open_ else []
         return ExitCode.INCOMPLETE, "; ".join(what)
     failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
     notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
