@@ -1,4 +1,4 @@
-"""The command line: parse arguments, call, render, exit code. Only this module ends the program."""
+"""The command line: parse arguments, call, render, exit code. Only this room ends the program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import AnswerFormat, Color, Common, Direction, Looking, NewHost, Release, Way
+from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Way
+from mailaudit.cli.pf import pf
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -192,89 +193,7 @@ def parse(
     return run(files, Reading(language, annotate, as_json, color, debug))
 
 
-pf = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.add_typer(pf, name="pf", epilog=epilog())
-
-
-@pf.callback(invoke_without_command=True)
-def pf_top(context: typer.Context) -> None:
-    """Ask what a packet filter's ruleset does."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
-
-
-PfTargets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
-PfTarget = Annotated[str, typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
-PfForm = Annotated[AnswerFormat, typer.Option("--format", help="What standard output carries (schema mailaudit.pf/1).")]
-PfColor = Annotated[Color, typer.Option("--color", help="Colour on standard output.")]
-PfDebug = Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")]
-
-
-@pf.command("reachable", epilog=epilog())
-def pf_reachable(
-    targets: PfTargets,
-    only: Annotated[Direction | None, typer.Option("--direction", help="Only what comes in, or goes out.")] = None,
-    form: PfForm = AnswerFormat.TERMINAL,
-    color: PfColor = Color.AUTO,
-    debug: PfDebug = False,
-) -> int:
-    """Show all that comes in and goes out, and which lines let it."""
-    from mailaudit.commands.pf import Way, show_reachable
-
-    return show_reachable(targets, only, Way(form, color, debug))
-
-
-@pf.command("test", epilog=epilog())
-def pf_test(
-    target: PfTarget,
-    packet: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PACKET", help='As in a rule: in on egress proto tcp from 192.0.2.1 to "(egress)" port 25.'),
-    ] = None,
-    packets: Annotated[
-        str | None,
-        typer.Option("--packets", metavar="FILE", help="Packets, one a line, or JSON lines; - is standard input."),
-    ] = None,
-    expected: Annotated[
-        str | None, typer.Option("--expect", metavar="VERDICT", help="pass, block, partly or unknown: code 1 if it is another.")
-    ] = None,
-    form: PfForm = AnswerFormat.TERMINAL,
-    color: PfColor = Color.AUTO,
-    debug: PfDebug = False,
-) -> int:
-    """Show what becomes of a packet, and why: code 0 if it passes, 1 if not, 4 if that cannot be told.
-
-    What is not said is asked of all: without "inet" of both families, without "from" of all the Internet.
-    "proto" is tcp unless said, the interface that to the Internet, the target of what comes in the host itself.
-    """
-    from mailaudit.commands.pf import Way, test_packets
-
-    return test_packets(target, packet or [], packets, expected, Way(form, color, debug))
-
-
-@pf.command("shadowed", epilog=epilog())
-def pf_shadowed(
-    targets: PfTargets, form: PfForm = AnswerFormat.TERMINAL, color: PfColor = Color.AUTO, debug: PfDebug = False
-) -> int:
-    """Show rules that never decide, and those that do in their place: code 1 if there are any."""
-    from mailaudit.commands.pf import Way, show_shadowed
-
-    return show_shadowed(targets, Way(form, color, debug))
-
-
-@pf.command("diff", epilog=epilog())
-def pf_diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="One host, or its pf.conf.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The other.")],
-    form: PfForm = AnswerFormat.TERMINAL,
-    color: PfColor = Color.AUTO,
-    debug: PfDebug = False,
-) -> int:
-    """Show what passes one ruleset and not the other: code 1 if anything does."""
-    from mailaudit.commands.pf import Way, show_difference
-
-    return show_difference(before, after, Way(form, color, debug))
 
 
 @app.command(epilog=epilog())
