@@ -144,7 +144,7 @@ def _on_a_terminal(*arguments: str) -> str:
 
 def test_a_real_terminal_sees_it_and_is_left_clean() -> None:
     shown = _on_a_terminal("scan", str(EXAMPLE), "--online", "--resolver", "127.0.0.1:1", "--timeout", "2")
-    assert "wave 1:" in shown
+    assert "wave " in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")
 
 

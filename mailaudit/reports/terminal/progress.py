@@ -53,7 +53,7 @@ class Progress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._live.start()
+        self._live.start(refresh=True)  # the first word is shown, however soon the host is done
 
     def shown(self) -> Text:
         """The lines: the hosts that have been asked for longest, and how many there are besides."""
