@@ -91,7 +91,7 @@ BEGIN {
 NR > 1 { line(previous, 0) }
 { previous = $0 }
 END { if (NR) line(previous, 1) }'
-mask() { { cat; printf .; } | MAILAUDIT_KEY=$KEY awk -v FIELD="$FIELD" "$MASK"; }
+mask() { MAILAUDIT_KEY=$KEY awk -v FIELD="$FIELD" "$MASK"; } # of what ends with a dot of ours: awk sees no last newline
 
 # meta FLAG PATH: m, s, how are the metadata or the complaint, the status, and whether it took another user's rights.
 meta() {
@@ -104,11 +104,15 @@ meta() {
 	case $FLAVOUR$1$s$how:$m in gnu0-:a*) m=$m$(readlink -- "$2") ;; esac
 }
 tell() { head_ $n "$1" $s "$how"; put "$m"; }
-# run FILTER COMMAND...: its output through a filter, then its status and the end of what it complained of.
+# run FILTER COMMAND...: its output, through mask or as it is, then its status and what it complained of.
 run() {
 	filter=$1; shift
 	head_ $n out 0 "$how"
-	m=$({ { "$@" 4>&-; echo "?$?" >&3; } 2>&3 | $filter >&4; } 3>&1 | tail -n 20)
+	if [ "$filter" = mask ]; then
+		m=$({ { "$@" 4>&-; s=$?; printf .; echo "?$s" >&3; } 2>&3 | mask >&4; } 3>&1)
+	else
+		m=$({ "$@" 4>&-; echo "?$?" >&3; } 2>&1 3>&1 >&4)
+	fi
 	s=${m##*"?"}; m=${m%"?"*}
 	tell end
 }
@@ -132,10 +136,9 @@ fetch() {
 	for try in 1 2; do
 		before=$m
 		rights "$path"
-		if $C /bin/cat "$path" 2>/dev/null | grep -q -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY'; then
-			head_ $n key 0 "$how"; return 0
-		fi
-		if [ -n "$FIELD" ] || $C /bin/cat "$path" 2>/dev/null | grep -Eq '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]'; then
+		found=$($C /bin/cat "$path" 2>/dev/null | grep -aEo -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY' -e '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]')
+		case $found in *"PRIVATE KEY"*) head_ $n key 0 "$how"; return 0 ;; esac
+		if [ -n "$FIELD$found" ]; then
 			run mask $C /bin/cat "$path"
 		else
 			run cat $C /bin/cat "$path"
