@@ -338,6 +338,7 @@ def main() -> None:
         code = ExitCode.TERMINATED
     except BrokenPipeError:
         code = ExitCode.OK
+    gc.freeze()  # nor to walk it once more at the end, when the system takes it all back: a fifth of a scan's time
     sys.exit(int(code))
 
 

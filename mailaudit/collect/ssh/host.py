@@ -178,11 +178,10 @@ class HostWorld:
 
 
 def _parts(questions: list[Question]) -> list[Part]:
-    """A wave in up to three parts, a channel each: commands, which may take their time, and two halves of the files."""
+    """A wave in up to three parts, a channel each: the commands, which take time, halved, and the files, or these halved."""
     commands = [each for each in questions if isinstance(each, RunCommand)]
     files = [each for each in questions if not isinstance(each, RunCommand)]
-    lists = [each for each in files if isinstance(each, ListFiles)]
-    others = [each for each in files if not isinstance(each, ListFiles)]
-    half = len(others) // 2 if len(others) > 8 else len(others)
-    groups = (commands, [*lists, *others[:half]], others[half:])
+    files.sort(key=lambda each: not isinstance(each, ListFiles))
+    half = len(files) // 2 if len(files) > 8 and not commands else len(files)
+    groups = (commands[::2], commands[1::2], files[:half], files[half:])
     return [asking.numbered(group) for group in groups if group]
