@@ -78,7 +78,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "host"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_no_answer_makes_a_rule_fall_over(copied: Path, data: st.DataObject) -> None:
     answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))

@@ -271,7 +271,7 @@ def test_settings_of_2_3_on_a_2_4_host_are_renamed_where_that_is_plain() -> None
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_rule_crashes_on_damaged_files(data: st.DataObject) -> None:
     source = EXAMPLE
     for _ in range(data.draw(st.integers(1, 6))):

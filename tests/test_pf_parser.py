@@ -95,7 +95,7 @@ def test_mutations_of_real_statements_are_kept(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, len(SAMPLE)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_file_that_was_cut_off_is_kept(at: int) -> None:
     lossless(tree_of(SAMPLE[:at]))
 

@@ -51,7 +51,7 @@ def passes(pf: Ruleset, source: str, port: int) -> bool:
 
 
 @given(_rules)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_open_ports_are_those_that_some_packet_reaches(lines: list[str]) -> None:
     pf = ruleset(lines)
     found = pf.open_ports(4, TCP)
@@ -65,7 +65,7 @@ def test_open_ports_are_those_that_some_packet_reaches(lines: list[str]) -> None
 
 
 @given(_rules)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_is_said_of_a_port_holds_for_its_packets(lines: list[str]) -> None:
     pf = ruleset(lines)
     everywhere = [f"{n}.9.9.9" for n in range(1, 223, 3) if n not in (10, 127)]

@@ -82,7 +82,7 @@ def ruleset(lines: list[str]) -> Ruleset:
 
 
 @given(_lines, st.integers(0, 9999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_is_reachable_is_what_some_packet_reaches(lines: list[str], seed: int) -> None:
     tried, wrong = compared(ruleset(lines), str(seed), share=0.05)
     assert tried
@@ -90,7 +90,7 @@ def test_what_is_reachable_is_what_some_packet_reaches(lines: list[str], seed: i
 
 
 @given(_lines, _lines, st.integers(0, 9999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=16, deadline=None)
 def test_rulesets_part_where_packets_fare_differently(before: list[str], after: list[str], seed: int) -> None:
     tried, wrong = parted(ruleset(before), ruleset(after), str(seed), share=0.04)
     assert tried
@@ -98,7 +98,7 @@ def test_rulesets_part_where_packets_fare_differently(before: list[str], after: 
 
 
 @given(_lines, _rules, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_one_more_line_parts_only_where_it_decides(lines: list[str], more: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(lines)))
     _, wrong = parted(ruleset(lines), ruleset([*lines[:at], more, *lines[at:]]), f"{lines}{more}", share=0.04)
@@ -157,7 +157,7 @@ def _is_exempt(rule: Rule) -> bool:
 
 
 @given(_lines)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=16, deadline=None)
 def test_rules_that_never_decide_are_those_that_decide_over_no_packet(lines: list[str]) -> None:
     pf = ruleset(lines)
     surely, maybe = deciders(pf)
@@ -170,7 +170,7 @@ def test_rules_that_never_decide_are_those_that_decide_over_no_packet(lines: lis
 
 
 @given(st.lists(_rules.filter(lambda line: "tag" not in line and "user" not in line), min_size=1, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=16, deadline=None)
 def test_all_that_never_decide_are_told_where_nothing_is_in_doubt(lines: list[str]) -> None:
     pf = ruleset(lines)
     _, maybe = deciders(pf)

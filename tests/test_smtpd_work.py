@@ -79,7 +79,7 @@ def _time(written: str) -> Any:
     return moment(written)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(
     st.lists(
         st.tuples(*(st.sampled_from(words) for words in (FROM, FOR, WITH, ('action "in"', 'action "out"', "reject")))),
