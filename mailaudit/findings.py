@@ -154,7 +154,10 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How far one file was read: statements in all, and the spans of those that were not, each with a reason."""
+    """How far one file was read: statements in all, and the spans of those that were not, each with a reason.
+
+    `swallowed` says that a quote or a bracket is never closed, so that it is not known what the statements behind it mean.
+    """
 
     path: str
     language: str
@@ -163,6 +166,7 @@ class Coverage:
     statements: int = 0
     unread: tuple[tuple[Span, str], ...] = ()
     detail: str = ""
+    swallowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

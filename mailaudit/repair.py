@@ -248,7 +248,9 @@ def _wanted(result: Result, wish: Wish, state: _Round) -> bool:
 
 def _partly_read(fix: Fix, wish: Wish, state: _Round) -> list[str]:
     """The files that a fix edits and that mailaudit may not edit, for it does not know what all of their statements say."""
-    partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ and not wish.partly_read}
+    if wish.partly_read:
+        return []
+    partly = {file.path for file in state.report.files if file.status is FileStatus.PARTLY_READ or file.swallowed}
     return sorted(partly & {edit.path for edit in fix.edits})
 
 

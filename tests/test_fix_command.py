@@ -68,6 +68,34 @@ def test_an_ignored_rule_is_not_mended(run: Run, host: Path) -> None:
     assert "PF052" not in {each["rule"] for each in found["results"]}
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "expected"),
+    [
+        ("etc/pf.conf", 'pass in proto tcp to port 25\nblock all\nports = "{ 25 }\n', ("PF001", "PF052")),
+        ("etc/pf.conf", 'a = "{ 1 }\nb = "{ 2 }"\npass in proto tcp to port 25\nblock all\n', ("PF001", "")),
+        ("etc/dovecot/dovecot.conf", "protocols = imap\npassdb {\n  driver = pam\nssl = no\nuserdb {\n}\n", ("DOVECOT001", "")),
+        ("etc/rspamd/local.d/dkim_signing.conf", "domain {\n  example.com {\n  }\ncheck_pubkey = true;\n", ("RSPAMD001", "")),
+    ],
+)
+def test_behind_an_open_quote_or_bracket_nothing_is_edited(
+    run: Run, host: Path, path: str, content: str, expected: tuple[str, str]
+) -> None:
+    """What seems not to be there may be what was swallowed; the mistake itself is told, once where it begins."""
+    rule, edited = expected
+    (host / path).parent.mkdir(parents=True, exist_ok=True)
+    (host / path).write_text(content)
+    code, out = run("fix", host, "--unsafe", "--write", "--format", "json")
+    left = json.loads(out)["hosts"][0]["results"]
+    assert code == 4
+    assert (host / path).read_text() == content
+    found = [each for each in left if each["rule"] == rule and each["verdict"] == "fail"]
+    assert len(found) == 1
+    assert found[0]["places"][0]["path"] == "/" + path
+    if edited:
+        why = f"/{path} was only partly read, so it is not edited; --force-partial edits it"
+        assert why in " ".join(run("fix", host, "--select", edited)[1].split())
+
+
 def test_a_file_that_was_partly_read_is_edited_only_if_forced(run: Run, host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_pf(fix: Fix, wish: repair.Wish, _: object) -> list[str]:
         return [] if wish.partly_read else sorted({edit.path for edit in fix.edits} & {"/etc/pf.conf"})

@@ -217,4 +217,5 @@ def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> C
         hashlib.sha256(found.text.data).hexdigest(),
         sum(1 for _ in found.walk()),
         tuple((span, message) for span, message, _ in problems),
+        swallowed=any(each.problem is not None and each.problem.swallows for each in found.unread()),
     )

@@ -86,9 +86,9 @@ class Model:
 
     @cached_property
     def not_read(self) -> list[Problem]:
-        """What the daemon would read and mailaudit could not."""
+        """What the daemon would read and mailaudit could not, and what an open quote or bracket may have swallowed."""
         problems = (statement.problem for tree in self.trees for statement in tree.unread())
-        return [problem for problem in problems if problem is not None and not problem.refused]
+        return [problem for problem in problems if problem is not None and problem.hides]
 
 
 def refused_statements(trees: Iterable[Tree]) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from mailaudit.parsers.grammar import Grammar, Mismatch
 from mailaudit.parsers.mending import readings
 from mailaudit.parsers.nearest import nearest
 from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
-from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree
+from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Span, Text
 
 ROOT = ""
@@ -174,9 +174,11 @@ class _File:
         while len(self.blocks) > 1:
             block = self.blocks.pop()
             header = block.header
-            if header is not None and header.problem is None:
+            if header is not None and header.problem is not None:
+                block.header = replace(header, problem=replace(header.problem, swallows=True))
+            elif header is not None:
                 began = f'what "{{" began on line {header.tokens[-1].span.line}'
-                problem = Problem(f'expected "}}" to end {began}, found {found}', at)
+                problem = Problem(f'expected "}}" to end {began}, found {found}', at, swallows=True)
                 block.header = replace(header, problem=problem)
             self._finish(block, None)
             self.blocks[-1].fresh = True
@@ -314,6 +316,8 @@ def _written(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def _unread(written: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...] = ()) -> Statement:
+    if has_open_quote(written):
+        problem = replace(problem, swallows=True)
     return Statement("unread", written, seen, None, problem)
 
 

@@ -7,7 +7,7 @@ says what it refuses.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyparsing as pp
 
@@ -204,7 +204,8 @@ class _Reader:
             tokens = block.header.tokens
             name = " ".join(brief(token.value) for token in tokens if token.is_string or token.kind == "group")
             message = f'expected "}}" for the section "{name}" that begins here, found the end of the file'
-            self.body.append(block.closed((), Problem(message, tokens[-1].span)))
+            problem = replace(block.header.problem or Problem(message, tokens[-1].span), swallows=True)
+            self.body.append(replace(block.closed(()), problem=problem))
         return Tree("dovecot", self.text, tuple(self.statements))
 
 

@@ -16,7 +16,7 @@ from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_mending import Mender
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced, shown
 from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
-from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
+from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Text
 
 LONGEST_WORD = 8094  # yylex() copies a word into 8096 characters
@@ -177,7 +177,8 @@ class _File:
         block = self.blocks.pop()
         assert block.header is not None
         problem = Problem('the "{" of this anchor is never closed', block.header.tokens[-1].span)
-        header = replace(block.header, body=tuple(block.body), problem=block.header.problem or problem)
+        problem = replace(block.header.problem or problem, swallows=True)
+        header = replace(block.header, body=tuple(block.body), problem=problem)
         self.blocks[-1].body.append(header)
 
     def _read(self, tokens: tuple[Token, ...]) -> Statement:
@@ -337,6 +338,8 @@ def _plain(token: Token) -> Token:
 
 
 def _unread(tokens: tuple[Token, ...], problem: Problem, seen: tuple[Token, ...] = ()) -> Statement:
+    if has_open_quote(tokens):
+        problem = replace(problem, swallows=True)
     return Statement("unread", tokens, seen, None, problem)
 
 

@@ -14,7 +14,7 @@ from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tokens import TRIVIA, Macro, Undefined, expand, tokenise
-from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree
+from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Span, Text
 
 MAX_INCLUDES = 16  # one file in another; smtpd itself stops only when it runs out of descriptors
@@ -169,7 +169,7 @@ def _bad_token(row: Sequence[Token]) -> Problem | None:
     """What no grammar can read: an open quote, a NUL, a word that is too long."""
     for token in row:
         if token.kind == "bad" and token.value[:1] in ('"', "'"):
-            return Problem("this quote is never closed", token.place)
+            return Problem("this quote is never closed", token.place, swallows=True)
         if token.kind == "string" and "\x00" in token.value:
             return Problem("a quoted string may hold no NUL character", token.place)
         if len(token.value) > MAX_WORD:
@@ -177,6 +177,12 @@ def _bad_token(row: Sequence[Token]) -> Problem | None:
         if token.kind == "number" and len(token.value) > 18 and abs(int(token.value[:20])) > _MAX_NUMBER:
             token.kind = "large number"
     return None
+
+
+def _is_open(row: Sequence[Token]) -> bool:
+    """True if a brace of the row is never closed."""
+    kinds = [token.kind for token in row]
+    return kinds.count("{") > kinds.count("}")
 
 
 def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> Reading:
@@ -187,7 +193,7 @@ def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> 
     if at >= len(row):
         found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
         message = f'expected {expected} after "{_shown(_before(row, at))}", found {found_there}'
-        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place))
+        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place, swallows=_is_open(row)))
     if at == 1 and expected == '"="' and row[0].span.line == row[1].span.line:  # no macro, so the first word is the mistake
         at = 0
     found = row[at]
@@ -198,7 +204,7 @@ def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> 
         if meant is not None:
             message += f"; quote it: {meant.mend}" if meant.mend.startswith('"') else f'; "{meant.mend}" is meant'
     if meant is None:
-        return Reading("unread", row, problem=Problem(message, found.place))
+        return Reading("unread", row, problem=Problem(message, found.place, swallows=has_open_quote(row)))
     return Reading(meant.template.kind, meant.seen, meant.template, Problem(message, meant.span, mend=meant.mend))
 
 

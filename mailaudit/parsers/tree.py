@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -124,13 +124,31 @@ class Node:
 class Problem:
     """Why a statement was not read: a message for people, the place, and whether the daemon refuses it too.
 
-    `mend`, where it is plain what was meant, is the text that would stand at `span`.
+    `mend`, where it is plain what was meant, is the text that would stand at `span`. `swallows` is a quote or a bracket that is
+    never closed: where its statement was to end, and so what the lines behind it mean, is not known.
     """
 
     message: str
     span: Span
     refused: bool = True
     mend: str | None = None
+    swallows: bool = False
+
+    @property
+    def hides(self) -> bool:
+        """True if something may be there that was not read."""
+        return self.swallows or not self.refused
+
+
+def has_open_quote(tokens: Iterable[Token]) -> bool:
+    """True if a quote is never closed, or only by the one that was to open the next string, lines below."""
+    return any(_is_open_quote(token) for token in tokens)
+
+
+def _is_open_quote(token: Token) -> bool:
+    if token.via or token.kind not in ("bad", "string") or token.text.chars[token.start : token.start + 1] not in ("'", '"'):
+        return False
+    return token.kind == "bad" or "\n" in token.span.chars.replace("\\\n", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ Source: ucl_parser.c of rspamd 3.4, tested against it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailaudit.parsers import ucl_lexing as lexing
 from mailaudit.parsers.brief import brief
@@ -111,7 +111,7 @@ class _Reader:
 
     def _unended(self, comment: lexing.UnendedError) -> Unreadable:
         place = Span(self.text, comment.start, comment.start + 2)
-        return Unreadable(Problem('expected "*/" to end the comment, found the end of the file', place), self.size)
+        return Unreadable(Problem('expected "*/" to end the comment, found the end of the file', place, swallows=True), self.size)
 
     def _unread(self, start: int, reason: Unreadable) -> int:
         end = lexing.line_end(self.chars, start) if reason.end < 0 else reason.end
@@ -285,13 +285,14 @@ class _Reader:
         opener = header.tokens[-1]
         where = "here" if place is None else f"on line {opener.span.line}"
         message = f'expected "{_CLOSER[header.kind]}" to end what "{opener.value}" begins {where}, found {found}'
-        self._finish((), Problem(message, place or opener.span))
+        self._finish((), Problem(message, place or opener.span, swallows=True))
 
     def _finish(self, close: tuple[Token, ...], problem: Problem | None = None) -> None:
         block = self.blocks.pop()
         head = block.header
         assert head is not None
-        problem = head.problem or problem
+        if head.problem is not None:
+            problem = replace(head.problem, swallows=not close)
         whole = Statement(head.kind, head.tokens, head.seen, head.template, problem, tuple(block.body), close, is_block=True)
         self.blocks[-1].body.append(whole)
 

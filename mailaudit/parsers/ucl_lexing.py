@@ -180,7 +180,7 @@ def _escaped(inside: str, at: int) -> bool:
 def _single_quoted(text: Text, at: int) -> Value:
     match = _SINGLE.match(text.chars, at)
     if match is None:
-        problem = Problem('expected "\'" to end the string, found the end of the file', Span(text, at, at + 1))
+        problem = Problem('expected "\'" to end the string, found the end of the file', Span(text, at, at + 1), swallows=True)
         return Value(None, line_end(text.chars, at), problem)
     inside = ucl_values.unescape_single(match.group()[1:-1])
     return Value(Token("string", inside, text, at, match.end()), match.end())
@@ -200,7 +200,7 @@ def _here_document(text: Text, at: int) -> Value | None:
     close = re.compile(rf"\n([ \t]*{word})(?![A-Za-z0-9_])[^\n]*").search(chars, match.end()) if word else None
     if close is None:
         message = f'expected a line "{brief(word)}" to end the text, found the end of the file'
-        problem = Problem(message, Span(text, at, match.end() - 1))
+        problem = Problem(message, Span(text, at, match.end() - 1), swallows=True)
         return Value(None, len(chars), problem)
     token = Token("heredoc", chars[match.end() : close.start()], text, at, close.end(1))
     message = f'expected "{brief(word)}" alone on its line to end the text, found "{brief(close.group()[1:])}"'
