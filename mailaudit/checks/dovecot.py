@@ -20,6 +20,7 @@ from mailaudit.models.dovecot.vars import has_old_variables, in_new_spelling
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Missing
+from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Reason
 
 LOWEST = 500  # no fix lets Dovecot open mail as an account below this
@@ -36,7 +37,8 @@ def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference) -> Iter
     absent = [file for file in files if file.there is False]
     if isinstance(dovecot, DovecotConfig):
         of_files = {file.problem for file in absent}
-        dovecot = dataclasses.replace(dovecot, refusals=tuple(each for each in dovecot.refusals if each not in of_files))
+        refusals = tuple(each for each in _without_swallowed(dovecot.refusals) if each not in of_files)
+        dovecot = dataclasses.replace(dovecot, refusals=refusals)
     for outcome in loads(dovecot, "Dovecot", reference):
         if isinstance(outcome, Finding) and outcome.fix is not None:
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
@@ -48,6 +50,18 @@ def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference) -> Iter
         if file.there is None:
             message = f"Dovecot reads {file.path} at start; whether it is there was not recorded."
             yield Doubt(Reason.NOT_RECORDED, message, (Place.at(file.setting.span),))
+
+
+def _without_swallowed(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Without those behind a section of their file that is never closed: they follow from it."""
+    swallowed: set[str] = set()
+    kept = []
+    for problem in problems:
+        if problem.span.path not in swallowed:
+            kept.append(problem)
+        if problem.swallows:
+            swallowed.add(problem.span.path)
+    return tuple(kept)
 
 
 def _absent_file(file: StartFile) -> Finding:

@@ -245,18 +245,6 @@ def read_dovecot(sources: Sources) -> Slot[DovecotConfig]:
     return Known(_config(reading, sources, packaged=packaged))
 
 
-def _without_swallowed(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Without those behind a section of their file that is never closed: they follow from it."""
-    opened: dict[str, int] = {}
-    kept = []
-    for problem in problems:
-        if problem.span.path not in opened:
-            kept.append(problem)
-        if problem.swallows:
-            opened.setdefault(problem.span.path, problem.span.start)
-    return tuple(kept)
-
-
 def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotConfig:
     installed = _installed(sources)
     family, assumed = _family(reading.visits, installed)
@@ -281,7 +269,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
     ]
     return DovecotConfig(
         trees=trees,
-        refusals=_without_swallowed(in_reading_order(trees, dict.fromkeys(refused))),
+        refusals=in_reading_order(trees, dict.fromkeys(refused)),
         assumed=assumed,
         secrets=(*_secrets(merging.root), *_passwords(passwd_files)),
         unknown=(*reading.unknown, *merging.unknown),
