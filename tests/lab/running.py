@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ backup_days = 7
 """
 """The auditor's mailaudit.toml: the corrected example's, without addresses, which are looked up."""
 _ROOT = Path(__file__).parents[2]
+SETTLED = 4.0  # seconds between a file and a daemon
 _FAULTS = Path(__file__).with_name("faults.py")
 _READERS = {
     "/etc/mail/dkim/": ("rspamd",),
@@ -186,7 +188,7 @@ class Lab:
             back.callback(self._again, again | set(variant.stopped))
             for number, (path, data) in enumerate(files.items()):
                 back.callback(self._put_back, path, self._kept(path, number))
-                self._write(path, data)
+                self._write(path, data, age=SETTLED if variant.restart else 0)
             self.host.stop([*again, *variant.stopped])
             self.host.start(sorted(again - set(variant.stopped)))
             back.callback(self._mend, variant)
@@ -220,12 +222,16 @@ class Lab:
         subprocess.run(["cp", "-a", str(place), str(copy)], check=True)
         return copy
 
-    def _write(self, path: str, data: bytes | None) -> None:
-        """Content alone: owner and mode stay."""
+    def _write(self, path: str, data: bytes | None, age: float) -> None:
+        """Content alone: owner and mode stay. It is as old as that, for ps(1) may be a second wrong about when a daemon began."""
+        place = self.host.path(path)
         if data is None:
-            self.host.path(path).unlink(missing_ok=True)
-        else:
-            self.host.path(path).write_bytes(data)
+            place.unlink(missing_ok=True)
+            return
+        if not age:
+            time.sleep(SETTLED)
+        place.write_bytes(data)
+        os.utime(place, (time.time() - age,) * 2)
 
     def _put_back(self, path: str, copy: Path | None) -> None:
         if copy is None:
