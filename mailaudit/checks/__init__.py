@@ -67,6 +67,7 @@ from mailaudit.checks import (  # noqa: F401  importing a module declares its ru
     pf_services,
     policy,
     rspamd,
+    rspamd_asked,
     secrets,
     sieve,
     sieve_scripts,

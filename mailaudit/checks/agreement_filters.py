@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.rspamd import DEFAULT_URL, option_of
+from mailaudit.checks.rspamd_asked import DEFAULT_URL, option_of
 from mailaudit.checks.smtpd_edits import is_filtered, rspamd
 from mailaudit.checks.smtpd_filtering import is_handled, rspamd_beside
 from mailaudit.checks.smtpd_scope import smtpd_rule

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from mailaudit.checks.host_services import RESTARTS
 from mailaudit.checks.loading import loads
 from mailaudit.checks.registry import rule
+from mailaudit.checks.rspamd_asked import option_of
 from mailaudit.checks.rspamd_edits import add_lines, place_of, set_to
-from mailaudit.checks.smtpd_edits import instead, is_filtered
+from mailaudit.checks.smtpd_edits import is_filtered
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.configtest import Configtest
@@ -21,7 +21,6 @@ from mailaudit.models.reference import Reference
 from mailaudit.models.rspamd.config import MAIN, Bind, RspamdConfig, Worker
 from mailaudit.models.rspamd.originals import EXAMPLES, Originals
 from mailaudit.models.smtpd.config import SmtpdConfig
-from mailaudit.models.smtpd.parts import Filter
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.ucl.values import Value
@@ -29,7 +28,6 @@ from mailaudit.questions import Absent, Command, Failed, Reason
 from mailaudit.text import Text
 
 DEFAULT_PORTS = {"normal": 11333, "controller": 11334, "rspamd_proxy": 11332, "fuzzy": 11335}
-DEFAULT_URL = "http://localhost:11333"  # of filter-rspamd
 REDIS_PORT = 6379
 HASHED = "$"
 MADE_OR_MASKED = ("{{generate:", "{{masked:")
@@ -48,7 +46,6 @@ FOR_USERS = (
 DEFAULT_SCORES = {"greylist": 4, "add_header": 6, "rewrite_subject": 8, "reject": 15}
 ORDER = (("add_header", "reject"), ("rewrite_subject", "reject"), ("greylist", "reject"), ("greylist", "add_header"))
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:,\s]+))(?::(?P<port>\d+))?")
-_URL = re.compile(r"(?:(?P<scheme>https?)://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\s]+))(?::(?P<port>\d{1,5}))?(?:/.*)?\Z")
 CHECKS = {
     "spf": "which hosts may send for the sender's domain",
     "dkim": "signatures",
@@ -230,88 +227,6 @@ def packaged_files_are_as_shipped(originals: Originals) -> Iterator[Outcome]:
             yield Finding(
                 message, (Place.whole(text.path), Place.whole(original.path, "as it was shipped")), fix, text.path, "changed"
             )
-
-
-@rule("RSPAMD006")
-def filter_finds_rspamd(smtpd: SmtpdConfig, rspamd: RspamdConfig) -> Iterator[Outcome]:
-    """What the filter asks is a socket of a worker."""
-    filters = [each for each in smtpd.filters.values() if each.program is not None and "filter-rspamd" in each.program.value]
-    if not filters:
-        yield Exempt("no filter of smtpd hands mail to rspamd")
-    for known in filters:
-        yield from _finds(rspamd, known)
-
-
-def _words(known: Filter) -> list[str]:
-    return known.program.value.split() if known.program is not None else []
-
-
-def option_of(known: Filter, name: str) -> str | None:
-    """The value of an option, as Go's flag package reads it: one dash or two, `=` or the next word."""
-    words = _words(known)
-    for number, word in enumerate(words[1:], 1):
-        option, equals, value = word.partition("=")
-        if option in (f"-{name}", f"--{name}"):
-            return value if equals else words[number + 1] if number + 1 < len(words) else ""
-    return None
-
-
-def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
-    assert known.program is not None
-    url = option_of(known, "url") or DEFAULT_URL
-    place = Place.at(known.program.span)
-    workers = [worker for worker in rspamd.workers if worker.is_enabled is not False]
-    binds = [bind for worker in workers for bind in worker.binds]
-    if url.startswith(("/", "unix:")):
-        path = "/" + url.removeprefix("unix:").lstrip("/")
-        if path in {bind.path for bind in binds}:
-            return
-        what = path
-    else:
-        match = _URL.match(url)
-        if match is None:
-            yield Doubt(Reason.IN_DOUBT, f"Whom the filter asks at {url} could not be told.", (place,))
-            return
-        host = match["six"] or match["host"]
-        port = int(match["port"] or (443 if match["scheme"] == "https" else 80))
-        if not (host in ("localhost", "::1") or host.startswith("127.")):
-            yield Doubt(
-                Reason.NOT_RECORDED, f"The filter asks rspamd on another host, {host}, of which nothing is known.", (place,)
-            )
-            return
-        if any(bind.port == port and _answers(bind, host) for bind in binds):
-            return
-        what = f"port {port} of this host"
-    if any(bind.host is None and bind.path is None for bind in binds):
-        yield Doubt(Reason.IN_DOUBT, "What rspamd listens on could not be told.", (place,))
-        return
-    related = tuple(
-        place_of(rspamd, bind.value, worker.file or "", "listens here") for worker in workers for bind in worker.binds
-    )
-    own = tuple(each for each in related if each.span is not None)
-    message = f"The filter asks rspamd on {what}, where no worker listens: smtpd then puts off every mail, the users' too."
-    yield Finding(message, (place, *own), _asking(known, workers, url), f"filter {known.name.value}", url)
-
-
-def _asking(known: Filter, workers: list[Worker], url: str) -> Fix:
-    """The filter asks where the one worker for messages listens; without such a one, rspamd has to be looked after."""
-    judging = [bind for worker in workers if worker.kind == "normal" for bind in worker.binds]
-    ports = {bind.port for bind in judging if bind.port is not None and _answers(bind, "localhost")}
-    edits: tuple[Edit, ...] = ()
-    if len(ports) == 1 and known.program is not None:
-        new = f"http://localhost:{ports.pop()}"
-        words = known.program.value.replace(url, new) if url in known.program.value else f"{known.program.value} -url {new}"
-        edits = instead(known.program, f'"{words}"')
-    if not edits:
-        return Fix("See where rspamd listens", Safety.MANUAL, commands=RESTARTS["rspamd"])
-    return Fix("Ask where rspamd listens", Safety.UNSAFE, edits, RESTARTS["smtpd"])
-
-
-def _answers(bind: Bind, host: str) -> bool:
-    """True if a worker that listens there is reached under a loopback name."""
-    if bind.host in ("*", "localhost", host) or host == "localhost":
-        return bind.host is not None
-    return bind.host in ("0.0.0.0", "::") or (bind.host == "*v4" and host != "::1")  # noqa: S104  compared, not bound
 
 
 @rule("RSPAMD007")
