@@ -13,8 +13,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from command_line import Run
 
-from mailaudit import cli
 from mailaudit.apply import ApplyError
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
@@ -28,18 +28,6 @@ CORRECTED = ROOT / "examples" / "corrected"
 SCHEMA = json.loads((ROOT / "mailaudit/reports/schema/report.schema.json").read_text())
 KEY = "feedfacefeedfacefeedfacefeedface"
 HASHED = "$2b$10$canarycanarycanarycanuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @pytest.fixture

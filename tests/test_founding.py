@@ -7,15 +7,15 @@ import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from command_line import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailaudit import cli, rulebook
+from mailaudit import rulebook
 from mailaudit.audit import Options, audit, auditor_for
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import FileStatus, HostReport, Verdict
@@ -34,18 +34,6 @@ TAKEN = "2026-11-23T03:00:00Z"
 WISH = Wish("acme-mail.org", "h1", "9.9.9.9/24", "2620:fe::fe/48", ("anna", "bob"), "vio0")
 OTHERS = ("example", "203.0.113.", "198.51.100.", "192.0.2.", "2001:db8")
 PUBKEY = EXAMPLES / "corrected/etc/mail/dkim/example.com.pubkey"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 def made(wish: Wish) -> dict[str, str]:

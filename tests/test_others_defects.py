@@ -28,6 +28,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from command_line import Run
 
 from mailaudit import cli
 from mailaudit.checks import CHECKS
@@ -46,18 +47,7 @@ ROOT = Path(__file__).parents[1]
 CORRECTED = ROOT / "examples" / "corrected"
 OPEN_RELAY = 'listen on all\naction "r" relay\nmatch from any for any action "r"\n'
 
-Run = Callable[..., tuple[int, str, str]]
 Host = Callable[..., Path]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailaudit import cli, rulebook, settings
+from mailaudit import rulebook, settings
 from mailaudit.audit import Auditor, Options, audit, auditor_for
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import judge
@@ -35,18 +35,6 @@ BOOK = rulebook.load()
 POLICIES = sorted(rule for rule in BOOK.pages if rule.startswith("POLICY"))
 MEASURES = [(subject, each) for subject, measures in SUBJECTS.items() for each in measures]
 ORIGIN = "mailaudit.toml"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @cache
