@@ -402,6 +402,16 @@ def test_names_from_the_host_write_no_settings(run: Run, tmp_path: Path) -> None
     assert not tomllib.loads((tmp_path / "x.toml").read_text()).get("rules")
 
 
+def test_a_list_with_odd_bytes_is_not_measured(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "host/etc/mail").mkdir(parents=True)
+    conf = b'listen on lo0\naction "a" mbox\nmatch from any for domain "e\xff.org" action "a"\n'
+    (tmp_path / "host/etc/mail/smtpd.conf").write_bytes(conf)
+    code, told, _ = run("policy", "new", "--from", str(tmp_path / "host"), "-o", str(tmp_path / "x.toml"))
+    assert code == 0
+    assert "domains that smtpd takes mail for from others" in told.partition("not measured: ")[2]
+    assert b"domains" not in (tmp_path / "x.toml").read_bytes()
+
+
 def test_policy_new_refuses_what_it_cannot_write(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[policy]\nnonsense = 1\n")
     (tmp_path / "link.toml").symlink_to(tmp_path / "bad.toml")

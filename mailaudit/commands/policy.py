@@ -19,6 +19,7 @@ from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
 from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.measures import SUBJECTS, taken
+from mailaudit.models.policy.operators import Value
 from mailaudit.questions import Failed
 from mailaudit.reports.masking import visible
 from mailaudit.settings import parse_settings, values
@@ -79,10 +80,11 @@ def measure(facts: Facts) -> Measured:
     return Measured({table: keys for table, keys in tables.items() if keys}, tuple(unknown), tuple(sorted(failures)))
 
 
-def _is_text(value: object) -> bool:
-    """False for what odd bytes of a file stand in."""
+def _is_text(value: Value) -> bool:
+    """False for what odd bytes of a file stand in, in a list's words too."""
     with suppress(UnicodeEncodeError):
-        str(value).encode()
+        for each in value if isinstance(value, tuple) else (value,):
+            str(each).encode()
         return True
     return False
 
