@@ -461,6 +461,15 @@ def test_what_was_changed_since_a_run_is_not_rolled_back(fresh: Host) -> None:
     assert fresh.state(*LOOKED_AT) == before
 
 
+@pytest.mark.parametrize("number", ["1234567", "2x", "-1", "last"])
+def test_a_number_that_is_none_does_not_roll_back_the_last_run(fresh: Host, number: str) -> None:
+    with nodding(fresh):
+        fresh.apply("run", plan=plan(*PLAN))
+    before = fresh.state(*LOOKED_AT)
+    assert fresh.apply("rollback", number).end == f"end refused {number} is no number of a run"
+    assert fresh.state(*LOOKED_AT) == before
+
+
 def test_pf_is_loaded_under_a_timer_before_anything_is_written(fresh: Host) -> None:
     """The stand-in pfctl notes which file it loaded: the copy first; without a new connection, the old one again."""
     fresh.put({"/var/say/pfctl": 'if [ "$1" = -f ]; then echo "$(cat $2)" >> /var/say/loaded; fi'})

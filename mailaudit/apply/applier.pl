@@ -75,12 +75,13 @@ my ($lock, $journal, $taking_back, $beside);
 exit main(@ARGV);
 
 sub main {
-    my ($word, $number) = @_;
+    my ($word, $written) = @_;
     my %commands = (run => \&begin, rollback => \&rollback, history => \&history);
     for my $at (qw(reached keep cancel)) { $commands{$at} = sub { mark($at, @_) } }
     my $command = $commands{$word // ''};
-    ($number) = ($number // '') =~ /^([0-9]{1,6})$/;
-    if (!eval { die "no such command\n" unless $command; prepared(); $command->($number); 1 }) {
+    my ($number) = ($written // '') =~ /^([0-9]{1,6})$/;
+    my $is_odd = defined $written && !defined $number;    # else a slip of the pen rolls back the last run
+    if (!eval { die "no such command\n" unless $command; die "$written is no number of a run\n" if $is_odd; prepared(); $command->($number); 1 }) {
         report('end', 'refused', said($@));
         return 1;
     }
