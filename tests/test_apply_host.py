@@ -461,6 +461,26 @@ def test_what_was_changed_since_a_run_is_not_rolled_back(fresh: Host) -> None:
     assert fresh.state(*LOOKED_AT) == before
 
 
+RC = "/etc/rc.conf.local"
+RCCTL = 'if [ "$1" = enable ]; then echo "$2_flags=" >> /etc/rc.conf.local; fi'
+ENABLE = "run rcctl enable ntpd"
+
+
+@pytest.mark.parametrize("steps", [(ENABLE,), (file(RC, "new\n", "old\n"), ENABLE)])
+def test_what_rcctl_edited_is_rolled_back_unless_somebody_edited_it_since(fresh: Host, steps: tuple[bytes | str, ...]) -> None:
+    fresh.put({RC: "old\n", "/var/say/rcctl": RCCTL})
+    with nodding(fresh):
+        assert fresh.apply("run", plan=plan(*steps)).end == "end kept"
+    ran = fresh.sh(f"cat {RC}")
+    assert ran.endswith("ntpd_flags=\n")
+    fresh.put({RC: f"{ran}theirs=\n"})
+    assert fresh.apply("rollback").end == f"end refused {RC} was changed since run 1; nothing was rolled back"
+    assert fresh.sh(f"cat {RC}") == f"{ran}theirs=\n"
+    fresh.put({RC: ran})
+    assert fresh.apply("rollback").end == "end restored rolled back"
+    assert fresh.sh(f"cat {RC}") == "old\n"
+
+
 @pytest.mark.parametrize("number", ["1234567", "2x", "-1", "last"])
 def test_a_number_that_is_none_does_not_roll_back_the_last_run(fresh: Host, number: str) -> None:
     with nodding(fresh):

@@ -634,6 +634,7 @@ sub do_run {
     my ($run, $step) = @_;
     if (length $step->{path} && !-x $step->{words}[0]) { note('left', $step->{line}); return }    # its package is not installed
     must($run, @{ $step->{words} });
+    if ($step->{line} =~ /^rcctl (?:enable|disable) /) { note('made', $step->{key}, (look($step->{path}) // {})->{digest} // '-') }
     if ($step->{line} =~ /^rcctl (?:reload|restart|start) (\S+)$/) { must($run, '/usr/sbin/rcctl', 'check', $1) }
 }
 
@@ -736,9 +737,12 @@ sub rollback {
     $beside = $run->{number};
     if (!$open) {
         die "run $run->{number} left nothing behind\n" unless grep { $_->{number} == $run->{number} } @kept;
-        for my $step (grep { $_->{kind} eq 'file' } @{ $run->{steps} }) {
-            my $now = look($step->{path});
-            die "$step->{path} was changed since run $run->{number}; nothing was rolled back\n" if !$now || $now->{digest} ne $step->{new};
+        my %made = map { $_->[1] =~ /^made (\w+) (\S+)$/ ? ($1, $2) : () } @{ $run->{journal} };
+        my %held;    # by each file when the run ended: rcctl may have edited what was written before
+        for my $step (@{ $run->{steps} }) { $held{ $step->{path} } = $_ for grep { defined } $step->{new} // $made{ $step->{key} } }
+        for my $path (sort keys %held) {
+            my $now = look($path);
+            die "$path was changed since run $run->{number}; nothing was rolled back\n" if ($now ? $now->{digest} : '-') ne $held{$path};
         }
     }
     $run->{was_kept} = !$open;
