@@ -289,6 +289,27 @@ def test_a_silent_resolver_is_given_up_soon() -> None:
     assert asyncio.run(run()) <= 2 * (wire.SILENT_AFTER + 1)
 
 
+def test_what_one_wave_waits_for_is_not_asked_again_by_the_next() -> None:
+    heard: list[str] = []
+
+    async def run() -> None:
+        begun = asyncio.Event()
+
+        def silent(query: dns.message.Message) -> None:
+            heard.append(str(query.question[0]))
+            begun.set()
+
+        async with server(silent) as (slow, _):
+            lookups = Lookups((slow,), Budget(0.4))
+            first = asyncio.ensure_future(lookups.ask([A]))
+            await begun.wait()
+            await asyncio.gather(first, lookups.ask([A]))
+
+    asyncio.run(run())
+    assert heard
+    assert len(heard) == len(set(heard))
+
+
 def test_the_ad_bit_is_evidence_where_signatures_are_left_out() -> None:
     def reply(query: dns.message.Message) -> bytes:
         answer = dns.message.make_response(query)

@@ -45,7 +45,6 @@ class Lookups:
 
     async def ask(self, questions: Iterable[DnsQuestion]) -> dict[DnsQuestion, Answer]:
         """An answer to each question; what is not answered when the budget ends is `Failed(timeout)`."""
-        self.exchange.begin()
         chains: list[Steps] = []
         tasks = {question: asyncio.ensure_future(self._noted(question, chains)) for question in questions}
         if not tasks:

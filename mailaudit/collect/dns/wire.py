@@ -64,7 +64,7 @@ class Query:
 
 @dataclass
 class Exchange:
-    """Sends queries, each one once, and knows which servers are silent. One wave runs in one event loop."""
+    """Sends queries, each one once, and knows which servers are silent. All that is asked runs in one event loop."""
 
     budget: Budget
     known: dict[tuple[Server, Query], dns.message.Message | Trouble] = field(default_factory=dict)
@@ -73,10 +73,6 @@ class Exchange:
     _flying: dict[tuple[Server, Query], asyncio.Task[dns.message.Message]] = field(default_factory=dict)
     _gates: dict[Server, asyncio.Semaphore] = field(default_factory=dict)
     _chains: dict[tuple[Server, Query], trips.Steps] = field(default_factory=dict)
-
-    def begin(self) -> None:
-        """Forget what belonged to the wave before and its event loop."""
-        self._flying, self._gates, self._chains = {}, {}, {}
 
     def is_silent(self, server: Server) -> bool:
         """True for a server that has never answered, however often it was asked."""

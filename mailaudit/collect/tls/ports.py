@@ -34,7 +34,6 @@ class Ports:
     probe_relay: bool = False
     connections: dict[tuple[str, int], int] = field(default_factory=dict)
     turns: dict[tuple[str, int], asyncio.Lock] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)  # each wave has its own, and so have locks
     awake: dict[str, int] = field(default_factory=dict)  # addresses that answered, yes or no, and one port on which they did
 
     async def ask(self, questions: Iterable[Handshake]) -> dict[Handshake, Answer]:
@@ -72,8 +71,6 @@ class Ports:
 
     def turn(self, address: str, port: int) -> asyncio.Lock:
         """What whoever talks to a port holds: one connection at a time."""
-        if self._loop is not asyncio.get_running_loop():
-            self._loop, self.turns = asyncio.get_running_loop(), {}
         return self.turns.setdefault((address, port), asyncio.Lock())
 
     async def connect(self, address: str, port: int) -> Stream:
