@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Severity, Verdict
+from mailaudit.repair import Plan
 from mailaudit.reports.masking import Mask
-from mailaudit.reports.terminal import diff, excerpt, pages
+from mailaudit.reports.terminal import diff, excerpt, fixes, pages
 from mailaudit.reports.terminal.paper import Paper, Screen, folded
 from mailaudit.reports.terminal.prose import first_words
 from mailaudit.reports.terminal.report import Detail, write
@@ -276,3 +278,21 @@ def test_evidence_without_a_file_is_told() -> None:
     finding = samples.result("DNS001", "mx", Verdict.FAIL, "no MX", places=(Evidence("example.com. MX", "NXDOMAIN"),))
     host = HostReport("h", "t", online=False, site={}, files=(), results=(finding,))
     assert "  example.com. MX: NXDOMAIN\n" in write(Report("strict", 1, "", "", (host,)), Screen(), {})
+
+
+def test_the_lines_that_a_person_decides_about_are_masked_as_one_piece() -> None:
+    half, other = "0123456789abcdef", "fedcba987654321"
+    text = Text.of("/etc/mail/smtpd.conf", f'-- one\nqueue encryption key "{half}\\\n{other}"\nlisten on all\n')
+    at = samples.span(text, "-- one")
+    fix = Fix("Drop all.", Safety.MANUAL, (Edit(text.path, at.start, len(text.chars), "++ two\n"),))
+    left = samples.result("SMTPD001", "x", Verdict.FAIL, "It says too much.", places=(Place.at(at),), fix=fix)
+    report = samples.usual()
+    secrets = (("queue-key", half + other),)
+    host = replace(report.hosts[0], results=(left,), files=(), texts={text.path: text}, secrets=secrets)
+    plan = Plan(host, host, {}, {}, (), ((left, "by hand"),))
+    told = fixes.write(report, Screen(), [plan], diff=True, written=False, detail=Detail.NORMAL)
+    assert half not in told
+    assert other not in told
+    assert "       --- one\n" in told
+    assert "       +++ two\n" in told
+    assert "/etc/mail/smtpd.conf\n       " not in told

@@ -142,10 +142,7 @@ class View:
 
     def diff(self, fix: Fix) -> str:
         """What a fix changes in files."""
-        texts = self.host.texts
-        before = {path: texts[path].chars if path in texts else None for path in dict.fromkeys(edit.path for edit in fix.edits)}
-        after = {path: apply(old or "", [e for e in fix.edits if e.path == path]) for path, old in before.items()}
-        return visible(self.mask(unified_diff(before, after), written=True, diff=True), keep="\n\t")
+        return visible(diff_of(fix, self.host, self.mask), keep="\n\t")
 
     def unread(self) -> list[Coverage]:
         """The files that were not read, or in part only, though the daemon reads them."""
@@ -212,6 +209,13 @@ def mask_of(hosts: Iterable[HostReport]) -> Mask:
     """What masks all secrets of these hosts."""
     every = list(hosts)
     return Mask.of((s for host in every for s in host.secrets), (text for host in every for text in host.texts.values()))
+
+
+def diff_of(fix: Fix, host: HostReport, mask: Mask) -> str:
+    """What a fix changes in a host's files, masked as one piece: a secret may stand over two lines of it."""
+    before = {edit.path: host.texts[edit.path].chars if edit.path in host.texts else None for edit in fix.edits}
+    after = {path: apply(old or "", [e for e in fix.edits if e.path == path]) for path, old in before.items()}
+    return mask(unified_diff(before, after), written=True, diff=True)
 
 
 def order(result: Result) -> tuple[str, int, int, str, str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mailaudit.edits import Fix, Safety, apply, unified_diff
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
-from mailaudit.reports.view import mask_of, worst_first
+from mailaudit.reports.view import diff_of, mask_of, worst_first
 from mailaudit.worklist import Kind
 
 MOST_LINES = 20  # of what a person decides about
@@ -109,12 +109,10 @@ def _written(paper: Paper, plan: Plan, fix: Fix) -> None:
     """The lines that a fix would change, if a person decides so: nothing else shows them."""
     if fix.safety is not Safety.MANUAL:
         return
-    paths = {edit.path for edit in fix.edits}
-    texts = {path: plan.report.texts[path].chars if path in plan.report.texts else None for path in paths}
-    after = {path: apply(texts[path] or "", [edit for edit in fix.edits if edit.path == path]) for path in paths}
-    changed = (line for line in unified_diff(texts, after).split("\n") if line.startswith(("-", "+")))
-    for line in [each for each in changed if not each.startswith(("---", "+++"))][:MOST_LINES]:
-        paper.line("       ", (paper.clean(paper.mask(line, written=True), keep="\t"), "bold"))
+    heads = {"--- /dev/null", *(f"{head}{edit.path}" for edit in fix.edits for head in ("--- a", "+++ b"))}
+    lines = diff_of(fix, plan.report, paper.mask).split("\n")
+    for line in [each for each in lines if each.startswith(("-", "+")) and each not in heads][:MOST_LINES]:
+        paper.line("       ", (paper.clean(line, keep="\t"), "bold"))
 
 
 def _name(paper: Paper, result: Result) -> None:
