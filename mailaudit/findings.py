@@ -187,7 +187,7 @@ class HostReport:
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     crashes: tuple[BaseException, ...] = field(default=(), repr=False)
-    live: bool = False  # it was asked itself, so that there are no files of it to mend here
+    live: bool = False  # it was asked itself: no files of it are here
     plan: Mapping[str, object] | None = None  # what `fix` would do or did, as `reports.plan` has it
 
     def counts(self) -> dict[str, int]:

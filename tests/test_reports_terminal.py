@@ -296,3 +296,9 @@ def test_the_lines_that_a_person_decides_about_are_masked_as_one_piece() -> None
     assert "       --- one\n" in told
     assert "       +++ two\n" in told
     assert "/etc/mail/smtpd.conf\n       " not in told
+
+
+def test_a_live_host_is_mended_by_its_name() -> None:
+    report = samples.usual()
+    told = write(replace(report, hosts=(replace(report.hosts[0], target="mx1.example.com", live=True),)), Screen(), pages_of())
+    assert "See what would be changed: mailaudit fix mx1.example.com\n" in told

@@ -261,11 +261,8 @@ def _mendable(paper: Paper, host: HostReport, findings: list[Result]) -> None:
     told = {Safety.SAFE: "mended by `mailaudit fix`", Safety.UNSAFE: "by `mailaudit fix --unsafe`", Safety.MANUAL: "by hand"}
     parts = [f"{kinds[safety]} {words}" for safety, words in told.items() if kinds[safety]]
     paper.wrapped(", ".join(parts), hanging="  ")
-    target = shlex.quote(paper.clean(host.target))
-    if host.live and (kinds[Safety.SAFE] or kinds[Safety.UNSAFE]):
-        paper.wrapped(f"See what would be changed: mailaudit snapshot {target} -o DIR, then mailaudit fix DIR", hanging="  ")
-    elif kinds[Safety.SAFE] or kinds[Safety.UNSAFE]:
-        paper.wrapped(f"See what would be changed: mailaudit fix {target}", hanging="  ")
+    if kinds[Safety.SAFE] or kinds[Safety.UNSAFE]:
+        paper.wrapped(f"See what would be changed: mailaudit fix {shlex.quote(paper.clean(host.target))}", hanging="  ")
 
 
 def _totals(paper: Paper, report: Report) -> None:
