@@ -452,6 +452,17 @@ def test_an_unfinished_run_stands_in_the_way_of_the_next(fresh: Host) -> None:
     assert fresh.state(*LOOKED_AT) == before
 
 
+def test_an_old_run_of_another_version_stands_in_nobodys_way(fresh: Host) -> None:
+    before = fresh.state(*LOOKED_AT)
+    with nodding(fresh):
+        assert fresh.apply("run", plan=plan(*PLAN)).end == "end kept"
+        assert fresh.apply("rollback").end == "end restored rolled back"
+        fresh.sh("echo mailaudit 0 > /var/mailaudit/runs/1/plan")
+        assert fresh.apply("run", plan=plan(*PLAN)).end == "end kept"
+    assert fresh.apply("rollback", "2").end == "end restored rolled back"
+    assert fresh.state(*LOOKED_AT) == before
+
+
 def test_what_was_changed_since_a_run_is_not_rolled_back(fresh: Host) -> None:
     with nodding(fresh):
         fresh.apply("run", plan=plan(*PLAN))

@@ -146,7 +146,7 @@ sub load {
     my $plan = slurp("$run->{at}/plan");
     $taking_back = 1;    # an account may be gone since
     @$run{qw(by steps read wait trial)} = @{ parse($plan) }{qw(by steps read wait trial)} if defined $plan;
-    $run->{journal} = [map { /^([0-9]+) (.*)$/ ? [$1, $2] : () } split /\n/, slurp("$run->{at}/journal") // ''];
+    $run->{journal} = journal_of($number);
     for (split /\n/, slurp("$run->{at}/before") // '') {
         if (m{^parent $PATH$}) { push @{ $run->{parents} }, $1 }
         elsif (m{^(\w+) absent$}) { $run->{before}{$1} = { absent => 1 } }
@@ -156,6 +156,8 @@ sub load {
     }
     return $run;
 }
+
+sub journal_of { my ($number) = @_; return [map { /^([0-9]+) (.*)$/ ? [$1, $2] : () } split /\n/, slurp("$STATE/runs/$number/journal") // ''] }
 
 sub is_ended { my ($run) = @_; my $last = $run->{journal}[-1]; return $last && $last->[1] =~ /^end / }
 
@@ -391,7 +393,7 @@ sub begin {
     my $plan = parse($bytes);
     locked();
     my @runs = runs();
-    for (@runs) { die "run $_ was cut off; roll it back first: rollback $_\n" unless is_ended(load($_)) }
+    for (@runs) { die "run $_ was cut off; roll it back first: rollback $_\n" unless is_ended({ journal => journal_of($_) }) }
     my $number = ($runs[-1] // 0) + 1;
     my $who = $caller . (length $plan->{by} ? " ($plan->{by})" : '');
     hold($number, $who);
@@ -728,12 +730,13 @@ sub undo_product {
 sub rollback {
     my ($number) = @_;
     locked();
-    my @loaded = map { load($_) } runs();
-    my ($open) = grep { !is_ended($_) } @loaded;
-    my @kept = grep { my $end = $_->{journal}[-1]; $end && $end->[1] =~ /^end kept/ } @loaded;
-    my $run = $open // (defined $number ? (grep { $_->{number} == $number } @loaded)[0] : $kept[-1]);
+    my @runs = map { { number => $_, journal => journal_of($_) } } runs();
+    my ($open) = grep { !is_ended($_) } @runs;
+    my @kept = grep { my $end = $_->{journal}[-1]; $end && $end->[1] =~ /^end kept/ } @runs;
+    my $run = $open // (defined $number ? (grep { $_->{number} == $number } @runs)[0] : $kept[-1]);
     die $number ? "there is no run $number\n" : "there is no run to roll back\n" unless $run;
     die "run $run->{number} was cut off; it is rolled back first: rollback $run->{number}\n" if $open && $number && $number != $run->{number};
+    $run = load($run->{number});
     $beside = $run->{number};
     if (!$open) {
         die "run $run->{number} left nothing behind\n" unless grep { $_->{number} == $run->{number} } @kept;
@@ -755,7 +758,7 @@ sub rollback {
 sub mark {
     my ($word, $number) = @_;
     die "which run?\n" unless defined $number && -d "$STATE/runs/$number";
-    die "run $number is over\n" if is_ended(load($number));
+    die "run $number is over\n" if is_ended({ journal => journal_of($number) });
     sysopen(my $file, "$STATE/runs/$number/$word", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600) or die "it cannot be noted: $!\n";
     report('end', $word);
 }
