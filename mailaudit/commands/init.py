@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailaudit import __version__, output, rulebook
 from mailaudit.choices import Common, NewHost
-from mailaudit.commands.new_folder import vacant, write_new
+from mailaudit.commands.new_folder import vacant, writable, write_new
 from mailaudit.commands.telling import UsageError, now, shown
 from mailaudit.founding.files import CHECKLIST, folder, zone_name
 from mailaudit.founding.wish import Wish, WishError, plan
@@ -27,10 +27,8 @@ def init(common: Common, newhost: NewHost, domain: str, host: str) -> int:
         place = out or made.host_name
         vacant(place)
         files = folder(made, rulebook.load().founding(made.dovecot), version=__version__, taken=now())
-        try:
+        with writable(f"-o {place}"):
             write_new(Path(place), {path: text.encode() for path, text in files.items()})
-        except OSError as error:
-            raise UsageError(f"-o {place}: it cannot be written: {(error.strerror or str(error)).lower()}") from error
         for warning in made.warnings:
             output.complain(warning)
         return "".join(

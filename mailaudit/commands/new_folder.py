@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mailaudit.commands.telling import UsageError
 
 
+@contextmanager
+def writable(named: str) -> Iterator[None]:
+    """What the system refuses at a place that the command line names is no defect: a `UsageError` with the option and place."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{named}: it cannot be written: {(error.strerror or str(error)).lower()}") from error
+
+
 def vacant(out: str, option: str = "-o") -> None:
     """Raise `UsageError`, which names the option, unless a new folder can be made there."""
     place = Path(out)
-    if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
-        raise UsageError(f"{option} {out}: it is there already; name a folder that is new or empty")
-    if not place.absolute().parent.is_dir():
-        raise UsageError(f"{option} {out}: there is no {place.absolute().parent}")
+    with writable(f"{option} {out}"):
+        if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
+            raise UsageError(f"{option} {out}: it is there already; name a folder that is new or empty")
+        if not place.absolute().parent.is_dir():
+            raise UsageError(f"{option} {out}: there is no {place.absolute().parent}")
 
 
 def write_new(place: Path, files: Mapping[str, bytes]) -> None:

@@ -13,6 +13,7 @@ from mailaudit.apply import write_folder
 from mailaudit.audit import QUIET
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.named import named_file
+from mailaudit.commands.new_folder import writable
 from mailaudit.commands.snapshot import learned
 from mailaudit.commands.telling import UsageError, now, shown
 from mailaudit.exitcodes import ExitCode
@@ -110,10 +111,11 @@ def _is_name(written: str) -> bool:
 
 def _there(out: str) -> bytes:
     place = Path(out)
-    if place.is_symlink() or (place.exists() and not place.is_file()):
-        raise UsageError(f"-o {out}: it is no regular file")
-    if not place.absolute().parent.is_dir():
-        raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
+    with writable(f"-o {out}"):
+        if place.is_symlink() or (place.exists() and not place.is_file()):
+            raise UsageError(f"-o {out}: it is no regular file")
+        if not place.absolute().parent.is_dir():
+            raise UsageError(f"-o {out}: there is no {place.absolute().parent}")
     return named_file(out) or b""
 
 

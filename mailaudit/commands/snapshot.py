@@ -11,7 +11,7 @@ from mailaudit.audit import auditor_for, opened, prepared
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import chosen_targets, login, options
-from mailaudit.commands.new_folder import vacant
+from mailaudit.commands.new_folder import vacant, writable
 from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.commands.watching import watched
@@ -30,7 +30,9 @@ def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
     def make() -> str:
         nonlocal code
         vacant(out)
-        saved = save(learned(common, target, looking), Path(out))
+        found = learned(common, target, looking)
+        with writable(f"-o {out}"):
+            saved = save(found, Path(out))
         failures = _failures(saved)
         code = ExitCode.INCOMPLETE if failures and not common.allow_incomplete else ExitCode.OK
         lines = [summary(saved, out)]
