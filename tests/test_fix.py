@@ -173,10 +173,12 @@ def test_no_name_in_a_file_becomes_a_command(tmp_path: Path) -> None:
     """What is to be typed is copied into a root's shell: whatever stands in a file or a record is one word there."""
     evil = "/etc/ssl/private/a;id $(id).key"
     (tmp_path / "etc/mail").mkdir(parents=True)
+    (tmp_path / "etc/ssl/private").mkdir(parents=True)
     (tmp_path / "etc/mail/smtpd.conf").write_text(
         f'pki mail.example.com cert "{evil}.pem"\npki mail.example.com key "{evil}"\n'
-        f'table credentials passwd:"{evil}"\ntable aliases file:"{evil}.aliases"\nfilter f proc-exec "{evil}"\n'
-        "listen on all tls pki mail.example.com filter f\naction l mbox alias <aliases>\nmatch for local action l\n"
+        f'table credentials "passwd:{evil}"\ntable aliases "file:{evil}.aliases"\nfilter f proc-exec "{evil}"\n'
+        "listen on all tls pki mail.example.com auth <credentials> filter f\n"
+        "action l mbox alias <aliases>\nmatch for local action l\n"
     )
     (tmp_path / "etc/acme-client.conf").write_text(
         'authority a {\n\tapi url "https://acme-v02.api.letsencrypt.org/directory"\n'
@@ -185,6 +187,7 @@ def test_no_name_in_a_file_becomes_a_command(tmp_path: Path) -> None:
     )
     stat = '{"type": "file", "mode": "0666", "owner": "www", "group": "www", "size": 9, "mtime": "2026-01-01T00:00:00Z"}'
     named = (evil, f"{evil}.pem", f"{evil}.aliases", f"{evil}.account", "/etc/mail/smtpd.conf")
+    (tmp_path / f"etc/ssl/private/{evil.rpartition('/')[2]}").write_text("")
     stats = ", ".join(f'"{path}": {stat}' for path in named)
     (tmp_path / "answers.json").write_text(
         f'{{"format": "mailaudit.snapshot/1", "taken": "2026-11-22T12:00:00Z", "host": "h", "stat": {{{stats}}}}}'
@@ -197,3 +200,26 @@ def test_no_name_in_a_file_becomes_a_command(tmp_path: Path) -> None:
         words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
         assert ";" not in words, command
         assert "$(id)" not in re.sub(r"'[^']*'", "", command), command
+        assert "'\"'\"'" not in command, f"quoted twice: {command}"
+    assert f"chown _smtpd:_dovecot '{evil}'" in commands
+
+
+def test_a_job_that_is_to_be_typed_is_one_word_for_the_shell_and_whole_for_cron(tmp_path: Path) -> None:
+    """Where root's table was listed and not read, the job goes through a shell on its way there."""
+    (tmp_path / "etc/mail").mkdir(parents=True)
+    (tmp_path / "etc/mail/smtpd.conf").write_text('pki m cert "/x.pem"\npki m key "/x.key"\nlisten on all tls pki m\n')
+    (tmp_path / "etc/acme-client.conf").write_text(
+        'authority a {\n\tapi url "https://acme-v02.api.letsencrypt.org/directory"\n\taccount key "/k"\n}\n'
+        'domain "mail;%id" {\n\tsign with a\n\tdomain key "/x.key"\n\tdomain full chain certificate "/x.pem"\n}\n'
+    )
+    for name in ("crontab", "daily.local", "weekly.local", "monthly.local"):
+        (tmp_path / "etc" / name).write_text("")
+    (tmp_path / "answers.json").write_text(
+        '{"format": "mailaudit.snapshot/1", "host": "h", "commands": {"crontab-l-root": {"status": 0, "stdout": ""}}}'
+    )
+    host = auditor(tmp_path)
+    [found] = [each for each in host.examine(*host.learn()).results if each.rule == "ACME013"]
+    assert found.fix is not None, found.message
+    [command] = found.fix.commands
+    words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+    assert words[words.index("echo") + 1] == r"~ ~ * * * acme-client 'mail;\%id' && rcctl restart smtpd"

@@ -38,7 +38,7 @@ def account_key_is_closed(acme: AcmeConfig, shown: ShownCertificates, site: Site
             yield Doubt(stat.reason, stat.message, (Place.at(authority.account.span, "the account's key"),))
         elif stat is not None and (stat.owner != "root" or (stat.mode or 0) & _GROUP_OR_OTHERS):
             message = f"The account's key {path} is not root's alone: it has mode {stat.mode:04o} and belongs to {stat.owner}."
-            yield _closed(message, path, stat, authority.account, f"chown root:wheel {path}", f"chmod 0400 {path}")
+            yield _closed(message, path, stat, authority.account, f"chown root:wheel {quote(path)}", f"chmod 0400 {quote(path)}")
 
 
 def _closed(message: str, path: str, stat: Stat, at: Token, *commands: str) -> Finding:

@@ -20,6 +20,7 @@ from mailaudit.models.shown import ShownCertificates, files
 from mailaudit.models.site import Site
 from mailaudit.questions import Failed, Reason
 
+WHEN = "~ ~ * * *"
 _DAY = 24 * 60
 AT_LEAST = 8 * _DAY  # once a week, at a time that cron draws
 SHORT_LIVED = 2 * _DAY  # a certificate for six days is renewed when three are left
@@ -74,8 +75,9 @@ def _not_seen(crontabs: Crontabs) -> Doubt | None:
 def _not_renewed(domain: Domain, shown: ShownCertificates, crontabs: Crontabs) -> Finding:
     command = " && ".join([f"acme-client {quote(domain.handle.value)}", *(_AFTER[each] for each in _daemons(domain, shown))])
     title = "Run acme-client each day, at times that cron draws"
-    edits = crontab.add_job(crontabs.root, "~ ~ * * *", command) if crontabs.root is not None else None
-    commands = () if edits else (f"(crontab -l; echo '~ ~ * * * {command}') | crontab -",)
+    edits = crontab.add_job(crontabs.root, WHEN, command) if crontabs.root is not None else None
+    job = quote(f"{WHEN} {crontab.write_command(command)}")
+    commands = () if edits else (f"(crontab -l; echo {job}) | crontab -",)
     message = f"Nothing runs acme-client for {domain.handle.value}: its certificate is never renewed."
     fix = Fix(title, Safety.SAFE, edits or (), commands)
     about = f"renewal of {domain.handle.value}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator
-from shlex import quote
 
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety, insert, replace
@@ -31,7 +30,7 @@ def not_for_others(credentials: Credentials) -> Iterator[Outcome]:
     elif stat.mode & OTHERS:
         what = "read the password hashes" if stat.mode & OTHERS_READ else "get at the file of password hashes"
         path = shlex.quote(credentials.path)
-        commands = (f"chown _smtpd:_dovecot {quote(path)}", f"chmod 0440 {quote(path)}")
+        commands = (f"chown _smtpd:_dovecot {path}", f"chmod 0440 {path}")
         yield Finding(
             f"Every account on this host can {what}: {credentials.path} has mode {stat.mode:04o}.",
             (

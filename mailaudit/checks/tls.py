@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from shlex import quote
 
-from mailaudit.checks.acme import covering
+from mailaudit.checks.acme import covering, issue
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -82,7 +81,7 @@ def chains(shown: ShownCertificates, pem: PemFiles) -> Iterator[Chain | Doubt | 
 def renew(shown: ShownCertificates, path: str, title: str = "Get a new certificate") -> Fix | None:
     """How a new certificate is got, where acme-client writes the file."""
     domain = shown.renewers.get(path)
-    return Fix(title, Safety.UNSAFE, commands=(f"acme-client -F {quote(domain.handle.value)}",)) if domain is not None else None
+    return Fix(title, Safety.UNSAFE, commands=(issue(domain),)) if domain is not None else None
 
 
 @rule("TLS001")
@@ -217,8 +216,8 @@ def _new_key(shown: ShownCertificates, path: str) -> Fix | None:
     domain = shown.renewers.get(path)
     if domain is None or domain.key is None:
         return None
-    key = shlex.quote(domain.key.value)
-    commands = (f"mv {key} {shlex.quote(f'{domain.key.value}.old')}", f"acme-client -F {domain.handle.value}")
+    key = domain.key.value
+    commands = (f"mv {quote(key)} {quote(f'{key}.old')}", issue(domain))
     return Fix("Have acme-client make another key, and a certificate for it", Safety.UNSAFE, commands=commands)
 
 
