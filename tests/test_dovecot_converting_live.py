@@ -191,31 +191,7 @@ def test_the_converted_host_does_the_same() -> None:
 
 # The corrected example
 
-SERVED = """
-base_dir = ROOM/run
-state_dir = ROOM/run
-log_path = ROOM/log
-default_login_user = nobody
-default_internal_user = nobody
-default_internal_group = nogroup
-listen = 127.0.0.1
-service stats {
-  unix_listener stats-writer {
-    mode = 0666
-  }
-}
-service imap-login {
-  chroot =
-  inet_listener imaps {
-    port = IMAPS
-  }
-}
-service lmtp {
-  inet_listener lmtp {
-    port = LMTP
-  }
-}
-"""
+SERVED = AROUND.replace("first_valid_uid = 1\n", "").replace("inet_listener imap {", "inet_listener imaps {")
 LEARN = '#!/bin/sh\nprintf "%s %s\\n" "$0" "$1" >>ROOM/mail/learned\n'
 
 
@@ -241,7 +217,7 @@ def example_in(inside: str, ports_: tuple[int, int, int]) -> dict[str, bytes]:
         name = path.removeprefix("/etc/dovecot/").removeprefix("/usr/local/lib/dovecot/").removeprefix("/etc/mail/")
         place = path if path.startswith(FOLDER) else f"{inside}/{name}"
         files[place] = (LEARN if name.endswith(".sh") else text).replace("ROOM", inside).encode()
-    text = SERVED.replace("ROOM", inside).replace("IMAPS", str(imaps)).replace("LMTP", str(lmtp))
+    text = SERVED.replace("ROOM", inside).replace("IMAP", str(imaps)).replace("LMTP", str(lmtp))
     files[f"{FOLDER}/local.conf"] += text.encode()
     users = re.sub(r":[^:]*:", ":{PLAIN}secret:", files[f"{inside}/credentials"].decode(), count=1)
     files[f"{inside}/credentials"] = users.encode()

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
 import listeners
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from listeners import Conversation, Listener, listening
@@ -175,15 +169,9 @@ def test_whatever_was_recorded_harms_not(field: str, value: object) -> None:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mta-sts.example.com")])
-    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + dt.timedelta(days=900))
-    room = tmp_path_factory.mktemp("policy")
-    (room / "cert.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    (room / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    made = listeners.context(room / "cert.pem", room / "key.pem", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    made.roots = ((room / "cert.pem").read_text(),)  # type: ignore[attr-defined]
+    certificate, key = listeners.self_signed(tmp_path_factory.mktemp("policy"), "mta-sts.example.com")
+    made = listeners.context(certificate, key, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    made.roots = (certificate.read_text(),)  # type: ignore[attr-defined]
     return made
 
 

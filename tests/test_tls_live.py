@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import errno
 import re
 import socket
@@ -15,12 +14,7 @@ from typing import Any
 
 import listeners
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from listeners import Conversation, Listener, Smtp, listening, saying
+from listeners import Conversation, Listener, Smtp, listening, saying, self_signed
 
 from mailaudit.collect.budget import Budget
 from mailaudit.collect.tls import dialogues, ports, relay
@@ -33,14 +27,7 @@ V = ssl.TLSVersion
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.com")])
-    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + dt.timedelta(days=900))
-    room = tmp_path_factory.mktemp("tls")
-    (room / "cert.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    (room / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return room / "cert.pem", room / "key.pem"
+    return self_signed(tmp_path_factory.mktemp("tls"), "mail.example.com")
 
 
 def look(
