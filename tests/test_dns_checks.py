@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailaudit import rulebook
 from mailaudit import settings as site_settings
 from mailaudit.audit import Auditor, Options, audit
-from mailaudit.checks.dns_reverse import is_made_up
+from mailaudit.checks.dns.reverse import is_made_up
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import HostReport, Severity, Verdict
 from mailaudit.questions import Reason

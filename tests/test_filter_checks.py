@@ -9,7 +9,7 @@ import pytest
 
 from mailaudit import rulebook
 from mailaudit.audit import Auditor, Options
-from mailaudit.checks.sieve_edits import fires
+from mailaudit.checks.sieve.edits import fires
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Result, Verdict
 from mailaudit.models.dovecot.reading import Setting

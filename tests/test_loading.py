@@ -7,7 +7,7 @@ from pf_corpus import read
 
 from bench.agreement.smtpd import model
 from mailaudit.checks.loading import is_another_language, loads
-from mailaudit.checks.pf import pf_conf_loads
+from mailaudit.checks.pf.ruleset import pf_conf_loads
 from mailaudit.findings import Finding
 from mailaudit.models.reference import Reference
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pf_corpus import read
 
-from mailaudit.checks import pf as checks
-from mailaudit.checks import pf_policy, pf_ports
+from mailaudit.checks.pf import policy as pf_policy
+from mailaudit.checks.pf import ports as pf_ports
+from mailaudit.checks.pf import ruleset as checks
 from mailaudit.edits import Safety, apply
 from mailaudit.findings import Doubt, Finding, Outcome, Place
 from mailaudit.models.interfaces import Address, Interface, Interfaces

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.metamorphic.host import Bench, Host
-from mailaudit.checks.pf_running import expanded
+from mailaudit.checks.pf.running import expanded
 from mailaudit.findings import HostReport, Verdict
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.sources import Known

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Generator, Iterator
 
-from mailaudit.checks.dovecot_sockets import GROUP, OTHERS, OWNER, Socket, sockets
+from mailaudit.checks.dovecot.sockets import GROUP, OTHERS, OWNER, Socket, sockets
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.pf.values import MAX_PORT

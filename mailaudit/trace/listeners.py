@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailaudit.checks.smtpd_listeners import covers
+from mailaudit.checks.smtpd.listeners import covers
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.parts import Listener as DovecotListener

@@ -1,0 +1,1 @@
+"""Rules about what strangers and thieves could do with the host."""

@@ -1,0 +1,1 @@
+"""Rules about acme-client: its configuration, files and renewal."""

@@ -1,0 +1,1 @@
+"""Rules about the credentials of the mail users."""

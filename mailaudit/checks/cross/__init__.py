@@ -1,0 +1,1 @@
+"""Rules about what two layers must agree on."""

@@ -1,0 +1,1 @@
+"""Rules about the records of the mail domains, and the names of addresses."""

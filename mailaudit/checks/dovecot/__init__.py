@@ -1,0 +1,1 @@
+"""Rules about Dovecot's effective settings."""

@@ -1,0 +1,1 @@
+"""Rules about the host itself: its system, people, packages, daemons and limits."""

@@ -1,0 +1,1 @@
+"""Rules about Sieve: its settings and the administrator's scripts."""

@@ -1,0 +1,1 @@
+"""Rules about smtpd: its configuration, its queue and what it shows."""

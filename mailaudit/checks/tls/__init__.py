@@ -1,0 +1,1 @@
+"""Rules about certificates, and what listeners show of them."""
