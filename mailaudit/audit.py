@@ -21,9 +21,10 @@ from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
-from mailaudit.models.clock import read_clock
+from mailaudit.models.clock import Clock, read_clock
 from mailaudit.models.facts import Facts, read
-from mailaudit.models.sources import Shelf, Sources
+from mailaudit.models.lifetimes import lifetimes
+from mailaudit.models.sources import Known, Shelf, Sources
 from mailaudit.questions import Question, Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, inline_waivers, waive
@@ -130,6 +131,8 @@ class Auditor:
             notes=notes,
             crashes=tuple(self.crashes),
             live=self.live,
+            certificates=lifetimes(facts.slots),
+            now=_time(facts),
         )
 
     @cached_property
@@ -170,6 +173,11 @@ class Auditor:
                 fingerprint=_fingerprint(page.id, finding) if finding else "",
                 also=page.also,
             )
+
+
+def _time(facts: Facts) -> datetime | None:
+    clock = facts.slots.get(Clock)
+    return clock.value.now if isinstance(clock, Known) and isinstance(clock.value, Clock) else None
 
 
 def _note(refused: Mapping[str, frozenset[Span]], finding: Finding | None) -> str:

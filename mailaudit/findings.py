@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from mailaudit.edits import Fix
@@ -170,11 +171,23 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """That of a server's certificate, in UTC; `at` is the file that holds it or what shows it, such as `203.0.113.9:25`."""
+
+    at: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostReport:
     """All that was found out about one host.
 
     `texts` are the files that edits and places speak of, by path, so that a report opens none. `secrets` are pairs of kind and
-    value that no report may show. `notes` are sentences about the audit itself, such as a waiver that has expired.
+    value that no report may show. `notes` are sentences about the audit itself, such as a waiver that has expired. `now` is the
+    time that certificates were judged at.
     """
 
     name: str
@@ -188,6 +201,8 @@ class HostReport:
     notes: tuple[str, ...] = ()
     crashes: tuple[BaseException, ...] = field(default=(), repr=False)
     live: bool = False  # it was asked itself: no files of it are here
+    certificates: tuple[Lifetime, ...] = ()
+    now: datetime | None = None
     plan: Mapping[str, object] | None = None  # what `fix` would do or did, as `reports.plan` has it
 
     def counts(self) -> dict[str, int]:

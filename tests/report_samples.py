@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import (
@@ -11,6 +12,7 @@ from mailaudit.findings import (
     Evidence,
     FileStatus,
     HostReport,
+    Lifetime,
     Place,
     Report,
     Result,
@@ -225,6 +227,11 @@ def usual() -> Report:
         results=failing + others,
         texts={text.path: text for text in (PF, SMTPD, CREDENTIALS)},
         secrets=(("queue-key", QUEUE_KEY), ("hash", PASSWORD_HASH)),
+        certificates=(
+            lifetime("/etc/ssl/mail.example.com.crt", "2026-10-20", "2027-01-18"),
+            lifetime("203.0.113.9:25", "2026-08-01", "2026-10-30"),
+        ),
+        now=datetime(2026, 11, 22, 12, tzinfo=UTC),
     )
     return Report(
         profile="recommended",
@@ -235,6 +242,12 @@ def usual() -> Report:
         exit_code=4,
         exit_reason="not read: host7.example.com: /etc/mail/smtpd.conf",
     )
+
+
+def lifetime(at: str, first: str, last: str) -> Lifetime:
+    """That of a certificate for mail.example.com."""
+    begin, end = (datetime.fromisoformat(f"{each}T08:00:00+00:00") for each in (first, last))
+    return Lifetime(at, ("mail.example.com",), begin, end, f"sha256:{fingerprint(first, last)}")
 
 
 def digest(text: Text) -> str:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import report_samples as samples
 
+from mailaudit.audit import Options, audit
 from mailaudit.edits import Edit, Fix, Safety, apply
 from mailaudit.findings import HostReport, Report, Verdict
 from mailaudit.reports.json import LONGEST, as_data, write
@@ -137,3 +138,14 @@ def one_host(text: Text, fix: Fix) -> HostReport:
 
 def report_of(host: HostReport) -> Report:
     return Report("recommended", 1, "2026-11-22T12:00:00Z", "2026-11-22T12:00:00Z", (host,), exit_code=1)
+
+
+def test_certificates_are_told_with_their_lifetimes_and_the_time_they_were_judged_at() -> None:
+    report = audit([str(ROOT / "examples" / "corrected")], Options(select=("TLS002",)))
+    (host,) = validated(report)["hosts"]
+    assert host["now"] == "2026-11-22T12:00:00Z"
+    at = [each["at"] for each in host["certificates"]]
+    assert at[:2] == ["/etc/ssl/mail.example.com.pem", "203.0.113.9:25"]
+    assert "[2001:db8::9]:993" in at
+    first = host["certificates"][0]
+    assert (first["names"], first["not_after"]) == (["mail.example.com"], "2027-01-18T08:20:30Z")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from mailaudit import __version__
 from mailaudit.edits import Edit, Fix
-from mailaudit.findings import Coverage, Evidence, HostReport, Place, Report, Result
+from mailaudit.findings import Coverage, Evidence, HostReport, Lifetime, Place, Report, Result
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.view import mask_of, order, told
 from mailaudit.text import Span, Text
@@ -57,7 +58,24 @@ def _host(host: HostReport) -> dict[str, Any]:
         "files": [_file(each, mask) for each in sorted(host.files, key=lambda each: each.path)],
         "results": [_result(each, host.texts, mask) for each in sorted(host.results, key=order)],
         "counts": host.counts(),
+        "now": None if host.now is None else moment(host.now),
+        "certificates": [_lifetime(each, mask) for each in host.certificates],
         **({} if host.plan is None else {"plan": host.plan}),
+    }
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC, as reports write it."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def _lifetime(lifetime: Lifetime, mask: Mask) -> dict[str, Any]:
+    return {
+        "at": _text(lifetime.at, mask),
+        "names": [_text(each, mask) for each in lifetime.names],
+        "not_before": moment(lifetime.not_before),
+        "not_after": moment(lifetime.not_after),
+        "digest": lifetime.digest,
     }
 
 
