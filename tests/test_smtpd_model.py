@@ -239,7 +239,7 @@ def test_passwords_written_in_place_are_secrets() -> None:
     rest = "tls-require pki mail.example.com auth { bob = hash-of-bob }\n"
     relay = 'action out relay host "smtps://me@h" auth { me = "me:word" }\n'
     smtpd = model(BASE + GUIDE + "listen on all port submission " + rest + relay)
-    assert smtpd.secrets == (("password", "hash-of-bob"), ("relay-credentials", "me:word"))
+    assert smtpd.secrets == (("password", "hash-of-bob"), ("relay-credentials", "me:word"), ("relay-credentials", "word"))
 
 
 def test_slots() -> None:

@@ -84,8 +84,9 @@ def _check_action(draft: Draft, body: Node, options: list[Node], tables: Mapping
             if not any(each.kind in ("host", "domain") for each in before):
                 draft.refuse('"auth" needs a "host" before it', option.first)
             for _, value in tables["auth"].entries:
-                if value is not None:
-                    draft.secrets.append(("relay-credentials", value.value))
+                if value is not None:  # the whole, and the password wherever it stands alone
+                    parts = (value.value, value.value.partition(":")[2])
+                    draft.secrets.extend(("relay-credentials", part) for part in parts if part)
 
 
 def read_listen(draft: Draft, statement: Statement) -> None:
