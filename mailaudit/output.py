@@ -37,6 +37,7 @@ class Outlet:
 Telling = Callable[[Screen], str]  # the same in words, for a screen
 SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file in which a step of a workflow tells its summary
 MOST_OF_SUMMARY = 1_000_000  # bytes of one step; GitHub takes 1 MiB
+CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")  # name the folder that a job of GitHub's or GitLab's works in
 _COMMAND = re.compile(r"^([ \t]*):(?=:)|##(?=\[)", re.MULTILINE)  # what GitHub's runner acts on in a log
 
 
@@ -94,9 +95,19 @@ def _reader(report: Report, profile: SarifProfile = SarifProfile.STANDARD, most:
         here = os.getcwd()  # noqa: PTH109  a path as text
     except OSError:
         here = ""
-    checkouts = [os.environ.get(name, "") for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")]
-    root = next((each for each in checkouts if each and f"{here}/".startswith(f"{each.rstrip('/')}/")), here)
-    return Reader(rulebook.load().pages if report.hosts else {}, here, root, profile, most)
+    return Reader(rulebook.load().pages if report.hosts else {}, here, _roots(here), profile, most)
+
+
+def _roots(here: str) -> tuple[str, ...]:
+    """The folders from which paths are told: in a CI job that of the checkout, over whatever links it works there."""
+    found = []
+    for folder in filter(None, (os.environ.get(name) for name in CHECKOUTS)):
+        real = os.path.realpath(folder)
+        top = here if f"{here}/".startswith(f"{real.rstrip('/')}/") else real
+        while top != real and not os.path.lexists(f"{top}/.git"):  # a job may check out below its folder
+            top = os.path.dirname(top)  # noqa: PTH120  the same
+        found += [top, folder + top.removeprefix(real), real, folder]
+    return tuple(filter(None, (*found, here)))
 
 
 def deliver(text: str, path: Path) -> str:

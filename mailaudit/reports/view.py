@@ -46,11 +46,14 @@ UNFINISHED = (FileStatus.PARTLY_READ, FileStatus.UNREADABLE)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a report: the rules' pages by id, the folder that targets are named from, and that from which paths are told."""
+    """Who reads a report: the rules' pages by id, the folder that targets are named from, and those from which paths are told.
+
+    Of `roots` the first that a path lies in counts.
+    """
 
     pages: Mapping[str, Page] = field(default_factory=dict)
     here: str = ""
-    root: str = ""
+    roots: tuple[str, ...] = ()
     sarif_profile: SarifProfile = SarifProfile.STANDARD
     most: int | None = None  # characters that may be written, where there is a bound
 
@@ -100,7 +103,8 @@ class View:
         if host.live:
             return visible(posixpath.join(host.name.replace("/", "_"), path.lstrip("/")))
         whole = posixpath.normpath(posixpath.join(self.reader.here, host.target, path.lstrip("/")))
-        return visible(whole.removeprefix(self.reader.root.rstrip("/") + "/") if self.reader.root else whole)
+        prefixes = (f"{root.rstrip('/')}/" for root in self.reader.roots)
+        return visible(next((whole.removeprefix(each) for each in prefixes if whole.startswith(each)), whole))
 
     def spots(self, result: Result) -> list[Spot]:
         """The result's places in files, the primary one first."""

@@ -35,11 +35,10 @@ def _run(report: Report, reader: Reader) -> dict[str, Any]:
     described, index = rules(seen, reader.pages)
     told = findings(seen, *((Verdict.FAIL,) if github else (Verdict.FAIL, Verdict.WAIVED)))
     kept = told[:MOST_RESULTS] if github else told
-    alone = f"{encoded(seen[0].name)}/" if len(seen) == 1 else ""
     driver = {"name": "mailaudit", "semanticVersion": __version__, "rules": described}
     return {
         "tool": {"driver": driver},
-        "automationDetails": {"id": f"mailaudit/{alone}"},
+        **({} if github else {"automationDetails": {"id": _category(seen)}}),  # there upload-sarif gives its own if there is none
         "invocations": [_invocation(report, seen, index, left=len(told) - len(kept))],
         "originalUriBaseIds": {
             ROOT: {"description": {"text": "The repository, or the folder that mailaudit was called in."}},
@@ -49,6 +48,11 @@ def _run(report: Report, reader: Reader) -> dict[str, Any]:
         "results": [result(view, each, index, github=github) for view, each in kept],
         "properties": {"profile": report.profile, "hosts": [_host(view.name, view.host.counts()) for view in seen]},
     }
+
+
+def _category(seen: list[View]) -> str:
+    """What runs are compared within: the one host that was audited, or all."""
+    return f"mailaudit/{encoded(seen[0].name)}/" if len(seen) == 1 else "mailaudit/"
 
 
 def _host(name: str, counts: dict[str, int]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def result(view: View, found: Result, index: Mapping[str, int], *, github: bool)
     if not github:
         data["suppressions"] = _suppressions(view, found)
         data["fixes"] = [] if found.fix is None else _fixes(view, found.fix)
-    elif view.host.live or not spots:  # what is in no checkout has no line that GitHub could compute this of
+    elif view.host.live or not spots or spots[0].whole:  # no line that GitHub could compute this of, or none that matters
         data["partialFingerprints"]["primaryLocationLineHash"] = f"{found.fingerprint[:16]}:1"
     return {name: value for name, value in data.items() if value != [] or name in ("locations", "suppressions")}
 
