@@ -81,6 +81,15 @@ class Release(StrEnum):
     DOVECOT_2_4 = "dovecot-2.4"
 
 
+class Shell(StrEnum):
+    """The shells that commands and options are completed in."""
+
+    KSH = "ksh"
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
 class Threshold(StrEnum):
     """The least severity that makes a scan fail."""
 

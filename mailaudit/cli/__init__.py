@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailaudit import __version__
-from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Way
+from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Shell, Way
 from mailaudit.cli.pf import pf
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
@@ -211,7 +211,9 @@ def trace(
     recipient: Annotated[
         str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for; default: somebody elsewhere.")
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The listener's port; default: the usual.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="The listener's port; default: the usual.")
+    ] = None,
     form: AnswerForm = AnswerFormat.TERMINAL,
 ) -> int:
     """Follow one message or login through the host, hop by hop: code 1 where the chain breaks."""
@@ -317,6 +319,22 @@ def policy_new(
     from mailaudit.commands.policy import new as run
 
     return run(common, looking, source, out)
+
+
+@app.command(epilog=epilog())
+@with_options(Common, "debug")
+def completion(
+    common: Common,
+    shell: Annotated[Shell, typer.Argument(metavar="ksh|bash|zsh|fish", help="The shell.")],
+    install: Annotated[
+        bool, typer.Option("--install", help="Write it where the shell looks for it, in your home; nothing foreign is replaced.")
+    ] = False,
+) -> int:
+    """Print the script by which a shell completes commands, options and rules."""
+    from mailaudit.cli.tree import tree
+    from mailaudit.commands.completion import completion as run
+
+    return run(tree(app), shell, install=install, debug=common.debug)
 
 
 @app.command()
