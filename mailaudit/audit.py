@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.fingerprints import Unsaid, fingerprint, numbered
 from mailaudit.models.clock import Clock, read_clock
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.lifetimes import lifetimes
@@ -113,12 +113,13 @@ class Auditor:
     def examine(self, snapshot: Snapshot, facts: Facts) -> HostReport:
         """All selected rules' results on the facts."""
         results: list[Result] = []
+        unsaid = Unsaid(facts.site.host_name or "", facts.secrets)
         for identity in self.selected:
             judged = judge(CHECKS[identity], facts.slots)
             if judged.crash is not None:
                 self.crashes.append(judged.crash)
-            results += self._results(self.book.pages[identity], judged)
-        results, notes = self._waived(_fingerprinted(results), facts, snapshot.host)
+            results += self._results(self.book.pages[identity], judged, unsaid)
+        results, notes = self._waived(numbered(sorted(results, key=_order)), facts, snapshot.host)
         return HostReport(
             name=snapshot.host,
             target=snapshot.target,
@@ -154,7 +155,7 @@ class Auditor:
         notes += [f"{each.origin}: the waiver of {each.rule} is not needed: no finding matches it" for each in waived.unused]
         return list(waived.results), tuple(notes)
 
-    def _results(self, page: Page, judged: Judged) -> Iterator[Result]:
+    def _results(self, page: Page, judged: Judged, unsaid: Unsaid) -> Iterator[Result]:
         chosen = self.severities.get(page.id)
         for finding in judged.findings or (None,):
             yield Result(
@@ -170,7 +171,7 @@ class Auditor:
                 assumed=judged.assumed,
                 places=finding.places if finding else judged.places,
                 fix=finding.fix if finding else None,
-                fingerprint=_fingerprint(page.id, finding) if finding else "",
+                fingerprint=fingerprint(page.id, finding, unsaid) if finding else "",
                 also=page.also,
             )
 
@@ -190,29 +191,6 @@ def _note(refused: Mapping[str, frozenset[Span]], finding: Finding | None) -> st
 def _severity(page: Page, finding: Finding | None) -> Severity:
     """The page's, or that of a case that is told apart."""
     return finding.severity if finding is not None and finding.severity is not None else page.severity
-
-
-def _fingerprint(identity: str, finding: Finding) -> str:
-    first = finding.places[0] if finding.places else None
-    path = first.path if isinstance(first, Place) else first.question if first else ""
-    return hashlib.sha256(
-        f"{identity}\x00{path}\x00{finding.about}\x00{finding.value}".encode("utf-8", "surrogateescape")
-    ).hexdigest()
-
-
-def _fingerprinted(results: list[Result]) -> list[Result]:
-    """Equal fingerprints numbered in the order of their places."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for result in sorted(results, key=_order):
-        if result.fingerprint:
-            number = seen[result.fingerprint] = seen.get(result.fingerprint, 0) + 1
-            if number > 1:
-                again = hashlib.sha256(f"{result.fingerprint}\0{number}".encode()).hexdigest()
-                numbered.append(replace(result, fingerprint=again))
-                continue
-        numbered.append(result)
-    return numbered
 
 
 def _order(result: Result) -> tuple[str, int, int, str, str]:

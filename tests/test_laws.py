@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("choices", "exitcodes", "text"),
     ("edits",),
     ("questions",),
-    ("findings", "snapshot", "recording"),
+    ("findings", "fingerprints", "snapshot", "recording"),
     ("parsers",),
     ("editing",),
     ("models",),
@@ -49,7 +49,7 @@ DOORS = {
     "cryptography": ("models.certificates",),
     "OpenSSL": ("collect.tls",),
 }
-PURE = ("checks", "converting", "editing", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
+PURE = ("checks", "converting", "editing", "fingerprints", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
 IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
 
 

@@ -13,6 +13,7 @@ from bench.metamorphic.evidence import losses, probed, silent, used_by
 from bench.metamorphic.families import FAMILIES, NOT_COVERED, WAYS
 from bench.metamorphic.faults import faults
 from bench.metamorphic.host import BOOK, Bench
+from bench.metamorphic.identity import moved, wrongs
 from bench.metamorphic.rewrites import rewrites, spoilt
 from mailaudit.findings import HostReport
 
@@ -67,6 +68,12 @@ def robbed(part: int) -> tuple[int, list[str]]:
     return count, said
 
 
+def known_again(part: int) -> tuple[int, list[str]]:
+    """How many pages' wrong hosts were written otherwise in one part, and whose findings are then known by something else."""
+    mine = [wrong for number, wrong in enumerate(wrongs()) if number % PARTS == part]
+    return len(mine), [line for wrong in mine for line in moved(wrong, SEED)]
+
+
 def uncovered() -> list[str]:
     """The rules that no family of faults is about, but for those that none can be about."""
     about = {family.rule for family in FAMILIES}
@@ -77,7 +84,13 @@ def main(write: Callable[[str], object] = print) -> int:
     """Print the table."""
     bad = 0
     with ProcessPoolExecutor(PARTS) as pool:
-        for what, job in (("rewrites", rewritten), ("single faults", spoiled), ("pieces of evidence lost", robbed)):
+        jobs = (
+            ("rewrites", rewritten),
+            ("single faults", spoiled),
+            ("pieces of evidence lost", robbed),
+            ("findings known again", known_again),
+        )
+        for what, job in jobs:
             start = time.perf_counter()
             counts, said = zip(*pool.map(job, range(PARTS)), strict=True)
             lines = [line for each in said for line in each]

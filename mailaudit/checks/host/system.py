@@ -88,7 +88,7 @@ def host_name_is_qualified(name: HostName, site: Site) -> Iterator[Outcome]:
             wanted = good[0] if good else None
             what = f"The host's name {which}, {each}, is in none of the site's domains ({', '.join(site.domains)})."
         yield Finding(
-            what, _places(each, token), _rename(wanted, token), f"name {which}", "in no domain" if "." in each else each
+            what, _places(each, token), _rename(wanted, token), f"name {which}", "in no domain" if "." in each else "not full"
         )
     if len(good) == len(names) > 1 and good[0] != good[1]:
         yield Finding(

@@ -39,7 +39,7 @@ def server_name_is_qualified(name: MailName, site: Site) -> Iterator[Outcome]:
     wanted = name.name.strip() if is_qualified(name.name.strip()) else _wanted(site)
     edits = (replace(name.line, wanted),) if wanted is not None else ()
     fix = Fix(f"Write {wanted}", Safety.UNSAFE, edits, ("rcctl restart smtpd",)) if edits else None
-    yield Finding(message, (Place.at(name.line),), fix, "mailname", name.name.strip().lower() or "empty")
+    yield Finding(message, (Place.at(name.line),), fix, "mailname", "not full" if name.name else "empty")
 
 
 @smtpd_rule("SMTPD051")
