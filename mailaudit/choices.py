@@ -100,9 +100,13 @@ class Threshold(StrEnum):
     CRITICAL = "critical"
 
 
-def option(*names: str, default: Any = None, told: str = "", metavar: str | None = None) -> Any:
-    """An option of the command line as a dataclass field; `told` is its help."""
-    return field(default=default, metadata={"names": names, "help": told, "metavar": metavar})
+def option(*names: str, default: Any = None, told: str = "", metavar: str | None = None, group: str | None = None) -> Any:
+    """An option of the command line as a dataclass field; `told` is its help, `group` the heading that it stands under."""
+    return field(default=default, metadata={"names": names, "help": told, "metavar": metavar, "rich_help_panel": group})
+
+
+NETWORK, HOSTS = "The network", "Live hosts"
+JUDGED, REPORT, CODE = "What is judged", "The report", "The exit code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,22 +114,34 @@ class Looking:
     """Whether and how the network and live hosts are asked; `timeout` is in seconds, `jobs` are hosts at once."""
 
     online: bool = option(
-        "--online", default=False, told="Ask DNS and the host's own ports for what files and record do not tell."
+        "--online", default=False, told="Ask DNS and the host's own ports; of a live host the default.", group=NETWORK
     )
-    offline: bool = option("--offline", default=False, told="Of a live host, ask what SSH shows alone.")
+    offline: bool = option(
+        "--offline", default=False, told="Do not ask DNS and the host's ports; of a path the default.", group=NETWORK
+    )
     resolver: list[str] | None = option(
-        "--resolver", metavar="ADDR[:PORT]", told="Ask this resolver, not the system's; repeatable."
+        "--resolver", metavar="ADDR[:PORT]", told="Ask this resolver in place of the system's; repeatable.", group=NETWORK
     )
     trust_anchor: str | None = option(
-        "--trust-anchor", metavar="FILE", told="The root's keys for DNSSEC: DS or DNSKEY records, or BIND's trust-anchors."
+        "--trust-anchor",
+        metavar="FILE",
+        told="Keys of the root for DNSSEC: DS or DNSKEY records, or BIND's trust-anchors.  [default: those of 2017 and 2024]",
+        group=NETWORK,
     )
-    ca_file: str | None = option("--ca-file", metavar="FILE", told="Further authorities to trust for TLS, as PEM.")
+    ca_file: str | None = option("--ca-file", metavar="FILE", told="Further authorities to trust for TLS, as PEM.", group=NETWORK)
     probe_relay: bool = option(
-        "--probe-relay", default=False, told="Ask port 25 whether it takes mail for others; none is ever sent."
+        "--probe-relay", default=False, told="Ask port 25 whether it takes mail for others; none is ever sent.", group=NETWORK
     )
-    timeout: float | None = option("--timeout", metavar="SECONDS", told="For one host, its whole scan; default: 60.")
-    become: Become = option("--become", default=Become.AUTO, told="Whose rights a live host's closed files are read with.")
-    jobs: int | None = option("-j", "--jobs", metavar="N", told="So many live hosts at once; default: 8.")
+    timeout: float | None = option(
+        "--timeout", metavar="SECONDS", told="For the whole scan of one host.  [default: 60]", group=HOSTS
+    )
+    become: Become = option(
+        "--become",
+        default=Become.AUTO,
+        told="How files and commands that root alone may read and run are asked for.",
+        group=HOSTS,
+    )
+    jobs: int | None = option("-j", "--jobs", metavar="N", told="Live hosts at once.  [default: 8]", group=HOSTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +150,7 @@ class NewHost:
 
     ipv4: str | None = option("--ipv4", metavar="ADDR[/LEN]", told="Its IPv4 address.")
     ipv6: str | None = option("--ipv6", metavar="ADDR[/LEN]", told="Its IPv6 address.")
-    out: str | None = option("-o", "--out", metavar="DIR", told="A new folder; default: called as the host.")
+    out: str | None = option("-o", "--out", metavar="DIR", told="A new folder for it.  [default: the host's name]")
     user: list[str] | None = option("--user", metavar="NAME", told="A mailbox, the part before the @; repeatable.")
     interface: str | None = option("--interface", metavar="NAME", told="Write hostname.NAME for it, such as vio0.")
     selector: str = option("--selector", metavar="NAME", default="selector0", told="The DKIM selector.")
@@ -147,24 +163,48 @@ class NewHost:
 class Common:
     """The options that `scan` and `fix` share (contract, section 1)."""
 
-    domain: list[str] | None = option("--domain", metavar="DOMAIN", told="A mail domain of the host; repeatable.")
-    profile: Profile | None = option("--profile", told="Which rules are judged; default: the settings', else recommended.")
-    select: list[str] | None = option("--select", metavar="RULE", told="Only these rules: ids, names, prefixes; repeatable.")
-    ignore: list[str] | None = option("--ignore", metavar="RULE", told="Not these rules; repeatable.")
-    fail_on: Threshold = option("--fail-on", default=Threshold.LOW, told="The least severity that gives code 1.")
-    config: str | None = option("--config", metavar="FILE", told="Settings, in place of the target's mailaudit.toml.")
-    form: Format = option("--format", default=Format.TERMINAL, told="What standard output carries.")
-    output: list[str] | None = option("--output", metavar="FORMAT:PATH", told="Write the report there as well; repeatable.")
-    sarif_profile: SarifProfile = option(
-        "--sarif-profile", default=SarifProfile.STANDARD, told="For GitHub's code scanning: what it ignores is left out."
+    domain: list[str] | None = option("--domain", metavar="DOMAIN", told="A mail domain of the host; repeatable.", group=JUDGED)
+    profile: Profile | None = option(
+        "--profile", told="Which rules are judged.  [default: the settings', else recommended]", group=JUDGED
     )
-    now: str | None = option("--now", metavar="TIME", told="Judge certificates at this time, such as 2026-11-22T12:00:00Z.")
-    show_passed: bool = option("--show-passed", default=False, told="Name the rules that passed.")
-    no_inline_ignores: bool = option("--no-inline-ignores", default=False, told="Heed no waiver in the host's own files.")
-    strict_waivers: bool = option("--strict-waivers", default=False, told="Code 1 for expired and unused waivers.")
-    exit_zero: bool = option("--exit-zero", default=False, told="Code 0 in place of 1.")
-    allow_incomplete: bool = option("--allow-incomplete", default=False, told="In place of code 4, what the rest gives.")
-    quiet: bool = option("--quiet", "-q", default=False, told="One line for each finding.")
-    verbose: bool = option("--verbose", "-v", default=False, told="Every finding, every reason.")
-    color: Color = option("--color", default=Color.AUTO, told="Colour on standard output.")
+    select: list[str] | None = option(
+        "--select", metavar="RULE", told="Only these rules, by id, name or prefix; repeatable.", group=JUDGED
+    )
+    ignore: list[str] | None = option(
+        "--ignore", metavar="RULE", told="Not these rules, in the same way; repeatable.", group=JUDGED
+    )
+    fail_on: Threshold = option(
+        "--fail-on", default=Threshold.LOW, told="The least severity of a finding that gives 1.", group=CODE
+    )
+    config: str | None = option(
+        "--config", metavar="FILE", told="Settings.  [default: mailaudit.toml in the target, of a live host here]", group=JUDGED
+    )
+    form: Format = option("--format", default=Format.TERMINAL, told="What is written to standard output.", group=REPORT)
+    output: list[str] | None = option(
+        "--output", metavar="FORMAT:PATH", told="Write the report there too; repeatable.", group=REPORT
+    )
+    sarif_profile: SarifProfile = option(
+        "--sarif-profile",
+        default=SarifProfile.STANDARD,
+        told="github leaves out of SARIF what code scanning there ignores.",
+        group=REPORT,
+    )
+    now: str | None = option(
+        "--now",
+        metavar="TIME",
+        told="Judge certificates at this time, such as 2026-11-22T12:00:00Z.  [default: the record's time, else now]",
+        group=JUDGED,
+    )
+    show_passed: bool = option("--show-passed", default=False, told="Name the rules that passed too.", group=REPORT)
+    no_inline_ignores: bool = option(
+        "--no-inline-ignores", default=False, told="Heed no waivers in the host's own files.", group=JUDGED
+    )
+    strict_waivers: bool = option(
+        "--strict-waivers", default=False, told="1 too for waivers that expired or that nothing needs.", group=CODE
+    )
+    exit_zero: bool = option("--exit-zero", default=False, told="0 in place of 1.", group=CODE)
+    allow_incomplete: bool = option("--allow-incomplete", default=False, told="What the rest gives in place of 4.", group=CODE)
+    quiet: bool = option("-q", "--quiet", default=False, told="One line for each finding; no progress.", group=REPORT)
+    verbose: bool = option("-v", "--verbose", default=False, told="Every finding, every reason.", group=REPORT)
+    color: Color = option("--color", default=Color.AUTO, told="When standard output is coloured.", group=REPORT)
     debug: bool = option("--debug", default=False, told="Show a traceback for an internal error.")

@@ -85,6 +85,11 @@ def table() -> str:
     return "\n".join(("| code | meaning |", "|---|---|", *rows)) + "\n"
 
 
-def epilog() -> str:
-    """The codes as lines, for `--help`; the first character keeps them from being filled into a paragraph."""
-    return "\n".join(("\b", "Exit codes:", *(f"{int(code):>5}  {code.short}" for code in sorted(ExitCode))))
+def epilog(*without: ExitCode, ok: str = "", findings: str = "") -> str:
+    """The codes as lines, for `--help`; the first character keeps them from being filled into a paragraph.
+
+    A command leaves out those that it never ends with, and may have words of its own for 0 and 1.
+    """
+    own = {ExitCode.OK: ok, ExitCode.FINDINGS: findings}
+    lines = (f"{int(code):>5}  {own.get(code) or code.short}" for code in sorted(ExitCode) if code not in without)
+    return "\n".join(("\b", "Exit codes:", *lines))

@@ -15,19 +15,13 @@ import typer
 
 from mailaudit import __version__
 from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Shell, Way
+from mailaudit.cli.help import NO_VERDICT, Commands
 from mailaudit.cli.pf import pf
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
 
-app = typer.Typer(
-    name="mailaudit",
-    epilog=epilog(),
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = Commands(name="mailaudit", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 def with_options(kind: type[Any], *names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -74,7 +68,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-AnswerForm = Annotated[AnswerFormat, typer.Option("--format", help="What standard output carries.")]
+AnswerForm = Annotated[AnswerFormat, typer.Option("--format", help="What is written to standard output.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -90,7 +84,7 @@ def top(
         raise typer.Exit(ExitCode.USAGE)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(ExitCode.FIX_FAILED))
 @with_options(Common)
 @with_options(Looking)
 def scan(
@@ -110,7 +104,7 @@ def scan(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
-    """Collect, judge, report."""
+    """Collect, judge, report: what is wrong with hosts, why, and what mends it."""
     from mailaudit.commands.scan import scan as run
     from mailaudit.commands.scan import show_what_is_asked
 
@@ -119,7 +113,7 @@ def scan(
     return run(common, targets or [], targets_file, looking, save)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(ok="nothing is to be corrected", findings="corrections are planned, or left to be made"))
 @with_options(Common)
 @with_options(Looking, "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
 def fix(
@@ -142,7 +136,7 @@ def fix(
         bool, typer.Option("--show-applier", help="Print the program that writes to a live host as root; write nothing.")
     ] = False,
 ) -> int:
-    """Plan the corrections and show them as a diff; write nothing without --write."""
+    """Show the corrections as a diff; make them with --write."""
     from mailaudit.commands.fix import fix as run
     from mailaudit.commands.fix import show_the_applier
     from mailaudit.commands.level import Level
@@ -153,12 +147,12 @@ def fix(
     return run(common, target, level, looking)
 
 
-@app.command()
+@app.command(epilog=epilog(*NO_VERDICT, ok="it is shown"))
 def rules(
     identity: Annotated[
         str | None, typer.Argument(metavar="ID", help="A rule's id or name, or a prefix of ids.", show_default=False)
     ] = None,
-    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+    color: Annotated[Color, typer.Option(help="When standard output is coloured.")] = Color.AUTO,
 ) -> int:
     """Show the catalogue of rules, or one rule's page."""
     from mailaudit.commands.rules import rules as run
@@ -166,37 +160,37 @@ def rules(
     return run(identity, color)
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog=epilog(*NO_VERDICT, ok="it is shown"))
 def explain(
     identity: Annotated[str, typer.Argument(metavar="ID", help="A rule's id or name.")],
-    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+    color: Annotated[Color, typer.Option(help="When standard output is coloured.")] = Color.AUTO,
 ) -> int:
     """Show one rule's page: `rules ID` by another name."""
     return rules(identity, color)
 
 
-@app.command()
+@app.command(epilog=epilog(*NO_VERDICT, ok="every statement was read"))
 def parse(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Configuration files.")],
     language: Annotated[
-        str | None, typer.Option("--language", metavar="LANGUAGE", help="pf, smtpd, dovecot, ...; default: by the path.")
+        str | None, typer.Option("--language", metavar="LANGUAGE", help="pf, smtpd, dovecot, ...  [default: by the path]")
     ] = None,
     annotate: Annotated[bool, typer.Option("--annotate", help="Show every statement and its state.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON (schema mailaudit.parse/1).")] = False,
-    color: Annotated[Color, typer.Option(help="Colour on standard output.")] = Color.AUTO,
+    color: Annotated[Color, typer.Option(help="When standard output is coloured.")] = Color.AUTO,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")] = False,
 ) -> int:
-    """Show what is read of each file: code 0 if every statement was, else 4."""
+    """Show what is read of each file, statement by statement."""
     from mailaudit.commands.parse import Reading
     from mailaudit.commands.parse import parse as run
 
     return run(files, Reading(language, annotate, as_json, color, debug))
 
 
-app.add_typer(pf, name="pf", epilog=epilog())
+app.add_typer(pf, name="pf")
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(ExitCode.FIX_FAILED, ok="the chain is whole", findings="the chain breaks"))
 @with_options(Common, "domain", "config", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
 def trace(
     common: Common,
@@ -206,17 +200,18 @@ def trace(
         str, typer.Argument(metavar="ADDRESS", help="inbound: the recipient; submission: who logs in and sends; imap: who reads.")
     ],
     sender: Annotated[
-        str | None, typer.Option("--from", metavar="ADDRESS", help="Who it is from. Of submission, default: ADDRESS.")
+        str | None, typer.Option("--from", metavar="ADDRESS", help="Who it is from; of submission, ADDRESS unless said.")
     ] = None,
     recipient: Annotated[
-        str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for; default: somebody elsewhere.")
+        str | None, typer.Option("--to", metavar="ADDRESS", help="Of submission, whom it is for.  [default: somebody elsewhere]")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="The listener's port; default: the usual.")
+        int | None,
+        typer.Option("--port", metavar="N", min=1, max=65535, help="The port of the listener.  [default: the usual one]"),
     ] = None,
     form: AnswerForm = AnswerFormat.TERMINAL,
 ) -> int:
-    """Follow one message or login through the host, hop by hop: code 1 where the chain breaks."""
+    """Follow one message or login through the host, hop by hop."""
     from mailaudit.commands.trace import Wish
     from mailaudit.commands.trace import trace as run
 
@@ -226,7 +221,7 @@ def trace(
 Host = Annotated[str, typer.Argument(metavar="HOST", help="A live host: name, user@name, ssh://user@name:port.")]
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(*NO_VERDICT, ok="all was recorded"))
 @with_options(Common, "config", "domain", "allow_incomplete", "debug")
 @with_options(Looking, "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
 def snapshot(
@@ -235,33 +230,33 @@ def snapshot(
     target: Host,
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it.")],
 ) -> int:
-    """Record a live host: a scan of the record gives the same verdicts; no secret is in it."""
+    """Record a live host, without its secrets, to be scanned later."""
     from mailaudit.commands.snapshot import snapshot as run
 
     return run(common, target, out, looking)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(*NO_VERDICT, ok="all can be asked"))
 @with_options(Common, "debug")
 @with_options(Looking, "timeout", "become")
 def doctor(common: Common, looking: Looking, target: Host) -> int:
-    """Try the way to a live host step by step, and say which lines of doas.conf are wanting."""
+    """Try the way to a live host, and say which lines doas.conf lacks."""
     from mailaudit.commands.snapshot import doctor as run
 
     return run(common, target, looking)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(*NO_VERDICT, ok="they are listed"))
 @with_options(Common, "quiet", "debug")
 @with_options(Looking, "timeout", "become")
 def history(common: Common, looking: Looking, target: Host, form: AnswerForm = AnswerFormat.TERMINAL) -> int:
-    """List what `fix --write` did to a live host."""
+    """List what was written to a live host, and how it ended."""
     from mailaudit.commands.history import history as run
 
     return run(common, target, looking, form)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(ExitCode.FINDINGS, ExitCode.NOTHING, ok="all is as it was"))
 @with_options(Common, "quiet", "debug")
 @with_options(Looking, "timeout", "become")
 def rollback(
@@ -269,16 +264,19 @@ def rollback(
     looking: Looking,
     target: Host,
     number: Annotated[
-        int | None, typer.Argument(metavar="RUN", min=1, help="Its number; default: the last.", show_default=False)
+        int | None, typer.Argument(metavar="RUN", min=1, help="Its number, as history lists it.", show_default=False)
     ] = None,
 ) -> int:
-    """Restore on a live host what was there before a run: one that was cut off, or the last that was kept."""
+    """Restore what was there on a live host before it was written to.
+
+    Without RUN that is the run that was cut off, else the last that was kept.
+    """
     from mailaudit.commands.history import rollback as run
 
     return run(common, target, number, looking)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(*NO_VERDICT, ok="it is written"))
 @with_options(Common, "debug")
 @with_options(NewHost)
 def init(
@@ -287,26 +285,26 @@ def init(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The mail domain.")],
     host: Annotated[str, typer.Option("--host", metavar="NAME", help="The host's own name below the domain, such as h1.")],
 ) -> int:
-    """Write the whole corrected set-up of a new host, its zone, and a checklist of commands; touch nothing else."""
+    """Write all files of a new host, its zone, and what to do with them."""
     from mailaudit.commands.init import init as run
 
     return run(common, newhost, domain, host)
 
 
 SETTINGS = "mailaudit.toml"
-policy = typer.Typer(rich_markup_mode=None, add_completion=False)
-app.add_typer(policy, name="policy", epilog=epilog())
+policy = Commands()
+app.add_typer(policy, name="policy")
 
 
 @policy.callback(invoke_without_command=True)
 def policy_top(context: typer.Context) -> None:
-    """Keep what a site expects of its hosts; `scan` compares."""
+    """Keep what a site expects of its hosts, for scan to compare."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
 
 
-@policy.command("new", epilog=epilog())
+@policy.command("new", epilog=epilog(ExitCode.FINDINGS, ExitCode.FIX_FAILED, ok="it is written"))
 @with_options(Common, "domain", "config", "now", "allow_incomplete", "debug")
 @with_options(Looking, "online", "offline", "resolver", "trust_anchor", "ca_file", "timeout", "become")
 def policy_new(
@@ -315,13 +313,13 @@ def policy_new(
     source: Annotated[str, typer.Option("--from", metavar="TARGET", help="The host that is as all should be; as for scan.")],
     out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="Where it is kept; -: standard output.")] = SETTINGS,
 ) -> int:
-    """Write what a host is like as the site's expectations; what the file says already stays as it is."""
+    """Write what a host is like as what the site expects; what the file says already stays."""
     from mailaudit.commands.policy import new as run
 
     return run(common, looking, source, out)
 
 
-@app.command(epilog=epilog())
+@app.command(epilog=epilog(*NO_VERDICT, ok="it is printed, or written"))
 @with_options(Common, "debug")
 def completion(
     common: Common,
@@ -330,14 +328,14 @@ def completion(
         bool, typer.Option("--install", help="Write it where the shell looks for it, in your home; nothing foreign is replaced.")
     ] = False,
 ) -> int:
-    """Print the script by which a shell completes commands, options and rules."""
+    """Print the script by which a shell completes what is typed."""
     from mailaudit.cli.tree import tree
     from mailaudit.commands.completion import completion as run
 
     return run(tree(app), shell, install=install, debug=common.debug)
 
 
-@app.command()
+@app.command(epilog=epilog(*NO_VERDICT, ok="it is shown"))
 def version() -> int:
     """Show the version."""
     typer.echo(f"mailaudit {__version__}")

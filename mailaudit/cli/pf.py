@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from mailaudit.choices import AnswerFormat, Color, Direction
+from mailaudit.cli.help import Commands
 from mailaudit.exitcodes import ExitCode, epilog
 
-pf = typer.Typer(rich_markup_mode=None, add_completion=False)
+pf = Commands()
 
 
 @pf.callback(invoke_without_command=True)
@@ -22,12 +23,14 @@ def top(context: typer.Context) -> None:
 
 Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]
-Form = Annotated[AnswerFormat, typer.Option("--format", help="What standard output carries (schema mailaudit.pf/1).")]
-Coloured = Annotated[Color, typer.Option("--color", help="Colour on standard output.")]
+Form = Annotated[
+    AnswerFormat, typer.Option("--format", help="What is written to standard output; JSON by schema mailaudit.pf/1.")
+]
+Coloured = Annotated[Color, typer.Option("--color", help="When standard output is coloured.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback for an internal error.")]
 
 
-@pf.command("reachable", epilog=epilog())
+@pf.command("reachable", epilog=epilog(ExitCode.FINDINGS, ExitCode.FIX_FAILED, ok="it is shown"))
 def reachable(
     targets: Targets,
     only: Annotated[Direction | None, typer.Option("--direction", help="Only what comes in, or goes out.")] = None,
@@ -41,7 +44,7 @@ def reachable(
     return show_reachable(targets, only, Way(form, color, debug))
 
 
-@pf.command("test", epilog=epilog())
+@pf.command("test", epilog=epilog(ExitCode.FIX_FAILED, ok="every packet passes, or is as expected", findings="one does not"))
 def what_becomes(
     target: Target,
     packet: Annotated[
@@ -59,7 +62,7 @@ def what_becomes(
     color: Coloured = Color.AUTO,
     debug: Debug = False,
 ) -> int:
-    """Show what becomes of a packet, and why: code 0 if it passes, 1 if not, 4 if that cannot be told.
+    """Show what becomes of a packet, and why.
 
     What is not said is asked of all: without "inet" of both families, without "from" of all the Internet.
     "proto" is tcp unless said, the interface that to the Internet, the target of what comes in the host itself.
@@ -69,15 +72,15 @@ def what_becomes(
     return test_packets(target, packet or [], packets, expected, Way(form, color, debug))
 
 
-@pf.command("shadowed", epilog=epilog())
+@pf.command("shadowed", epilog=epilog(ExitCode.FIX_FAILED, ok="there are none", findings="there are some"))
 def shadowed(targets: Targets, form: Form = AnswerFormat.TERMINAL, color: Coloured = Color.AUTO, debug: Debug = False) -> int:
-    """Show rules that never decide, and those that do in their place: code 1 if there are any."""
+    """Show rules that never decide, and those that do in their place."""
     from mailaudit.commands.pf import Way, show_shadowed
 
     return show_shadowed(targets, Way(form, color, debug))
 
 
-@pf.command("diff", epilog=epilog())
+@pf.command("diff", epilog=epilog(ExitCode.FIX_FAILED, ok="they pass the same", findings="they differ"))
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="One host, or its pf.conf.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The other.")],
@@ -85,7 +88,7 @@ def diff(
     color: Coloured = Color.AUTO,
     debug: Debug = False,
 ) -> int:
-    """Show what passes one ruleset and not the other: code 1 if anything does."""
+    """Show what passes one ruleset and not the other."""
     from mailaudit.commands.pf import Way, show_difference
 
     return show_difference(before, after, Way(form, color, debug))

@@ -1,0 +1,90 @@
+"""How `--help` looks: commands and options in groups, whole sentences, arguments as a manual writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from mailaudit.choices import REPORT
+from mailaudit.exitcodes import ExitCode, epilog
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Audit and mend": ("scan", "fix", "diff", "baseline"),
+    "Live hosts": ("doctor", "snapshot", "history", "rollback"),
+    "Look closer": ("rules", "parse", "pf", "trace"),
+    "Set up": ("init", "policy", "config", "completion", "version"),
+}
+"""The program's commands in the order in which somebody who is new meets them; those of no group come last."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+NO_VERDICT = (ExitCode.FINDINGS, ExitCode.NOTHING, ExitCode.FIX_FAILED)
+"""The codes that a command never ends with which neither judges nor mends."""
+_SECTIONS = {"form": REPORT, "color": REPORT, "debug": "General", "help": "General"}
+
+
+class Plain(TyperCommand):
+    """A command whose options stand in groups."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What stands behind the command's name."""
+        return ["[OPTIONS]", *(_piece(each, ctx) for each in self.get_params(ctx) if each.param_type_name == "argument")]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, the command's own options, and those that it shares by groups."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):
+            record = each.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(_section(each), []).append(record)
+        for title in sorted(sections, key=lambda each: (each != "Arguments", each != "Options", each == "General")):
+            _list(formatter, title, sections[title])
+
+
+class Grouped(TyperGroup):
+    """A command with others below it, which stand in groups and with all of their sentence."""
+
+    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
+        """What stands behind the command's name."""
+        return ["[OPTIONS]", "COMMAND", "..."]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands and what each of them does."""
+        shown = {name: command for name, command in self.commands.items() if not command.hidden}
+        told = {name: (command.help or "").split("\n\n", 1)[0].replace("\n", " ") for name, command in shown.items()}
+        named = GROUPS if ctx.parent is None else {}
+        for title, names in named.items():
+            _list(formatter, title, [(name, told.pop(name)) for name in names if name in told])
+        _list(formatter, "Commands", list(told.items()))
+
+
+class Commands(typer.Typer):
+    """A list of commands that look alike; the exit codes stand below the help of each."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Make a list; `settings` are typer's."""
+        super().__init__(cls=Grouped, add_completion=False, rich_markup_mode=None, epilog=epilog(), **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
+        """Add a command; its exit codes are all there are unless `epilog` says otherwise."""
+        return super().command(name, **{"cls": Plain, "epilog": epilog(), **settings})
+
+
+def _piece(argument: Any, ctx: Any) -> str:
+    name = argument.make_metavar(ctx).strip("[]{}").removesuffix("...")
+    many = f"{name}..." if argument.nargs == -1 else name
+    return many if argument.required else f"[{many}]"
+
+
+def _section(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    return getattr(parameter, "rich_help_panel", None) or _SECTIONS.get(parameter.name, "Options")
+
+
+def _list(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
+    if rows:
+        with formatter.section(title):
+            formatter.write_dl(rows)
