@@ -138,8 +138,8 @@ class Auditor:
 
     @cached_property
     def severities(self) -> dict[str, Severity]:
-        """The severities that the settings give, by a rule's own id; of two that name it, the longer name decides."""
-        named = sorted(self.settings.severity.items(), key=lambda each: len(each[0]))
+        """The severities that the settings give, by a rule's own id; of two that name it, the later decides."""
+        named = self.settings.severity.items()
         return {identity: severity for selector, severity in named for identity in self.book.matching(selector)}
 
     def _waived(self, results: list[Result], facts: Facts, host: str) -> tuple[list[Result], tuple[str, ...]]:
@@ -208,18 +208,20 @@ def select(book: Rulebook, settings_: Settings, options: Options) -> tuple[str, 
     chosen = [identity for identity, page in book.pages.items() if profile in page.profiles]
     if options.select:
         chosen = _matching(book, options.select)
-    ignored = {*_matching(book, options.ignore), *_matching(book, settings_.ignore, settings_.origin)}
+    ignored = {*_matching(book, options.ignore)}
+    for each in settings_.ignore:
+        ignored.update(_matching(book, (each,), settings_.said.get(("rules", "ignore", each))))
     return tuple(identity for identity in chosen if identity not in ignored)
 
 
-def _matching(book: Rulebook, selectors: Sequence[str], origin: str = "") -> list[str]:
+def _matching(book: Rulebook, selectors: Sequence[str], said: object = None) -> list[str]:
     found: list[str] = []
     for selector in selectors:
         matching = book.matching(selector)
         if not matching:
             near = get_close_matches(selector, book.called, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            where = f"{origin}: " if origin else ""
+            where = f"{said}: " if said else ""
             raise SelectionError(f"{where}no rule is called {selector!r}{hint}")
         found += matching
     return sorted(set(found))
@@ -318,8 +320,10 @@ def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     loaded = settings.load(world.settings if options.config is None else named_settings(options.config))
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
-    for selector in (*(waiver.rule for waiver in loaded.waivers), *loaded.severity):
-        _matching(book, (selector,), loaded.origin)
+    for waiver in loaded.waivers:
+        _matching(book, (waiver.rule,), waiver.origin)
+    for selector in loaded.severity:
+        _matching(book, (selector,), loaded.said["rules", "severity", selector])
     selected = select(book, loaded, options)
     return Auditor(_trusting(world, loaded, options), book, loaded, options, selected)
 
@@ -328,7 +332,7 @@ def _trusting(world: World, loaded: Settings, options: Options) -> World:
     """A world that trusts the site's own authorities as well."""
     if isinstance(world, OnlineWorld) and loaded.site.ca_file is not None:
         within = options.config is None and world.root is not None
-        world.network.authorities += site_authorities(loaded.origin, loaded.site.ca_file, within=within)
+        world.network.authorities += site_authorities(loaded.said["site", "ca_file"], loaded.site.ca_file, within=within)
     return world
 
 

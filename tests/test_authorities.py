@@ -78,7 +78,7 @@ def test_settings_of_the_command_line_may_name_any_file(tmp_path: Path) -> None:
 )
 def test_what_is_none_is_a_mistake_in_the_settings(tmp_path: Path, ca_file: str, text: str | None, why: str) -> None:
     root = target(tmp_path, ca_file, text)
-    with pytest.raises(SettingsError, match=r"mailaudit\.toml: site\.ca_file: ") as error:
+    with pytest.raises(SettingsError, match=r"mailaudit\.toml:2: site\.ca_file: ") as error:
         trusted(root)
     assert why in str(error.value)
 

@@ -14,6 +14,7 @@ import pytest
 from mailaudit.cli import run
 from mailaudit.collect.authorities import read_authorities
 from mailaudit.commands.saving import _authorities, _folder
+from mailaudit.settings import Said
 
 if TYPE_CHECKING:
     from mailaudit.audit import Auditor
@@ -47,7 +48,8 @@ def test_a_scan_of_what_was_saved_says_the_same(host: Path, tmp_path: Path, caps
 @pytest.mark.parametrize("ca_file", ["etc/ca.pem", "../ca.pem", "..", "key.pem", "nothing.pem", None])
 def test_of_authorities_only_certificates_beside_the_settings_are_saved(tmp_path: Path, ca_file: str | None) -> None:
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
-    settings = SimpleNamespace(origin=str(tmp_path / "mailaudit.toml"), site=SimpleNamespace(ca_file=ca_file))
+    said = {("site", "ca_file"): Said(str(tmp_path / "mailaudit.toml"))}
+    settings = SimpleNamespace(said=said, site=SimpleNamespace(ca_file=ca_file))
     assert _authorities(cast("Auditor", SimpleNamespace(settings=settings))) == {}
 
 

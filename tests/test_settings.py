@@ -78,13 +78,13 @@ def test_the_contract_s_example() -> None:
                 "mailaudit.toml:21",
             ),
         ),
-        origin="mailaudit.toml",
+        files=("mailaudit.toml",),
     )
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert load(None) == Settings()
-    assert parse_settings(b"", "") == Settings()
+    assert load(()) == Settings()
+    assert parse_settings(b"", "") == Settings(files=("",))
 
 
 def test_names_and_addresses_are_made_canonical() -> None:
@@ -96,9 +96,9 @@ def test_names_and_addresses_are_made_canonical() -> None:
 
 def test_settings_lie_with_the_target_or_are_named(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('[rules]\nprofile = "strict"\n')
-    found = ("repo/mailaudit.toml", b'[rules]\nprofile = "guide"\n')
+    found = (("repo/mailaudit.toml", b'[rules]\nprofile = "guide"\n'),)
     assert load(found).profile == "guide"
-    assert load(found).origin == "repo/mailaudit.toml"
+    assert load(found).files == ("repo/mailaudit.toml",)
     assert load(named_settings(str(tmp_path / "own.toml"))).profile == "strict"
     for path, why in ((tmp_path / "gone", "no such file"), (tmp_path, "is a directory"), ("nul\0", "null|no such file")):
         with pytest.raises(SettingsError, match=why):
@@ -127,8 +127,8 @@ def test_settings_lie_with_the_target_or_are_named(tmp_path: Path) -> None:
         ("[site]\nopen_ports = [25]", "m.toml:2: site.open_ports: expected a table of ports from 1 to 65535"),
         ('[site]\nadmin_networks = ["192.0.2.0/33"]', "m.toml:2: site.admin_networks: expected a list of networks"),
         ('[site]\nmanagesieve = "on"', 'm.toml:2: site.managesieve: expected "public", "local" or "off", found "on"'),
-        ("[site]\nbackup_days = true", "m.toml:2: site.backup_days: expected a number of days, 1 or more, found true"),
-        ("[site]\nbackup_days = 0", "m.toml:2: site.backup_days: expected a number of days, 1 or more, found 0"),
+        ("[site]\nbackup_days = true", "m.toml:2: site.backup_days: expected a number of days from 1 to 36500, found true"),
+        ("[site]\nbackup_days = 0", "m.toml:2: site.backup_days: expected a number of days from 1 to 36500, found 0"),
         ("[site]\nca_file = 1", 'm.toml:2: site.ca_file: expected a path like "etc/ssl/ca.pem", found 1'),
         ("site = 1", "m.toml:1: site: expected a table, found 1"),
         ('[rules]\nprofile = "best"', 'm.toml:2: rules.profile: expected one of guide, recommended, strict, found "best"'),

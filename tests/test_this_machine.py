@@ -103,4 +103,4 @@ def test_its_root_is_the_machine_however_it_is_written(target: str, monkeypatch:
 def test_live_hosts_have_the_settings_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mailaudit.toml").write_text("[site]\n")
     monkeypatch.chdir(tmp_path)
-    assert targets._settings() == ("mailaudit.toml", b"[site]\n")  # noqa: SLF001  a login would take a host
+    assert targets.working_settings() == (("mailaudit.toml", b"[site]\n"),)

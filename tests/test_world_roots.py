@@ -48,6 +48,14 @@ def test_a_repository_of_several_at_any_depth(tmp_path: Path) -> None:
 def test_what_lies_in_a_root_is_not_searched(tmp_path: Path) -> None:
     lay(tmp_path, "etc/pf.conf", "old/etc/pf.conf")
     assert hosts(tmp_path) == [""]
+    told = "/old lies in a host root and was not audited: move it out, or name it as a target"
+    assert find_worlds(str(tmp_path)).errors == [told]
+
+
+def test_the_host_s_own_directories_are_not_searched(tmp_path: Path) -> None:
+    lay(tmp_path, "etc/pf.conf", "usr/src/etc/pf.conf", "var/www/etc/httpd.conf", "etc/x/etc/pf.conf", ".git/a/etc/pf.conf")
+    found = find_worlds(str(tmp_path))
+    assert (len(found.worlds), found.errors) == (1, [])
 
 
 def test_links_are_not_followed_in_search(tmp_path: Path) -> None:
@@ -65,7 +73,22 @@ def test_settings_of_the_repository_reach_its_roots(tmp_path: Path) -> None:
     (tmp_path / "mailaudit.toml").write_text("top")
     (tmp_path / "mx2/mailaudit.toml").write_text("own")
     found = [world.settings for world in find_worlds(str(tmp_path))]
-    assert found == [(str(tmp_path / "mailaudit.toml"), b"top"), (str(tmp_path / "mx2/mailaudit.toml"), b"own")]
+    top, own = (str(tmp_path / "mailaudit.toml"), b"top"), (str(tmp_path / "mx2/mailaudit.toml"), b"own")
+    assert found == [(top,), (top, own)]
+
+
+def test_settings_between_the_repository_and_a_root_count_too(tmp_path: Path) -> None:
+    lay(tmp_path, "sites/b/mx1/etc/pf.conf", "sites/c/etc/pf.conf", "mailaudit.toml", "sites/b/mailaudit.toml")
+    os.mkfifo(tmp_path / "sites/other.toml")
+    (tmp_path / "docs").mkdir()
+    os.mkfifo(tmp_path / "docs/mailaudit.toml")  # that of no host is not looked at
+    found = [[origin.removeprefix(str(tmp_path)) for origin, _ in world.settings] for world in find_worlds(str(tmp_path))]
+    assert found == [["/mailaudit.toml", "/sites/b/mailaudit.toml"], ["/mailaudit.toml"]]
+
+
+def test_what_lies_above_the_target_does_not_count(tmp_path: Path) -> None:
+    lay(tmp_path, "mx1/etc/pf.conf", "mailaudit.toml")
+    assert [world.settings for world in find_worlds(str(tmp_path / "mx1"))] == [()]
 
 
 def test_targets_that_are_none(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mailaudit.collect.directory import RefusedError
 from mailaudit.collect.named import named_file
 from mailaudit.models.certificates import NotReadError, read_certificate
-from mailaudit.settings import SettingsError
+from mailaudit.settings import Said, SettingsError
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 MOST = 1000  # certificates; a system's own bundle has 150
@@ -37,12 +37,12 @@ def read_authorities(path: str) -> tuple[str, ...]:
     return found
 
 
-def site_authorities(origin: str, written: str, *, within: bool) -> tuple[str, ...]:
-    """Those of `ca_file` in the settings of an origin; `within` is true if it must lie below them, as in a target's own folder.
+def site_authorities(said: Said, written: str, *, within: bool) -> tuple[str, ...]:
+    """Those of `ca_file` as settings say it; `within` is true if it must lie below those, as in a target's own folder.
 
     Raises `SettingsError`.
     """
-    settings = Path(origin)
+    settings = Path(said.file)
     path = settings.parent / written
     why = None
     if not settings.is_file():
@@ -54,4 +54,4 @@ def site_authorities(origin: str, written: str, *, within: bool) -> tuple[str, .
             return read_authorities(str(path))
         except AuthoritiesError as error:
             why = str(error)
-    raise SettingsError(f"{origin}: site.ca_file: {written}: {why}")
+    raise SettingsError(f"{said}: site.ca_file: {written}: {why}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mailaudit.collect.directory import RefusedError, read
 from mailaudit.collect.folder import FolderDirectory
+from mailaudit.collect.world import Layers
 from mailaudit.settings.tables import SettingsError
 
 
@@ -19,15 +20,15 @@ def named_file(path: str) -> bytes | None:
     return None if spot.stat is None else data
 
 
-def named_settings(path: str) -> tuple[str, bytes]:
-    """The path and the bytes of settings that the user named. Raises `SettingsError` where they cannot be read."""
+def named_settings(path: str) -> Layers:
+    """The settings that the user named, alone. Raises `SettingsError` where they cannot be read."""
     try:
         data = named_file(path)
     except RefusedError as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     if data is None:
         raise SettingsError(f"{path} cannot be read: there is no such file")
-    return path, data
+    return ((path, data),)
 
 
 def file_below(root: str, path: str) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mailaudit.collect.budget import SECONDS, Budget
 from mailaudit.collect.loop import begin
 from mailaudit.collect.trips import Journey, Steps, alone, journey_of, together
-from mailaudit.collect.world import World
+from mailaudit.collect.world import Layers, World
 from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class OnlineWorld:
         return self.told.root
 
     @property
-    def settings(self) -> tuple[str, bytes] | None:
+    def settings(self) -> Layers:
         """The settings that go with it."""
         return self.told.settings
 

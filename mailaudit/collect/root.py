@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mailaudit.collect.directory import Directory, RefusedError, Spot, glob, listing, look, read
+from mailaudit.collect.world import Layers
 from mailaudit.questions import (
     Absent,
     Answer,
@@ -74,7 +75,7 @@ class RootWorld:
     metadata: Metadata = Metadata.NOTHING
     online: bool = False
     root: Path | None = None
-    settings: tuple[str, bytes] | None = None
+    settings: Layers = ()
 
     @property
     def recorded(self) -> bool:
@@ -186,10 +187,10 @@ def own_file(directory: Directory, name: str) -> bytes | None:
     return data if spot.stat is not None else None
 
 
-def own_settings(directory: Directory, origin: str) -> tuple[str, bytes] | None:
-    """The mailaudit.toml beside etc/, with the name that errors give it. One that cannot be read raises `SettingsError`."""
+def own_settings(directory: Directory, origin: str) -> Layers:
+    """The mailaudit.toml of a directory, if there is one. One that cannot be read raises `SettingsError`."""
     try:
         data = own_file(directory, SETTINGS)
     except RefusedError as error:
         raise SettingsError(f"{origin} cannot be read: {error}") from error
-    return None if data is None else (origin, data)
+    return () if data is None else ((origin, data),)

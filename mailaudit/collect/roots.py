@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from errno import ENAMETOOLONG
 from pathlib import Path
@@ -11,7 +11,8 @@ from mailaudit.collect.directory import Directory, RefusedError, glob, look
 from mailaudit.collect.folder import FolderDirectory, FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_settings
-from mailaudit.collect.world import TargetError
+from mailaudit.collect.world import Layers, TargetError
+from mailaudit.settings.tables import SettingsError
 
 KNOWN = (
     "/etc/pf.conf",
@@ -24,6 +25,11 @@ KNOWN = (
 """The files one of which makes a directory a host root (contract, section 6)."""
 MAX_DEPTH = 64  # directories, one in another
 MAX_LOOKED = 200_000  # entries that are looked at in search of roots
+MAX_LOOKED_INSIDE = 5_000  # the same in a root
+OF_A_HOST = frozenset(
+    ("altroot", "bin", "boot", "dev", "etc", "home", "mnt", "root", "sbin", "stand", "sys", "tmp", "usr", "var")
+)
+"""The directories at the top of a host, hier(7); what is in them is the host's."""
 
 
 @dataclass
@@ -39,27 +45,59 @@ class Roots:
 
 @dataclass
 class _Search:
-    errors: list[str]
-    looked: int = 0
+    """A search for roots. `origin` gives the name that errors have for the settings in a directory by its path."""
 
-    def roots(self, directory: Directory, path: str = "", depth: int = 0) -> Iterator[str]:
-        """The paths of the host roots in a directory, itself included; what lies in a root is not searched."""
+    errors: list[str]
+    origin: Callable[[str], str]
+    most: int = field(default_factory=lambda: MAX_LOOKED)
+    looked: int = 0
+    _way: list[tuple[str, Directory]] = field(default_factory=list)
+    _settings: dict[str, Layers] = field(default_factory=dict)
+
+    def roots(self, directory: Directory, path: str = "") -> Iterator[tuple[str, Layers]]:
+        """The host roots in a directory, itself included: their paths, and the settings in the directories above each.
+
+        What lies in a root belongs to its host. Roots in there are told, not searched for to the end.
+        """
         if is_root(directory):
-            yield path
+            yield path, tuple(layer for above in self._way for layer in self._of(*above))
+            self._inside(directory, path)
             return
-        if depth == MAX_DEPTH:
+        if len(self._way) == MAX_DEPTH:
             self.errors.append(f"{path} is nested more than {MAX_DEPTH} directories deep; it was not searched")
             return
-        for name in self._below(directory, path):
+        names = self._below(directory, path)
+        self._way.append((path, directory))
+        yield from self._deeper(directory, path, names)
+        self._way.pop()
+
+    def _deeper(self, directory: Directory, path: str, names: list[str]) -> Iterator[tuple[str, Layers]]:
+        for name in names:
             try:
                 inside = directory.enter(name)
             except OSError as error:
                 self.errors.append(f"{path}/{name} could not be searched: {(error.strerror or str(error)).lower()}")
                 continue
             try:
-                yield from self.roots(inside, f"{path}/{name}", depth + 1)
+                yield from self.roots(inside, f"{path}/{name}")
             finally:
                 inside.close()
+
+    def _of(self, path: str, directory: Directory) -> Layers:
+        """The settings in a directory above a root."""
+        if path not in self._settings:
+            self._settings[path] = own_settings(directory, self.origin(path))
+        return self._settings[path]
+
+    def _inside(self, directory: Directory, path: str) -> None:
+        """Tell of roots beside the host's own directories."""
+        inner = _Search([], self.origin, MAX_LOOKED_INSIDE)
+        try:
+            names = [name for name in inner._below(directory, path) if name not in OF_A_HOST]
+            found = [root for root, _ in inner._deeper(directory, path, names)]
+        except (TargetError, SettingsError):
+            return
+        self.errors += [f"{root} lies in a host root and was not audited: move it out, or name it as a target" for root in found]
 
     def _below(self, directory: Directory, path: str) -> list[str]:
         try:
@@ -68,8 +106,8 @@ class _Search:
             self.errors.append(f"{path or '/'} could not be searched: {(error.strerror or str(error)).lower()}")
             return []
         self.looked += len(names)
-        if self.looked > MAX_LOOKED:
-            raise TargetError(f"more than {MAX_LOOKED} files to search for host roots; name the roots themselves", 2)
+        if self.looked > self.most:
+            raise TargetError(f"more than {self.most} files to search for host roots; name the roots themselves", 2)
         found = []
         for name in names:
             stat = directory.look(name)
@@ -114,12 +152,11 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
 
 def _of_folder(path: Path, target: str, online: bool) -> Roots:
     found = Roots()
-    top = FolderDirectory.at(path)
-    settings = own_settings(top, str(path / SETTINGS))
-    for below in _Search(found.errors).roots(top):
+    search = _Search(found.errors, lambda below: str(path / below.strip("/") / SETTINGS))
+    for below, settings in search.roots(FolderDirectory.at(path)):
         root = path / below.strip("/") if below else path
         world = FolderWorld(root, target if not below else str(root), online=online)
-        world.settings = world.settings or settings
+        world.settings = (*settings, *world.settings)
         found.worlds.append(world)
     return _some(found, target)
 
@@ -130,15 +167,15 @@ def _of_archive(path: Path, target: str) -> Roots:
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)
-    settings = own_settings(top, f"{target}:{SETTINGS}")
     metadata = Metadata.ARCHIVED if archive.modes else Metadata.NOTHING
-    for below in _Search(found.errors).roots(top):
+    search = _Search(found.errors, lambda below: f"{target}:{f'{below}/{SETTINGS}'.lstrip('/')}")
+    for below, settings in search.roots(top):
         directory = top
         for name in below.strip("/").split("/") if below else ():
             directory = directory.enter(name)
         name = below.rsplit("/", 1)[-1] or path.name.split(".", 1)[0] or path.name
         world = MemoryWorld(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
-        world.settings = world.settings or settings
+        world.settings = (*settings, *world.settings)
         found.worlds.append(world)
     return _some(found, target)
 

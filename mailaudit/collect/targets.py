@@ -13,7 +13,7 @@ from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.root import SETTINGS, own_settings
 from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
-from mailaudit.collect.world import TargetError, World
+from mailaudit.collect.world import Layers, TargetError, World
 from mailaudit.questions import Question
 
 ROOT = Path("/")
@@ -62,7 +62,7 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
         return [_path(target, login) for target in targets]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
 
-    key, settings = masking_key(), _settings()
+    key, settings = masking_key(), working_settings()
     with ThreadPoolExecutor(min(login.jobs, len(live))) as pool:
         hosts = {target: pool.submit(_host, target, login, key, settings) for target in dict.fromkeys(live)}
         return [hosts[target].result() if target in hosts else _path(target, login) for target in targets]
@@ -89,16 +89,16 @@ def _here(target: str, login: Login) -> Opened:
     return Opened(target, [world], close=world.close)
 
 
-def _settings() -> tuple[str, bytes] | None:
+def working_settings() -> Layers:
     """The settings of the working directory, which are those of live hosts (contract, section 7)."""
     try:
         here = FolderDirectory.at(Path.cwd())
     except OSError:
-        return None
+        return ()
     return own_settings(here, SETTINGS)
 
 
-def _host(target: str, login: Login, key: str, settings: tuple[str, bytes] | None) -> Opened:
+def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
     world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts, settings=settings)

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from mailaudit.questions import Answer, Question
 
+Layers = tuple[tuple[str, bytes], ...]
+"""Files of settings: of each the name that errors give it, and its bytes; the farthest from the host first."""
+
 
 class World(Protocol):
     """One host that can be asked."""
@@ -37,8 +40,8 @@ class World(Protocol):
         """The host root as a folder, if it is one."""
 
     @property
-    def settings(self) -> tuple[str, bytes] | None:
-        """The origin and the bytes of the `mailaudit.toml` that goes with the host, if there is one."""
+    def settings(self) -> Layers:
+        """The files named `mailaudit.toml` that go with the host, that of the repository before its own."""
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave; never raises for anything that is found in the target."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailaudit.audit import Auditor
 from mailaudit.collect.authorities import AuthoritiesError, read_authorities
 from mailaudit.collect.masking_key import masking_key
+from mailaudit.collect.named import named_settings
 from mailaudit.collect.root import SETTINGS
 from mailaudit.commands.new_folder import write_new
 from mailaudit.models.facts import Facts
 from mailaudit.recording import ANSWERS, save_answers, saved_files
 from mailaudit.recording.secrecy import without_secrets
+from mailaudit.settings import load
+from mailaudit.settings.writing import as_toml
 from mailaudit.snapshot import Snapshot
 
 
@@ -58,9 +61,12 @@ def summary(saved: Snapshot, place: Path | str) -> str:
 
 
 def _settings(auditor: Auditor) -> bytes | None:
-    if auditor.options.config is not None:
-        return Path(auditor.options.config).read_bytes()
-    return auditor.world.settings[1] if auditor.world.settings is not None else None
+    """The file that the host was judged by, as it is, or what several say as one."""
+    config = auditor.options.config
+    files = auditor.world.settings if config is None else named_settings(config)
+    if len(files) < 2:
+        return files[0][1] if files else None
+    return as_toml(replace(load(files), severity=auditor.severities))
 
 
 def _authorities(auditor: Auditor) -> dict[str, bytes]:
@@ -68,8 +74,9 @@ def _authorities(auditor: Auditor) -> dict[str, bytes]:
     written = auditor.settings.site.ca_file
     if written is None or "/" in written:
         return {}
+    said = auditor.settings.said["site", "ca_file"]
     try:
-        return {written: "".join(read_authorities(str(Path(auditor.settings.origin).parent / written))).encode()}
+        return {written: "".join(read_authorities(str(Path(said.file).parent / written))).encode()}
     except AuthoritiesError:
         return {}
 

@@ -28,6 +28,11 @@ def written(value: object) -> str:
     return f"[{', '.join(map(written, value))}]"
 
 
+def header(table: Iterable[str]) -> str:
+    """The keys that lead to a table, as TOML has them in its header."""
+    return ".".join(map(_key, table))
+
+
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else written(key)
 
@@ -47,7 +52,7 @@ def merged(data: bytes, additions: Mapping[tuple[str, ...], Mapping[str, object]
         told = [f"{_key(name)} = {written(value)}{end}" for name, value in keys.items()]
         at = _end_of(lines, table)
         if told and at is None:
-            new += [end, f"[{'.'.join(map(_key, table))}]{end}", *told]
+            new += [end, f"[{header(table)}]{end}", *told]
         elif told and at is not None:
             if not lines[at - 1].endswith("\n"):
                 lines[at - 1] += end

@@ -27,7 +27,7 @@ def _subject(table: Table, subject: str) -> Iterator[Expectation]:
     known = {name: Expected("a table such as { equals = ... }", a_table) for name in measures}
     for name, content in table.read(known).items():
         below = table.below(name, content)
-        origin = f"{table.origin}:{table.line(name) or 1}"
+        origin = str(table.said(name))
         for operator, value in below.read(_operators(measures[name])).items():
             yield Expectation(subject, name, operator, value, origin)
 

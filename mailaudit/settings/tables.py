@@ -13,7 +13,9 @@ from typing import Any
 
 MAX_SETTINGS = 1024 * 1024  # bytes
 _HEADER = re.compile(r"[ \t]*(\[\[?)[ \t]*([^\[\]\n]+?)[ \t]*\]")
-_KEY = re.compile(r"[ \t]*(\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*[.=]")
+_NAME = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[A-Za-z0-9_-]+)"
+_KEY = re.compile(rf"[ \t]*({_NAME}(?:[ \t]*\.[ \t]*{_NAME})*)[ \t]*=")
+_PART = re.compile(_NAME)
 
 
 class SettingsError(Exception):
@@ -28,18 +30,67 @@ class Expected:
     read: Callable[[Any], Any]
 
 
+class Lines:
+    """Where the tables and keys of a document stand, as far as that can be told without reading TOML a second time."""
+
+    def __init__(self, source: str) -> None:
+        self._headers: dict[tuple[str, ...], int] = {}
+        self._keys: dict[tuple[str, ...], int] = {}
+        table: tuple[str, ...] = ()
+        arrays: dict[str, int] = {}
+        for number, line in enumerate(source.split("\n"), 1):
+            if match := _HEADER.match(line):
+                table = _parts(match[2])
+                if match[1] == "[[":
+                    name = ".".join(table)
+                    arrays[name] = arrays.get(name, 0) + 1
+                    self._keys.setdefault(table, number)
+                    table = (*table[:-1], f"{table[-1]}[{arrays[name]}]") if table else ()
+                self._headers.setdefault(table, number)
+                for depth in range(1, len(table)):
+                    self._keys.setdefault(table[:depth], number)
+            elif match := _KEY.match(line):
+                parts = _parts(match[1])
+                for depth in range(1, len(parts) + 1):
+                    self._keys.setdefault((*table, *parts[:depth]), number)
+
+    def of(self, keys: tuple[str, ...]) -> int | None:
+        """The line of what these keys lead to; what stands in an inline table has the line of that table."""
+        while keys:
+            found = self._keys.get(keys) or self._headers.get(keys)
+            if found is not None:
+                return found
+            keys = (*keys[:-1], keys[-1].partition("[")[0]) if keys[-1].endswith("]") else keys[:-1]
+        return None
+
+
+def _parts(written: str) -> tuple[str, ...]:
+    return tuple(each.strip("\"'") for each in _PART.findall(written))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Where something is said: a file of settings, and the line, as far as that can be told."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of a document, and the keys that lead to it."""
 
     origin: str
-    source: str
+    lines: Lines
     keys: tuple[str, ...]
     content: Mapping[str, Any]
 
     def below(self, key: str, content: Mapping[str, Any]) -> Table:
         """A table in this one."""
-        return Table(self.origin, self.source, (*self.keys, key), content)
+        return Table(self.origin, self.lines, (*self.keys, key), content)
 
     def read(self, known: Mapping[str, Expected], needs: tuple[str, ...] = ()) -> dict[str, Any]:
         """The values of a table whose keys must all be known, those that it `needs` among them."""
@@ -58,13 +109,11 @@ class Table:
 
     def error(self, key: str, message: str, mark: str = "") -> SettingsError:
         """An error about one of its keys."""
-        line = self.line(key)
-        place = f"{self.origin}:{line}" if line else self.origin
-        return SettingsError(f"{place}: {'.'.join((*self.keys, key))}{mark} {message}")
+        return SettingsError(f"{self.said(key)}: {'.'.join((*self.keys, key))}{mark} {message}")
 
-    def line(self, key: str | None = None) -> int | None:
-        """The line of a key, as far as it can be found, else that of the table's header."""
-        return _line(self.source, self.keys, key)
+    def said(self, *keys: str) -> Said:
+        """Where one of its keys stands, or else itself."""
+        return Said(self.origin, self.lines.of((*self.keys, *keys)))
 
 
 def _nearest(key: str, known: Mapping[str, Expected]) -> str:
@@ -79,29 +128,6 @@ def _shown(value: Any) -> str:
     return written if len(written) <= 60 else f"{written[:57]}..."
 
 
-def _line(source: str, keys: tuple[str, ...], key: str | None) -> int | None:
-    """Where a key stands. Keys that stand in an inline table have the line of that table."""
-    header: str | None = ""
-    headed: int | None = None
-    waivers = 0
-    table, path = ".".join(keys), (*keys, *([] if key is None else [key]))
-    for number, line in enumerate(source.split("\n"), 1):
-        if match := _HEADER.match(line):
-            header = re.sub(r"[ \t\"']", "", match[2])
-            if match[1] == "[[":
-                waivers += 1
-                header = f"{header}[{waivers}]"
-            if key is not None and f"{header}.".startswith(f"{'.'.join(path)}."):
-                return number
-            if header == table:
-                headed = number
-        elif match := _KEY.match(line):
-            written = match[1].strip("\"'")
-            if any(header == ".".join(path[:depth]) and written == name for depth, name in enumerate(path)):
-                return number
-    return headed
-
-
 def read_toml(data: bytes, origin: str) -> tuple[str, dict[str, Any]]:
     """A TOML document as text and as values."""
     if len(data) > MAX_SETTINGS:
@@ -111,6 +137,8 @@ def read_toml(data: bytes, origin: str) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{origin}:{line}: it is not UTF-8 text") from None
+    if source.startswith("\ufeff"):
+        raise SettingsError(f"{origin}:1: it begins with a byte order mark, which TOML has none of: save it as UTF-8 without one")
     try:
         return source, tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

@@ -10,14 +10,29 @@ from typing import Any
 
 from mailaudit.findings import Severity
 
+MOST_DAYS = 36_500
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)")
 
 
 def text(value: Any) -> str:
-    """A string that is not blank."""
-    if not isinstance(value, str) or not value.strip():
+    """A string that is not blank and holds no control characters."""
+    if not isinstance(value, str) or not value.strip() or _CONTROL.search(value):
         raise ValueError
     return value.strip()
+
+
+def sentence(value: Any) -> str:
+    """Such a string, written over any number of lines."""
+    return text(" ".join(value.split()) if isinstance(value, str) else value)
+
+
+def host_glob(value: Any) -> str:
+    """A glob of host names: no path, and each bracket closed."""
+    found = text(value)
+    if "/" in found or "[" in re.sub(r"\[!?[^\[\]]+\]", "", found):
+        raise ValueError
+    return found
 
 
 def texts(value: Any) -> tuple[str, ...]:
@@ -113,7 +128,7 @@ def whole(value: Any) -> int:
 def days(value: Any) -> int:
     """A number of days."""
     number = whole(value)
-    if number < 1:
+    if not 0 < number <= MOST_DAYS:
         raise ValueError
     return number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
-from mailaudit.findings import Place, Result, Verdict
+from mailaudit.findings import Place, Result, Verdict, WaivedBy
 from mailaudit.text import Span, Text
 
 MAX_STACKED = 50  # comment lines between a waiver and what it covers
@@ -91,7 +91,8 @@ def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, hos
 
 
 def _waived(result: Result, waiver: Waiver) -> Result:
-    return replace(result, verdict=Verdict.WAIVED, waiver=waiver.reason, waived_inline=waiver.path is not None)
+    by = WaivedBy.SETTINGS if waiver.path is None else WaivedBy.INLINE
+    return replace(result, verdict=Verdict.WAIVED, waiver=waiver.reason, waived_by=by)
 
 
 def inline_waivers(text: Text, comments: Iterable[Span] | None = None) -> tuple[list[Waiver], list[BadWaiver]]:

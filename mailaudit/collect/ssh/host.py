@@ -20,7 +20,7 @@ from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.trips import Journey, Steps, alone, together
-from mailaudit.collect.world import TargetError
+from mailaudit.collect.world import Layers, TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
 
@@ -60,7 +60,7 @@ class HostWorld:
     recorded: bool = True  # what it says is not there is not there, as in a record
     online: bool = False
     root: Path | None = None
-    settings: tuple[str, bytes] | None = None
+    settings: Layers = ()
     taken: str | None = None
     user: str = ""
     means: str = ""
