@@ -107,12 +107,12 @@ def test_a_broken_statement_silences_no_other(run: Run, host: Host, broken: str,
     assert relays[0]["verdict"] == "fail" or '"' in broken  # a quote goes on over the lines below, for smtpd too
 
 
-@pytest.mark.parametrize("size", range(10, len(OPEN_RELAY), 9))
+@pytest.mark.parametrize("size", range(10, len(OPEN_RELAY) - 1, 9))
 def test_a_file_cut_off_is_not_clean(run: Run, host: Host, size: int) -> None:
     """gixy: a file that ends in the middle had no findings, code 0 and no warning."""
     code, out, _ = run("scan", host(mail__smtpd_conf=OPEN_RELAY[:size]), "--select", "SMTPD", "--format", "json")
     assert code in (1, 4)
-    assert {"fail", "unknown"} & set(verdicts(out))
+    assert "fail" in verdicts(out, "SMTPD001")
 
 
 def test_a_fix_mends_each_of_equal_faults(run: Run, host: Host) -> None:
@@ -299,10 +299,12 @@ def test_a_policy_holds_though_the_host_is_patched(run: Run, tmp_path: Path) -> 
 def test_a_rule_is_told_from_one_source(run: Run) -> None:
     """ssh-audit: guide and policy differ; InSpec: codes told the other way round in its help."""
     assert set(rulebook.load().pages) == set(CHECKS)
-    page = run("rules", "PF020")[1]
+    page = rulebook.load().pages["PF020"]
+    assert page.title in run("rules", "PF020")[1]
     sarif = json.loads(run("scan", CORRECTED, "--select", "PF020", "--format", "sarif")[1])
     (rule,) = sarif["runs"][0]["tool"]["driver"]["rules"]
-    assert rule["shortDescription"]["text"] in page
+    assert (rule["name"], rule["shortDescription"]["text"]) == (page.name, page.title)
+    assert page.section("Why it matters").strip() in rule["help"]["markdown"]
     told = (run("--help")[1], (ROOT / "docs/exit-codes.md").read_text("utf-8"))
     assert [code for code in ExitCode if f"{int(code)}  {code.short}" not in told[0] or code.meaning not in told[1]] == []
 
@@ -317,10 +319,11 @@ def test_what_is_missing_has_a_place(run: Run, host: Host) -> None:
 
 def test_a_newer_release_of_the_language_is_read_as_far_as_it_is_known(run: Run, host: Host) -> None:
     """Dovecot 2.4: tools that knew 2.3 read nothing, or read it as if nothing had changed."""
-    newer = "dovecot_config_version = 2.5.1\ndovecot_storage_version = 2.5.1\nssl = no\nbrand_new = yes\n"
+    newer = "dovecot_config_version = 2.5.1\nssl_server_cert_file = /etc/ssl/x.pem\nssl = no\nbrand_new = yes\n"
     out = run("scan", host(dovecot__dovecot_conf=newer), "-q")[1]
     assert "/etc/dovecot/dovecot.conf:3:7: critical DOVECOT010" in out
     assert "/etc/dovecot/dovecot.conf:4:1: " in out
+    assert "/etc/dovecot/dovecot.conf:2:" not in out  # a name that 2.3 does not know
 
 
 def test_what_passed_can_be_seen(run: Run) -> None:
@@ -442,7 +445,7 @@ def test_nothing_in_a_host_leads_out_of_it(run: Run, host: Host, tmp_path: Path,
     root = host(mail__smtpd_conf=OPEN_RELAY)
     TRAPS[trap](root / "etc/pf.conf", outside)
     code, out, err = run("scan", root, "-v")
-    assert code in (1, 4)
+    assert code == (1 if trap == "an include of itself" else 4)  # pfctl refuses that one itself
     assert "/etc/pf.conf" in out
     assert not re.search("canary|root:x:0", out + err)
     assert "SMTPD044" in out

@@ -28,6 +28,7 @@ SECRETS = {
         "queue encryption canary-queue-0123456789abcdefghi\n"
         'table secrets { "h" = "relayuser:canary-relay" }\n'
         "table credentials passwd:/etc/mail/credentials\n"
+        'pki canary-queue-0123456789abcdefghi cert "/etc/ssl/x"\n'  # what is quoted in a message
         "listen on all\n"
         'action "r" relay host smtp+tls://h@relay.example.net auth <secrets>\n'
         'match from any for any action "r" # canary-relay, canary-queue-0123456789abcdefghi\n'
