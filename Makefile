@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check lint types corpus metamorphic bench bench-live newer lab-test clean help
+.PHONY: demo test check lint types corpus metamorphic bench bench-live newer lab-test docs docs-update clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,16 @@ newer: ## Debian 13's daemons in .lab/, for lab-test to agree with as well (as r
 
 lab-test: $(STAMP) ## tests with the daemons that are installed here
 	@$(BIN)/python -m pytest -q -m daemon
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## the documentation as a site, in build/docs, with every link looked at
+	@$(BIN)/python -m bench.site
+
+docs-update: $(STAMP) ## write anew what docs/ has from a scan: the picture, what the guide gets wrong
+	@$(BIN)/python -m bench.site.update
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .lab build dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
