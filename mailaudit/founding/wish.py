@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_network
 
 LONGEST_NAME = 253
 LONGEST_USER = 64
@@ -22,6 +22,8 @@ _OLDEST = "7.0"
 _NOT_ONE_WAY = "\u00df\u03c2\u200c\u200d"
 """Characters that old and new rules for names write differently."""
 _DOCUMENTATION = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")))
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")
+_POINT_TO_POINT = 31  # bits; longer networks have no addresses of their own (RFC 3021)
 
 
 class WishError(Exception):
@@ -107,10 +109,13 @@ def _domain(written: str) -> tuple[str, tuple[str, ...]]:
 def _a_label(written: str, name: str) -> str:
     if any(each in name for each in _NOT_ONE_WAY):
         raise WishError(f"{written!r} is not written in one way alone in DNS; give its A-label, which begins with xn--")
+    if not all(name.split(".")):
+        raise WishError(f"{written!r} is no domain: nothing stands between two of its dots")
     try:
-        return name.encode("idna").decode("ascii").lower()
-    except UnicodeError as error:
-        raise WishError(f"{written!r} is no domain: {error}") from error
+        return ".".join(label.encode("idna").decode("ascii").lower() for label in name.split("."))
+    except UnicodeError:
+        why = "a part of it is longer than the 63 characters that DNS takes, or holds a character that no name has"
+        raise WishError(f"{written!r} is no domain: {why}") from None
 
 
 def _is_label(label: str) -> bool:
@@ -130,10 +135,15 @@ def _below(option: str, written: str, domain: str) -> str:
 
 def _ipv4(written: str) -> IPv4Interface:
     try:
-        return IPv4Interface(written.strip())
+        found = IPv4Interface(written.strip())
     except ValueError:
         hint = "; this is one of IPv6" if ":" in written else ""
         raise WishError(f"--ipv4 {written}: expected an IPv4 address like 192.0.2.9 or 192.0.2.9/24{hint}") from None
+    network = found.network
+    if network.prefixlen < _POINT_TO_POINT and found.ip in (network.network_address, network.broadcast_address):
+        raise WishError(f"--ipv4 {written}: expected the host's own address, not that of its whole network {network}")
+    _reachable("--ipv4", written, found.ip)
+    return found
 
 
 def _ipv6(written: str) -> IPv6Interface:
@@ -144,7 +154,22 @@ def _ipv6(written: str) -> IPv6Interface:
         raise WishError(f"--ipv6 {written}: expected an IPv6 address like 2001:db8::9 or 2001:db8::9/64{hint}") from None
     if "%" in written or found.ip.ipv4_mapped:
         raise WishError(f"--ipv6 {written}: expected an address that the whole Internet can use")
+    _reachable("--ipv6", written, found.ip)
     return found
+
+
+def _reachable(option: str, written: str, address: IPv4Address | IPv6Address) -> None:
+    """Refuse an address that can never be a mail server's; a private one may be, behind a router that translates."""
+    kinds = {
+        "leads a host to itself": address.is_loopback,
+        "is no host's": address.is_unspecified or address in _THIS_NETWORK,
+        "is that of a group of hosts": address.is_multicast,
+        "is of one link alone": address.is_link_local,
+        "is reserved": address.is_reserved,
+    }
+    for what, is_so in kinds.items():
+        if is_so:
+            raise WishError(f"{option} {written}: expected an address that other mail servers reach; this one {what}")
 
 
 def _users(written: Sequence[str]) -> tuple[str, ...]:
@@ -178,6 +203,4 @@ def _said(made: Plan, wish: Wish) -> Iterator[str]:
 def _unusual(address: IPv4Interface | IPv6Interface) -> str:
     if any(address.ip in network for network in _DOCUMENTATION if network.version == address.version):
         return "an address for documentation"
-    if address.ip.is_loopback or address.ip.is_unspecified or address.ip.is_multicast or address.ip.is_link_local:
-        return "no address of a host on the Internet"
     return "a private address" if not address.ip.is_global else ""
