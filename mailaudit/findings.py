@@ -116,12 +116,29 @@ class Exempt:
 Outcome = Finding | Doubt | Exempt
 
 
+class WaivedBy(StrEnum):
+    """What waives a finding: a comment in the host's own file, mailaudit.toml, or a baseline."""
+
+    INLINE = "inline"
+    SETTINGS = "settings"
+    BASELINE = "baseline"
+
+
+class Since(StrEnum):
+    """What became of a finding since a baseline or an earlier report; the words are SARIF's."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One line of the report: a rule's verdict, or one of its findings.
 
     `note` goes with the message: what is the same for other results too, such as that a file does not load as it stands.
-    `also` are the other ids of the rule; `waived_inline` says that the waiver stands in the host's own file.
+    `also` are the other ids of the rule. `waiver` is the reason that a finding is waived for. `since` is there where a baseline
+    or an earlier report was compared with.
     """
 
     rule: str
@@ -139,7 +156,8 @@ class Result:
     waiver: str = ""
     note: str = ""
     also: tuple[str, ...] = ()
-    waived_inline: bool = False
+    waived_by: WaivedBy | None = None
+    since: Since | None = None
 
 
 class FileStatus(StrEnum):
@@ -215,7 +233,7 @@ class HostReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole report of a run."""
+    """The whole report of a run. `carried` is what the next one must know of what was not told in this one, as JSON has it."""
 
     profile: str
     rules: int
@@ -225,3 +243,4 @@ class Report:
     errors: tuple[str, ...] = ()
     exit_code: int = 0
     exit_reason: str = ""
+    carried: tuple[Mapping[str, object], ...] | None = None

@@ -18,6 +18,7 @@ from mailaudit.findings import (
     Result,
     Severity,
     Verdict,
+    WaivedBy,
 )
 from mailaudit.questions import Reason
 from mailaudit.text import Span, Text
@@ -97,7 +98,10 @@ def result(
     """A result with a fingerprint where it needs one."""
     made = fingerprint(rule, message) if verdict in (Verdict.FAIL, Verdict.WAIVED) else ""
     title = title or name.replace("-", " ").capitalize()
-    return Result(rule, name, verdict, severity, basis, title, message, reason, assumed, places, fix, made, waiver, note)
+    by = WaivedBy.SETTINGS if waiver else None
+    return Result(
+        rule, name, verdict, severity, basis, title, message, reason, assumed, places, fix, made, waiver, note, waived_by=by
+    )
 
 
 def usual() -> Report:

@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parsers",),
     ("editing",),
     ("models",),
-    ("checks", "collect", "converting", "relevance", "rulebook", "settings", "survey"),
+    ("checks", "collect", "comparing", "converting", "relevance", "rulebook", "settings", "survey"),
     ("audit", "founding", "trace", "worklist"),
     ("repair",),
     ("apply", "reports"),
@@ -49,7 +49,21 @@ DOORS = {
     "cryptography": ("models.certificates",),
     "OpenSSL": ("collect.tls",),
 }
-PURE = ("checks", "converting", "editing", "fingerprints", "founding", "models", "parsers", "survey", "repair", "reports", "trace", "worklist")
+PURE = (
+    "checks",
+    "comparing",
+    "converting",
+    "editing",
+    "fingerprints",
+    "founding",
+    "models",
+    "parsers",
+    "survey",
+    "repair",
+    "reports",
+    "trace",
+    "worklist",
+)
 IO_MODULES = {"socket", "ssl", "asyncio", "subprocess", "os", "pathlib", "shutil", "tempfile", "selectors", "urllib", "http"}
 
 

@@ -12,7 +12,7 @@ import report_samples as samples
 
 from mailaudit import __version__
 from mailaudit.choices import SarifProfile
-from mailaudit.findings import Report, Verdict
+from mailaudit.findings import Report, WaivedBy
 from mailaudit.reports.sarif import write
 from mailaudit.reports.sarif.places import message
 from mailaudit.reports.view import Reader
@@ -102,7 +102,7 @@ def test_a_fix_is_what_fix_does() -> None:
 def test_a_waiver_is_a_suppression(inline: bool, kind: str) -> None:
     report = samples.usual()
     (host,) = report.hosts
-    results = tuple(replace(each, waived_inline=inline and each.verdict is Verdict.WAIVED) for each in host.results)
+    results = tuple(replace(each, waived_by=WaivedBy.INLINE if inline else WaivedBy.SETTINGS) for each in host.results)
     run = run_of(replace(report, hosts=(replace(host, results=results),)))
     assert result_of(run, "PF033")["suppressions"] == [
         {"kind": kind, "status": "accepted", "justification": "the disk is small, until 2027-03-31"}

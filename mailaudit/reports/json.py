@@ -45,6 +45,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "errors": [_text(error, every) for error in report.errors],
         "exit_code": int(report.exit_code),
         "exit_reason": _text(report.exit_reason, every),
+        **({} if report.carried is None else {"carried": list(report.carried)}),
     }
 
 
@@ -111,6 +112,8 @@ def _result(result: Result, texts: Mapping[str, Text], mask: Mask) -> dict[str, 
         "fix": None if result.fix is None else _fix(result.fix, texts, mask),
         "fingerprint": result.fingerprint,
         "also": list(result.also),
+        "waived": None if result.waived_by is None else {"by": str(result.waived_by), "reason": _text(result.waiver, mask)},
+        "since": None if result.since is None else str(result.since),
     }
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from mailaudit.edits import Edit, Fix
-from mailaudit.findings import Result, Verdict
+from mailaudit.findings import Result, Verdict, WaivedBy
 from mailaudit.reports.sarif.places import artifact, location, message
 from mailaudit.reports.view import LEVELS, Spot, View, how
 
@@ -62,7 +62,7 @@ def _properties(view: View, found: Result) -> dict[str, Any]:
 def _suppressions(view: View, found: Result) -> list[dict[str, str]]:
     if found.verdict is not Verdict.WAIVED:
         return []
-    kind = "inSource" if found.waived_inline else "external"
+    kind = "inSource" if found.waived_by is WaivedBy.INLINE else "external"
     return [{"kind": kind, "status": "accepted", "justification": view.clean(found.waiver)}]
 
 

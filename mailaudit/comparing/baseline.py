@@ -1,0 +1,202 @@
+"""The baseline: findings that a site began with, by host, which do not count until they are worse (`mailaudit.baseline/1`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mailaudit.comparing.differences import Named, unjudged
+from mailaudit.comparing.known import Known, KnownHost, Told, of_host
+from mailaudit.comparing.nodes import Node, document
+from mailaudit.findings import HostReport, Result, Severity, Since, Verdict, WaivedBy
+
+SCHEMA = "mailaudit.baseline/1"
+MOST_NAMED = 8  # rules, in a sentence about entries that are not needed any more
+_SEVERITIES = {str(each): each for each in Severity}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A finding that is accepted. The first three fields order the file; all but `host` and `fingerprint` are for its readers."""
+
+    host: str
+    path: str  # or the question
+    rule: str
+    fingerprint: str
+    name: str
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """All entries, in order, and which mailaudit wrote them."""
+
+    version: str
+    profile: str
+    entries: tuple[Entry, ...]
+    origin: str = ""
+
+
+def read_baseline(data: bytes, origin: str) -> Baseline:
+    """A baseline from its JSON. Raises `ContentError`, which names the place."""
+    node = document(data, origin, SCHEMA, "baseline of mailaudit baseline create")
+    entries = [_entry(each) for each in node["entries"].items()]
+    known: dict[tuple[str, str], Entry] = {}
+    for each in entries:  # a merge may leave one twice
+        known.setdefault((each.host, each.fingerprint), each)
+    tool = node["tool"]
+    return Baseline(tool["version"].text(), tool["profile"].text(), tuple(sorted(known.values())), origin)
+
+
+def _entry(node: Node) -> Entry:
+    fingerprint = node["fingerprint"].text()
+    if len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef"):
+        raise node["fingerprint"].error("expected 64 hexadecimal digits")
+    return Entry(
+        node["host"].text(),
+        node["path"].text(),
+        node["rule"].text(),
+        fingerprint,
+        node["name"].text(),
+        node["severity"].one_of(_SEVERITIES),
+        node["message"].text(),
+    )
+
+
+def written(baseline: Baseline) -> str:
+    """The file: an entry a line, in order, so that two people's changes merge line by line."""
+    tool = json.dumps({"name": "mailaudit", "version": baseline.version, "profile": baseline.profile})
+    lines = ",\n".join(json.dumps(_data(each)) for each in sorted(baseline.entries))
+    return f'{{\n"schema": "{SCHEMA}",\n"tool": {tool},\n"entries": [\n{lines}\n]\n}}\n'
+
+
+def _data(entry: Entry) -> dict[str, str]:
+    return {
+        "host": entry.host,
+        "path": entry.path,
+        "rule": entry.rule,
+        "name": entry.name,
+        "severity": str(entry.severity),
+        "message": entry.message,
+        "fingerprint": entry.fingerprint,
+    }
+
+
+def entries_of(host: KnownHost, name: str) -> Iterator[Entry]:
+    """What a baseline holds of a host that is called so in it: its findings; what is waived has its own reason."""
+    for each in host.results:
+        if each.verdict is Verdict.FAIL:
+            yield entry_of(each, name)
+
+
+def entry_of(told: Told, host: str) -> Entry:
+    """The entry of a finding."""
+    path = told.paths[0] if told.paths and told.where.startswith(told.paths[0]) else told.where
+    return Entry(host, path, told.rule, told.fingerprint, told.name, told.severity, told.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """A baseline after an audit, and what became of its entries."""
+
+    baseline: Baseline
+    added: tuple[Entry, ...] = ()
+    removed: tuple[Entry, ...] = ()
+    kept: tuple[tuple[Entry, str], ...] = ()  # entries that the audit could not judge, and why
+
+
+def updated(baseline: Baseline, report: Known) -> Upkeep:
+    """With findings that are not in it, and the severity that those in it have now; nothing is taken out."""
+    entries = {(each.host, each.fingerprint): each for each in baseline.entries}
+    added = []
+    for new, name in zip(report.hosts, _names(baseline, report.hosts), strict=True):
+        for each in entries_of(new, name):
+            key = each.host, each.fingerprint
+            if key not in entries or entries[key].severity < each.severity:
+                added.append(each)
+                entries[key] = each
+    made = replace(baseline, version=report.version, profile=report.profile, entries=tuple(sorted(entries.values())))
+    return Upkeep(made if added else baseline, tuple(sorted(added)))
+
+
+def pruned(baseline: Baseline, report: Known) -> Upkeep:
+    """Without the entries whose rules were evaluated on their hosts and found nothing; the others stay."""
+    removed: list[Entry] = []
+    kept: list[tuple[Entry, str]] = []
+    for entry, hosts in _on(baseline, report.hosts):
+        if any(entry.fingerprint in host.findings for host in hosts):
+            continue
+        whys = [unjudged(_told(entry), host) for host in hosts] or ["the host was not audited"]
+        why = next(filter(None, whys), "")
+        if why:
+            kept.append((entry, why))
+        else:
+            removed.append(entry)
+    gone = set(removed)
+    left = tuple(each for each in baseline.entries if each not in gone)
+    return Upkeep(replace(baseline, entries=left), (), tuple(sorted(removed)), tuple(sorted(kept)))
+
+
+def _told(entry: Entry) -> Told:
+    paths = (entry.path,) if entry.path.startswith("/") else ()
+    return Told(entry.rule, entry.name, Verdict.FAIL, entry.severity, fingerprint=entry.fingerprint, paths=paths)
+
+
+def accepted(hosts: Sequence[HostReport], baseline: Baseline) -> tuple[HostReport, ...]:
+    """The reports with findings of the baseline waived, and a note about entries that are not needed any more.
+
+    Only findings are: a rule that could not tell stays unknown. One that is worse than its entry says counts again.
+    """
+    names = _names(baseline, hosts)
+    known = [of_host(host) for host in hosts]
+    stale = [
+        entry
+        for entry, on in _on(baseline, known)
+        if on and not any(entry.fingerprint in each.findings or unjudged(_told(entry), each) for each in on)
+    ]
+    return tuple(_accepted(host, name, baseline, stale) for host, name in zip(hosts, names, strict=True))
+
+
+def _accepted(host: HostReport, name: str, baseline: Baseline, stale: Iterable[Entry]) -> HostReport:
+    entries = {each.fingerprint: each for each in baseline.entries if each.host == name}
+    results = tuple(_waived(each, entries.get(each.fingerprint), baseline.origin) for each in host.results)
+    note = _note([each for each in stale if each.host == name], baseline.origin)
+    return replace(host, results=results, notes=(*host.notes, *note))
+
+
+def _names(baseline: Baseline, hosts: Sequence[Named]) -> list[str]:
+    """What the baseline calls the hosts: as they are called, but for the only one of both."""
+    names = {each.host for each in baseline.entries}
+    return [*names] if len(names) == len(hosts) == 1 else [host.name for host in hosts]
+
+
+def _on(baseline: Baseline, hosts: Sequence[KnownHost]) -> Iterator[tuple[Entry, list[KnownHost]]]:
+    """The entries, and the hosts that each is about: several may have one name."""
+    named: dict[str, list[KnownHost]] = {}
+    for host, name in zip(hosts, _names(baseline, hosts), strict=True):
+        named.setdefault(name, []).append(host)
+    return ((entry, named.get(entry.host, [])) for entry in baseline.entries)
+
+
+def _waived(result: Result, entry: Entry | None, origin: str) -> Result:
+    if result.verdict is not Verdict.FAIL:
+        return result
+    if entry is None:
+        return replace(result, since=Since.NEW)
+    if result.severity > entry.severity:
+        return replace(result, since=Since.UPDATED)
+    why = f"in the baseline {origin}"
+    return replace(result, verdict=Verdict.WAIVED, waiver=why, waived_by=WaivedBy.BASELINE, since=Since.UNCHANGED)
+
+
+def _note(stale: Sequence[Entry], origin: str) -> Iterator[str]:
+    if stale:
+        rules = list(dict.fromkeys(each.rule for each in sorted(stale)))
+        named = ", ".join(rules[:MOST_NAMED]) + (f" and {len(rules) - MOST_NAMED} more rules" if len(rules) > MOST_NAMED else "")
+        one = len(stale) == 1
+        yield (
+            f"{origin}: {len(stale)} {'entry is' if one else 'entries are'} not needed, the finding{'' if one else 's'} "
+            f"{'is' if one else 'are'} gone: {named} (mailaudit baseline prune)"
+        )
