@@ -24,6 +24,13 @@ def action() -> dict[str, Any]:
     return loaded
 
 
+def checked(schema: str, *files: Path) -> None:
+    """Hold files against a schema that check-jsonschema carries."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 @dataclass
 class Ran:
     """A use of the action: how it ended, what its steps wrote, the outputs it gives, what `upload-sarif` was given."""

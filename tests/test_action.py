@@ -6,12 +6,11 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import report_formats
-from github_action import ROOT, action, use
+from github_action import ROOT, action, checked, use
 
 HOSTILE = "$(touch hacked)`touch hacked`\"; touch hacked; '\n::error::x"
 PF = "block log all\npass out all\n"
@@ -27,13 +26,6 @@ def workspace(tmp_path: Path) -> Path:
     for module in ("json", "venv", "pip", "sitecustomize", "mailaudit", "typer"):
         (checkout / f"{module}.py").write_text("open('hacked', 'w')\nraise SystemExit(99)\n")
     return checkout
-
-
-def checked(schema: str, *files: Path) -> None:
-    """Hold files against a schema that check-jsonschema carries."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
 
 
 def test_it_is_as_github_describes_actions() -> None:
