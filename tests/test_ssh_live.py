@@ -262,6 +262,7 @@ def test_doctor_goes_step_by_step(host: SshHost) -> None:
     assert "permit nopass auditor as root cmd /sbin/pfctl args -si" in done.stdout
     dead = mailaudit(host.home, "doctor", f"ssh://127.0.0.1:{free_port()}")
     assert dead.returncode == 4
+    assert dead.stdout.count("cannot be reached") == 1
     assert "cannot be reached: connection refused" in dead.stdout
 
 

@@ -26,7 +26,17 @@ _SECTIONS = {"form": REPORT, "color": REPORT, "debug": "General", "help": "Gener
 
 
 class Plain(TyperCommand):
-    """A command whose options stand in groups."""
+    """A command whose options stand in groups, and count once if they take one value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; of two values for one option, which is meant is not for this program to guess."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        options: list[Any] = [each for each in order if each.param_type_name == "option"]
+        for each in options:
+            if options.count(each) > 1 and not (each.is_flag or each.multiple):
+                ctx.fail(f"{max(each.opts, key=len)} is given {options.count(each)} times: it takes one value")
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What stands behind the command's name."""

@@ -37,6 +37,8 @@ def _made(common: Common, target: str | None, level: Level, looking: Looking) ->
         from mailaudit.commands.fix_host import mend_host  # noqa: PLC0415  only who mends a live host pays for asyncssh
 
         return mend_host(common, target, level, looking)
+    if level.reload:
+        raise UsageError("--reload is for live hosts: no daemon runs in a folder", "mailaudit fix HOST --write --reload")
     if level.release is not None:
         return convert_folder(common, target, level)
     return mend(common, target, level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from mailaudit.collect.masking_key import masking_key
@@ -32,13 +32,8 @@ def steps(target: str, login: Login) -> Iterator[Step]:
         return
     if jump:
         yield Step(f"ssh_config leads through {jump}", fine=True)
-    else:
-        reached = False
-        for step in _reach(host, port, min(login.seconds, 10.0)):
-            reached = reached or step.fine
-            yield step
-        if not reached:
-            return
+    elif not (yield from _reach(host, port, min(login.seconds, 10.0))):
+        return
     world = HostWorld(address, target, masking_key(), login.become, login.seconds, login.known_hosts)
     try:
         world.connect()
@@ -56,16 +51,20 @@ def steps(target: str, login: Login) -> Iterator[Step]:
     world.close()
 
 
-def _reach(host: str, port: int, seconds: float) -> Iterator[Step]:
+def _reach(host: str, port: int, seconds: float) -> Generator[Step, None, bool]:
+    """Each address is tried; true if one is reached."""
     try:
         found = sorted({each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}, key=str)
     except OSError as error:
         yield Step(f"{host} has no address: {(error.strerror or str(error)).lower()}", fine=False)
-        return
+        return False
     yield Step(f"{host} is at {', '.join(map(str, found))}", fine=True)
+    reached = False
     for address in found:
         try:
             with socket.create_connection((str(address), port), seconds):
                 yield Step(f"port {port} of {address} is open", fine=True)
+                reached = True
         except OSError as error:
             yield Step(f"port {port} of {address} cannot be reached: {(error.strerror or str(error)).lower()}", fine=False)
+    return reached
