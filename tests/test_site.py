@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from bench.site import guide, rulepages
 from bench.site.gathering import written
 from bench.site.links import dead_in_markdown, dead_in_site, slug
 from bench.site.navigation import MADE, NAVIGATION
-from mailaudit import rulebook
+from mailaudit import cli, rulebook
 
 ROOT = Path(__file__).parents[1]
 BOOK = rulebook.load()
@@ -98,3 +99,13 @@ def test_what_the_guide_gets_wrong_is_of_today() -> None:
 
 def test_pages_that_are_made_are_not_written_by_hand() -> None:
     assert not [path for path in MADE if (ROOT / path).exists()]
+
+
+def test_every_command_is_among_all_commands() -> None:
+    told = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    commands = [(name, each) for name, each in vars(get_command(cli.app))["commands"].items() if not each.hidden]
+    assert len(commands) > 10
+    for name, command in commands:
+        for each in vars(command).get("commands", {"": None}):
+            full = f"{name} {each}".strip()
+            assert re.search(rf"`{full}\b", told), f"docs/commands.md does not have {full}"

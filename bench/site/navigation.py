@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "docs"
 
 NAVIGATION: dict[str, tuple[str, ...]] = {
-    "Start": ("README.md", "docs/verdicts.md", "docs/what-the-guide-gets-wrong.md", "docs/glossary.md"),
+    "Start": ("README.md", "docs/verdicts.md", "docs/commands.md", "docs/what-the-guide-gets-wrong.md", "docs/glossary.md"),
     "Use": (
         "docs/scan.md",
         "docs/fixing.md",
