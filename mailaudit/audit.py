@@ -14,9 +14,10 @@ from mailaudit import rulebook, settings
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import Judged, judge
 from mailaudit.collect.authorities import site_authorities
+from mailaudit.collect.login import Login, unwatched
 from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
-from mailaudit.collect.targets import Login, Opened, open_targets, unwatched
+from mailaudit.collect.targets import Opened, open_targets
 from mailaudit.collect.world import World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict

@@ -17,8 +17,8 @@ import report_samples as samples
 from mailaudit import __version__, cli, rulebook
 from mailaudit.audit import Options, SelectionError
 from mailaudit.choices import Color, Common, Profile, Threshold
+from mailaudit.collect.login import Login
 from mailaudit.collect.online import Outside
-from mailaudit.collect.targets import Login
 from mailaudit.collect.world import TargetError
 from mailaudit.commands import scan
 from mailaudit.exitcodes import ExitCode, Terminated

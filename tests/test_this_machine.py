@@ -12,9 +12,10 @@ import pytest
 
 from mailaudit.cli import run
 from mailaudit.collect import targets
+from mailaudit.collect.login import Login
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.ssh.local import LocalWorld, Shell
-from mailaudit.collect.targets import Login, open_targets
+from mailaudit.collect.targets import open_targets
 from mailaudit.questions import (
     Absent,
     Command,

@@ -6,39 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailaudit.collect.budget import SECONDS
 from mailaudit.collect.folder import FolderDirectory
+from mailaudit.collect.login import Login
 from mailaudit.collect.masking_key import masking_key
-from mailaudit.collect.online import OnlineWorld, Outside
+from mailaudit.collect.online import OnlineWorld
 from mailaudit.collect.root import SETTINGS, own_settings
 from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import Layers, TargetError, World
-from mailaudit.questions import Question
 
 ROOT = Path("/")
-JOBS = 8  # hosts at once, unless -j says otherwise
-
-
-def unwatched(_target: str, _what: str) -> None:
-    """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
-
-    `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
-    and nothing when it is done; `first` tells what will be asked of a host first of all. Several threads call them.
-    """
-
-    become: str = "auto"
-    seconds: float = SECONDS
-    jobs: int = JOBS
-    known_hosts: tuple[str, ...] | None = None
-    outside: Outside | None = None
-    watch: Callable[[str, str], None] = unwatched
-    first: Callable[[World], Sequence[Question]] = lambda _world: ()
 
 
 @dataclass
@@ -105,7 +82,7 @@ def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
     asked = OnlineWorld.of(world, login.outside) if login.outside is not None else None
     login.watch(target, "logging in")
     try:
-        world.begin()
+        world.begin(login.begun.get(target))
         wave = login.first(asked or world)
         if asked is not None:
             asked.network.budget.left()  # from now on: one budget for all of a host

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from ipaddress import ip_address
-from pathlib import Path
 
 from mailaudit.audit import Options
 from mailaudit.choices import Common, Looking
-from mailaudit.collect.budget import SECONDS
-from mailaudit.collect.online import Outside
-from mailaudit.collect.ssh.target import is_path
-from mailaudit.collect.targets import JOBS, Login
+from mailaudit.collect.login import Login
+from mailaudit.commands.looking import login
 from mailaudit.commands.telling import UsageError
 from mailaudit.findings import Severity
 from mailaudit.reports.terminal.report import Detail
 from mailaudit.settings import values
-
-MOST_SECONDS = 86_400
-MOST_PORTS = 65_536
-MOST_JOBS = 256
-MOST_OF_ANCHORS = 1024 * 1024  # bytes
-
-
-def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool = False) -> list[str]:
-    """All targets that are named, on the command line and in a file; with `live`, hosts too, not paths alone."""
-    targets = [*named, *(_listed(targets_file) if targets_file is not None else ())]
-    if not targets:
-        raise UsageError("no TARGET is named", "mailaudit scan DIRECTORY")
-    for target in targets:
-        if not live and not is_path(target):
-            raise UsageError(f"{target}: no such file or directory", "mailaudit snapshot HOST -o DIR records a live host")
-    return targets
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
-    except OSError as error:
-        raise UsageError(f"-T {path}: {(error.strerror or str(error)).lower()}") from error
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def detail(common: Common) -> Detail:
@@ -49,8 +20,10 @@ def detail(common: Common) -> Detail:
     return Detail.QUIET if common.quiet else Detail.VERBOSE if common.verbose else Detail.NORMAL
 
 
-def options(common: Common, looking: Looking | None = None) -> Options:
-    """What an audit needs to know of the command line."""
+def options(common: Common, looking: Looking | None = None, way: Login | None = None) -> Options:
+    """What an audit needs to know of the command line; `way` is how it looks at hosts, where that is known already."""
+    if looking is not None and way is None:
+        way = login(looking)
     return Options(
         profile=common.profile,
         select=_split(common.select),
@@ -63,73 +36,9 @@ def options(common: Common, looking: Looking | None = None) -> Options:
         strict_waivers=common.strict_waivers,
         exit_zero=common.exit_zero,
         allow_incomplete=common.allow_incomplete,
-        outside=_outside(looking) if looking is not None and looking.online else None,
-        login=login(looking) if looking is not None else Login(),
+        outside=way.outside if way is not None and looking is not None and looking.online else None,
+        login=way or Login(),
     )
-
-
-def login(looking: Looking) -> Login:
-    """How live hosts are entered, and the network asked about them."""
-    outside = _outside(looking)
-    if looking.jobs is not None and not 0 < looking.jobs <= MOST_JOBS:
-        raise UsageError(f"-j {looking.jobs}: expected a number from 1 to {MOST_JOBS}")
-    for asked, named in ((looking.online, "--online"), (looking.probe_relay, "--probe-relay")):
-        if asked and looking.offline:
-            raise UsageError(f"{named} and --offline are both asked for")
-    return Login(str(looking.become), outside.seconds, looking.jobs or JOBS, None, None if looking.offline else outside)
-
-
-def _outside(looking: Looking) -> Outside:
-    """How the network is asked."""
-    resolvers = tuple(map(_resolver, looking.resolver or ()))
-    if looking.timeout is not None and not 0 < looking.timeout < MOST_SECONDS:
-        raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
-    anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
-    seconds = SECONDS if looking.timeout is None else looking.timeout
-    authorities = _authorities(looking.ca_file) if looking.ca_file else ()
-    return Outside(resolvers, seconds, anchors, authorities=authorities, probe_relay=looking.probe_relay)
-
-
-def _authorities(path: str) -> tuple[str, ...]:
-    """The authorities in a file."""
-    from mailaudit.collect.authorities import AuthoritiesError, read_authorities  # noqa: PLC0415  only who names a file reads one
-
-    try:
-        return read_authorities(path)
-    except AuthoritiesError as error:
-        raise UsageError(f"--ca-file {path}: {error}", "the file holds certificates of authorities as PEM text") from error
-
-
-def _anchors(path: str) -> tuple[str, ...]:
-    """The root's trust anchors in a file."""
-    from mailaudit.collect.dns.anchors import AnchorError, read_anchors  # noqa: PLC0415  only who names a file pays for dnspython
-
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MOST_OF_ANCHORS + 1)
-        if len(data) > MOST_OF_ANCHORS:
-            raise AnchorError("too long for a file of trust anchors")
-        return read_anchors(data.decode("ascii"))
-    except OSError as error:
-        raise UsageError(f"--trust-anchor {path}: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
-        why = "no text" if isinstance(error, UnicodeDecodeError) else str(error)
-        hint = "the file holds DS or DNSKEY records of the root, such as unbound's root.key or BIND's bind.keys"
-        raise UsageError(f"--trust-anchor {path}: {why}", hint) from error
-
-
-def _resolver(written: str) -> tuple[str, int]:
-    """An address and a port: 192.0.2.53, 192.0.2.53:5353, 2001:db8::53, [2001:db8::53]:5353."""
-    found = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?|(.*)", written, re.DOTALL)
-    assert found is not None
-    address, port = found[1] or found[3] or found[5], int(found[2] or found[4] or 53)
-    try:
-        known = ip_address(address) if 0 < port < MOST_PORTS else None
-    except ValueError:
-        known = None
-    if known is None:
-        raise UsageError(f"--resolver {written}: expected an address, and perhaps a port: 192.0.2.53 or [2001:db8::53]:5353")
-    return str(known), port
 
 
 def _split(selectors: Sequence[str] | None) -> tuple[str, ...]:

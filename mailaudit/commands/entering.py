@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from mailaudit.apply.host import Heard, HostWriter
 from mailaudit.audit import opened
 from mailaudit.choices import Common
+from mailaudit.collect.login import Login
 from mailaudit.collect.online import OnlineWorld
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import is_path
-from mailaudit.collect.targets import Login
 from mailaudit.collect.world import World
 from mailaudit.commands.telling import UsageError
 from mailaudit.commands.watching import is_watched

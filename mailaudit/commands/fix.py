@@ -6,10 +6,10 @@ from functools import partial
 
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.target import is_path
-from mailaudit.commands.choosing import chosen_targets
 from mailaudit.commands.convert import convert_folder
 from mailaudit.commands.fix_folder import mend
 from mailaudit.commands.level import Level
+from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, reported, shown
 from mailaudit.findings import Report
 from mailaudit.output import Telling

@@ -7,8 +7,8 @@ from dataclasses import replace
 from mailaudit.apply.folder import ApplyError
 from mailaudit.apply.runs import past
 from mailaudit.choices import AnswerFormat, Common, Looking
-from mailaudit.commands.choosing import login
 from mailaudit.commands.entering import entered, progress
+from mailaudit.commands.looking import login
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.reports.applied import history_as_json
 from mailaudit.reports.masking import visible

@@ -15,7 +15,7 @@ from mailaudit.collect.directory import RefusedError
 from mailaudit.collect.named import named_file
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import TargetError
-from mailaudit.commands.choosing import chosen_targets
+from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, explained
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.models.pf.answering import answer

@@ -13,7 +13,8 @@ from mailaudit.collect.ssh.commands import told
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.collect.trips import journey_of
 from mailaudit.commands import critical_path
-from mailaudit.commands.choosing import chosen_targets, detail, options
+from mailaudit.commands.choosing import detail, options
+from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.saving import Learned, save_all
 from mailaudit.commands.telling import UsageError, reported, shown

@@ -10,7 +10,8 @@ from mailaudit import rulebook
 from mailaudit.audit import auditor_for, opened, prepared
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.target import is_path
-from mailaudit.commands.choosing import chosen_targets, login, options
+from mailaudit.commands.choosing import options
+from mailaudit.commands.looking import chosen_targets, login
 from mailaudit.commands.new_folder import vacant, writable
 from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown

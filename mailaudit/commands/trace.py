@@ -8,7 +8,8 @@ from mailaudit import output, rulebook
 from mailaudit.audit import MAX_WAVES, Auditor, Options, auditor_for
 from mailaudit.choices import AnswerFormat, Common, Way
 from mailaudit.collect.roots import find_worlds
-from mailaudit.commands.choosing import chosen_targets, options
+from mailaudit.commands.choosing import options
+from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, explained
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.models.dovecot.config import DovecotConfig

@@ -6,42 +6,25 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-from mailaudit.collect.loop import begin, wait_for
+from mailaudit.collect.loop import wait_for
 from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
+from mailaudit.collect.ssh.opening import Channel, Opening, opening
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
-from mailaudit.collect.trips import Journey, Steps, alone, together
+from mailaudit.collect.trips import Journey, alone, together
 from mailaudit.collect.world import Layers, TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
 
 Part = dict[int, Question]  # questions by their numbers in one run of the collector
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
-
-
-class Channel(Protocol):
-    """A way to run the collector."""
-
-    async def open(self) -> None:
-        """Open it. Raises `TargetError` with code 4."""
-
-    async def run(self, script: bytes, seconds: float) -> bytes:
-        """What a script for sh prints, as far as it comes in so many seconds."""
-
-    async def close_rudely(self) -> None:
-        """Break it off."""
-
-    async def close(self) -> None:
-        """Close it."""
 
 
 @dataclass
@@ -66,7 +49,7 @@ class HostWorld:
     means: str = ""
     system: str = ""
     journey: Journey = field(default_factory=Journey)
-    _opening: tuple[Channel, Future[tuple[None, Steps]]] | None = None
+    _opening: Opening | None = None
     _connection: Channel | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
@@ -76,11 +59,10 @@ class HostWorld:
         """Its name, as the user said it."""
         return self.address.host
 
-    def begin(self) -> None:
-        """Begin to log in; `connect` waits for it."""
+    def begin(self, begun: Opening | None = None) -> None:
+        """Begin to log in, or go on with a login that has begun; `connect` waits for it."""
         self._deadline = time.monotonic() + self.timeout
-        channel = self.channel()
-        self._opening = channel, begin(alone(channel.open()))
+        self._opening = begun or opening(self.channel())
 
     def connect(self, first: Collection[Question] = ()) -> None:
         """Log in, see that the collector runs, and ask the first questions with the same words.
@@ -90,14 +72,14 @@ class HostWorld:
         if self._opening is None:
             self.begin()
         assert self._opening is not None
-        self._connection, opening = self._opening
+        self._connection, opened = self._opening
         asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
         with self.journey.waiting():
             try:
-                _, login = opening.result()
+                _, login = opened.result()
             except BaseException:
                 self._connection = None
-                opening.cancel()
+                opened.cancel()
                 raise
             said, chain = wait_for(alone(self._run_all(_parts(asked) or [{}]), login))
         self.journey.note(chain)

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+from mailaudit.collect.login import Login
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.ssh.connection import destination
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import read_address
-from mailaudit.collect.targets import Login
 from mailaudit.collect.world import TargetError
 
 

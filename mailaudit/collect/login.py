@@ -1,0 +1,57 @@
+"""How live hosts are entered, and the network asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mailaudit.collect.budget import SECONDS
+from mailaudit.collect.online import Outside
+from mailaudit.collect.ssh.target import is_path, read_address
+from mailaudit.collect.world import World
+from mailaudit.questions import Question
+
+if TYPE_CHECKING:
+    from mailaudit.collect.ssh.opening import Opening
+
+JOBS = 8  # hosts at once, unless -j says otherwise
+
+
+def unwatched(_target: str, _what: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
+
+    `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
+    and nothing when it is done; `first` tells what will be asked of a host first of all. Several threads call them. `begun` are
+    the connections that are being opened already, by target.
+    """
+
+    become: str = "auto"
+    seconds: float = SECONDS
+    jobs: int = JOBS
+    known_hosts: tuple[str, ...] | None = None
+    outside: Outside | None = None
+    watch: Callable[[str, str], None] = unwatched
+    first: Callable[[World], Sequence[Question]] = lambda _world: ()
+    begun: Mapping[str, Opening] = field(default_factory=dict)
+
+
+def begun(targets: Sequence[str], login: Login) -> Login:
+    """The same, with connections being opened to the live hosts that are asked first: they answer while the program is read.
+
+    Raises `TargetError` with code 2 for what is no name of a host.
+    """
+    live = {target: read_address(target) for target in targets if not is_path(target)}
+    if not live:
+        return login
+    from mailaudit.collect.ssh.connection import CONNECT, Connection  # noqa: PLC0415  who scans files pays for no asyncssh
+    from mailaudit.collect.ssh.opening import opening  # noqa: PLC0415
+
+    seconds = min(CONNECT, login.seconds)
+    first = list(live.items())[: login.jobs]
+    return replace(login, begun={target: opening(Connection(at, seconds, login.known_hosts)) for target, at in first})
