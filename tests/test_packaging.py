@@ -32,6 +32,9 @@ def test_the_wheel_carries_the_rules_and_the_schemas(wheel: Path) -> None:
     assert {f"mailaudit/{page}" for page in PAGES} <= names
     assert "mailaudit/reports/schema/report.schema.json" in names
     assert "mailaudit/apply/applier.pl" in names
+    assert {"share/man/man1/mailaudit.1", "share/man/man5/mailaudit.toml.5"} <= {
+        name.partition(".data/data/")[2] for name in names
+    }
     assert {f"mailaudit/models/dovecot/catalogue/{family}.tsv" for family in ("2.3", "2.4")} <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "bench/"))]
 
@@ -40,7 +43,15 @@ def test_the_sdist_carries_the_rules_examples_and_tests(tmp_path: Path) -> None:
     with tarfile.open(built("sdist", tmp_path)) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert names >= PAGES
-    for needed in ("tests/test_laws.py", "examples/corrected/answers.json", "Makefile", "LICENSE", "README.md", "bench/bench.py"):
+    for needed in (
+        "tests/test_laws.py",
+        "examples/corrected/answers.json",
+        "Makefile",
+        "LICENSE",
+        "README.md",
+        "bench/bench.py",
+        "man/mailaudit.1",
+    ):
         assert needed in names
 
 

@@ -34,14 +34,23 @@ def completion(program: Verb, shell: Shell, *, install: bool, debug: bool = Fals
 
 def script(program: Verb, shell: Shell) -> str:
     """The script by which a shell completes the program's commands, options and values."""
-    rules = rulebook.load().called
-    lists = {"RULE": rules, "ID": rules, "LANGUAGE": LANGUAGES, "VERDICT": VERDICTS, "FORMAT:PATH": tuple(Format)}
-    return _SCRIPTS[shell](_filled(program, {called: tuple(map(str, words)) for called, words in lists.items()}))
+    return _SCRIPTS[shell](filled(program))
+
+
+def filled(program: Verb) -> Verb:
+    """With the words that values are chosen among, where the command line itself does not list them."""
+    rules = tuple(rulebook.load().called)
+    lists = {
+        "RULE": rules,
+        "ID": rules,
+        "LANGUAGE": tuple(LANGUAGES),
+        "VERDICT": VERDICTS,
+        "FORMAT:PATH": tuple(map(str, Format)),
+    }
+    return _filled(program, lists)
 
 
 def _filled(verb: Verb, lists: Mapping[str, tuple[str, ...]]) -> Verb:
-    """With the words that values are chosen among, where the command line itself does not list them."""
-
     def fill(value: Value) -> Value:
         lacking = value.takes in (Takes.WORDS, Takes.OUTLET) and not value.words
         return replace(value, words=lists[value.called]) if lacking else value
