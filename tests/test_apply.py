@@ -368,3 +368,28 @@ class TestOutFolder:
         with pytest.raises(ApplyError, match="was changed since it was read"):
             out_folder(root, tmp_path / "out", NEW, READ)
         assert [path.name for path in tmp_path.iterdir()] == ["host7"]
+
+    @pytest.mark.parametrize("names_both", [True, False])
+    def test_a_full_disk_is_that_of_the_copy(
+        self, root: Path, tmp_path: Path, names_both: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(old: Path, new: Path, *, follow_symlinks: bool) -> None:
+            del follow_symlinks
+            raise OSError(28, "No space left on device", *((str(old), None, str(new)) if names_both else ()))
+
+        monkeypatch.setattr("shutil.copy2", full)
+        out = tmp_path / "out"
+        with pytest.raises(
+            ApplyError, match=rf"^{out}{'/etc/.*' if names_both else ''} cannot be written: no space left on device"
+        ):
+            out_folder(root, out, NEW, READ)
+        assert not out.exists()
+
+    def test_what_cannot_be_copied_is_named(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def closed(old: Path, new: Path, *, follow_symlinks: bool) -> None:
+            del new, follow_symlinks
+            raise PermissionError(13, "Permission denied", str(old))
+
+        monkeypatch.setattr("shutil.copy2", closed)
+        with pytest.raises(ApplyError, match=rf"^{root}/etc/\S+ cannot be read: permission denied; nothing was written$"):
+            out_folder(root, tmp_path / "out", NEW, READ)

@@ -317,10 +317,18 @@ def out_folder(
         written = write_folder(staging, files, read, new_modes)
         staging.rename(place)
     except OSError as error:
-        raise ApplyError(f"{out} cannot be written: {_why(error)} ({error.filename})") from error
+        raise ApplyError(f"{_failing(error, source, staging, out)}: {_why(error)}; nothing was written") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Written(written.replaced, written.created, tuple(skipped))
+
+
+def _failing(error: OSError, source: Path, staging: Path, out: Path) -> str:
+    """Which file could not be read or written: of a copy that fails the system names both, the new one last."""
+    name = Path(os.fsdecode(error.filename2 or error.filename or staging))
+    if name.is_relative_to(staging):
+        return f"{out / name.relative_to(staging)} cannot be written"
+    return f"{name} cannot be read" if name.is_relative_to(source) else f"{out} cannot be written"
 
 
 def _copied(source: Path, target: Path) -> list[str]:
