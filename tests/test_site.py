@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bench.site.gathering import written
 from bench.site.links import dead_in_markdown, dead_in_site, slug
 from bench.site.navigation import MADE, NAVIGATION
 from mailaudit import cli, rulebook
+from mailaudit.settings import SettingsError, parse_settings
 
 ROOT = Path(__file__).parents[1]
 BOOK = rulebook.load()
@@ -109,3 +111,16 @@ def test_every_command_is_among_all_commands() -> None:
         for each in vars(command).get("commands", {"": None}):
             full = f"{name} {each}".strip()
             assert re.search(rf"`{full}\b", told), f"docs/commands.md does not have {full}"
+
+
+@pytest.mark.parametrize("table", ["site", "rules", "waiver"])
+def test_every_key_of_the_settings_is_shown(table: str) -> None:
+    shown = re.search(r"<!-- settings -->\n```toml\n(.*?)```", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.DOTALL)
+    assert shown is not None
+    assert parse_settings(shown[1].encode()).profile == "recommended"
+    with pytest.raises(SettingsError) as told:
+        parse_settings(f"[[{table}]]\nqqqqqq = 1\n".encode() if table == "waiver" else f"[{table}]\nqqqqqq = 1\n".encode())
+    known = set(re.findall(r"\w+", str(told.value).partition("known are ")[2]))
+    there = tomllib.loads(shown[1])[table]
+    assert known - set(there[0] if table == "waiver" else there) <= {"match"}
+    assert known

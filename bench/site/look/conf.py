@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 project = "mailaudit"
-copyright = "the authors of mailaudit"  # noqa: A001 - Sphinx wants this name
 extensions = ["myst_parser"]
 myst_enable_extensions = ["attrs_inline", "fieldlist"]
 myst_heading_anchors = 4
@@ -15,6 +14,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 html_use_index = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "tango"
