@@ -20,10 +20,10 @@ from mailaudit.choices import Format, Shell
 from mailaudit.cli import app
 from mailaudit.cli.tree import tree
 from mailaudit.collect.budget import SECONDS
-from mailaudit.collect.targets import JOBS
-from mailaudit.commands.choosing import MOST_JOBS
+from mailaudit.collect.login import JOBS
 from mailaudit.commands.completion import filled
 from mailaudit.commands.completion.words import Option, Takes
+from mailaudit.commands.looking import MOST_JOBS
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Severity
 from mailaudit.models.policy.measures import SUBJECTS

@@ -22,7 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 Command = TypeVar("Command", bound=Callable[..., Any])
 NO_VERDICT = (ExitCode.FINDINGS, ExitCode.NOTHING, ExitCode.FIX_FAILED)
 """The codes that a command never ends with which neither judges nor mends."""
-_SECTIONS = {"form": REPORT, "color": REPORT, "debug": "General", "help": "General"}
+_SECTIONS = {"--format": REPORT, "--color": REPORT, "--debug": "General", "--help": "General"}
 
 
 class Plain(TyperCommand):
@@ -91,7 +91,7 @@ def _piece(argument: Any, ctx: Any) -> str:
 def _section(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return "Arguments"
-    return getattr(parameter, "rich_help_panel", None) or _SECTIONS.get(parameter.name, "Options")
+    return getattr(parameter, "rich_help_panel", None) or _SECTIONS.get(parameter.opts[-1], "Options")
 
 
 def _list(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
