@@ -16,8 +16,7 @@ from command_line import Run
 from mailaudit import output, rulebook
 from mailaudit.choices import Format, SarifProfile
 from mailaudit.findings import Place, Report
-from mailaudit.reports import gitlab
-from mailaudit.reports.sarif import write
+from mailaudit.reports import gitlab, sarif
 from mailaudit.reports.view import Reader, explanation, in_words
 
 BOOK = rulebook.load()
@@ -113,9 +112,18 @@ def test_an_issue_of_gitlabs_is_known_again_whatever_else_is_scanned(tmp_path: P
 
 
 def github(report: Report) -> dict[str, dict[str, object]]:
-    run = json.loads(write(report, Reader(BOOK.pages, sarif_profile=SarifProfile.GITHUB)))["runs"][0]
+    run = json.loads(sarif.write(report, Reader(BOOK.pages, sarif_profile=SarifProfile.GITHUB)))["runs"][0]
     assert "automationDetails" not in run, "upload-sarif gives its category only where there is none"
     return {each["ruleId"]: each for each in run["results"]}
+
+
+def test_of_more_than_code_scanning_takes_the_worst_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 2)
+    run = json.loads(sarif.write(samples.usual(), Reader(BOOK.pages, sarif_profile=SarifProfile.GITHUB)))["runs"][0]
+    assert [each["level"] for each in run["results"]] == ["error", "error"]
+    told = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
+    assert "4 findings, the least of all, are left out: GitHub takes no more" in told
+    assert len(json.loads(sarif.write(samples.usual(), Reader(BOOK.pages)))["runs"][0]["results"]) == 7
 
 
 def test_an_alert_of_a_whole_file_survives_an_edit_of_its_first_line() -> None:
