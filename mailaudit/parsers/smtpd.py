@@ -230,20 +230,29 @@ def _before(row: tuple[Token, ...], at: int) -> Token:
 
 def _message(row: tuple[Token, ...], at: int, expected: str) -> str:
     found, shown = row[at], _shown(row[at])
+    torn = next((token for token in reversed(row[:at]) if _is_torn(token, found)), None)
+    if torn is not None:
+        line, words = torn.span.line, brief(torn.value.strip())
+        where = f"on line {line}" if line != found.span.line else f'before "{words}"'
+        return f"the quote that opens {where} is never closed: it ends only here, where the next string was to begin"
     if at == 0:
         if len(row) > 1 and row[1].kind == "=":
             return f'"{shown}" can not name a macro'
         return f'"{shown}" begins no statement of smtpd.conf'
-    last = _before(row, at)
-    before = _shown(last)
-    open_quote = ""
-    if last.kind == "string" and not last.via and "\n" in last.span.chars:
-        open_quote = f"; the quote that begins on line {last.span.line} ends only here"
+    before = _shown(_before(row, at))
     if expected != "the end of the statement":
-        return f'expected {expected} after "{before}", found "{shown}"{open_quote}'
+        return f'expected {expected} after "{before}", found "{shown}"'
     if found.kind in KEYWORDS:
-        return f'"{shown}" can not stand here: it is no option of "{_shown(row[0])}"{open_quote}'
-    return f'"{shown}" can not stand here, after "{before}"{open_quote}'
+        return f'"{shown}" can not stand here: it is no option of "{_shown(row[0])}"'
+    return f'"{shown}" can not stand here, after "{before}"'
+
+
+def _is_torn(string: Token, found: Token) -> bool:
+    """True if a string ends where the next one was to begin: it goes over lines, or has blanks and a word right behind it."""
+    if string.kind != "string" or string.via:
+        return False
+    over_lines = "\n" in string.span.chars.replace("\\\n", "")
+    return over_lines or (string.end == found.start and found.kind not in _MARKS and " " in string.value)
 
 
 def _shown(token: Token) -> str:
