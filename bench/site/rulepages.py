@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from bench.site.links import slug
 from mailaudit.rulebook import MARK, Page, Rulebook
 
 SUBJECTS = {
@@ -63,7 +64,7 @@ def rule(page: Page, subject: str) -> str:
         (
             "---\norphan: true\n---",
             f"# {page.id} {page.title}\n",
-            f"[Rules](index.md) › [{SUBJECTS[subject]}](index.md#{subject})\n",
+            f"[Rules](index.md) › [{SUBJECTS[subject]}](index.md#{slug(SUBJECTS[subject])})\n",
             *(f":{label}: {told}" for label, told in facts.items() if told),
             "",
             _FENCE.sub(_example, body).strip(),
@@ -88,9 +89,9 @@ def index(book: Rulebook, subjects: Mapping[str, str]) -> str:
         "What the severities and profiles mean stands in [How to read a verdict](../docs/verdicts.md).\n",
     ]
     by_subject = {subject: [page for page in book.pages.values() if subjects[page.id] == subject] for subject in SUBJECTS}
-    lines += [f"- [{SUBJECTS[subject]}](#{subject}): {len(pages)}" for subject, pages in by_subject.items()]
+    lines += [f"- [{SUBJECTS[subject]}](#{slug(SUBJECTS[subject])}): {len(pages)}" for subject, pages in by_subject.items()]
     for subject, pages in by_subject.items():
-        lines += [f"\n({subject})=\n## {SUBJECTS[subject]}\n", "| rule | is right when | severity | basis |", "|---|---|---|---|"]
+        lines += [f"\n## {SUBJECTS[subject]}\n", "| rule | is right when | severity | basis |", "|---|---|---|---|"]
         lines += [f"| [{page.id}]({page.id}.md) | {page.title} | {_severity(page)} | {page.basis} |" for page in pages]
     return "\n".join(lines) + "\n"
 
