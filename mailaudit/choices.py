@@ -15,6 +15,7 @@ class Format(StrEnum):
     SARIF = "sarif"
     GITHUB = "github"
     MARKDOWN = "markdown"
+    HTML = "html"
     JUNIT = "junit"
     GITLAB = "gitlab"
     PROMETHEUS = "prometheus"

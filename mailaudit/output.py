@@ -8,13 +8,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
 from mailaudit import rulebook
-from mailaudit.choices import Color, Format, SarifProfile
+from mailaudit.choices import Color, Format
 from mailaudit.findings import Report
 from mailaudit.reports import json
 from mailaudit.reports.masking import visible
@@ -79,23 +79,23 @@ def _colored(color: Color) -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def render(report: Report, tell: Telling, form: Format, where: Screen, profile: SarifProfile = SarifProfile.STANDARD) -> str:
+def render(report: Report, tell: Telling, form: Format, where: Screen, reader: Reader | None = None) -> str:
     """A report as text in a format; of each but the usual ones the module is imported when it is wished for."""
     if form is Format.TERMINAL:
         return tell(where)
     if form is Format.JSON:
         return json.write(report)
-    text: str = import_module(f"mailaudit.reports.{form}").write(report, _reader(report, profile))
+    text: str = import_module(f"mailaudit.reports.{form}").write(report, _reader(report, reader or Reader()))
     return text
 
 
-def _reader(report: Report, profile: SarifProfile = SarifProfile.STANDARD, most: int | None = None) -> Reader:
+def _reader(report: Report, wishes: Reader) -> Reader:
     """Who reads: paths are told from the checkout that a CI job works in, or else from the working directory."""
     try:
         here = os.getcwd()  # noqa: PTH109  a path as text
     except OSError:
         here = ""
-    return Reader(rulebook.load().pages if report.hosts else {}, here, _roots(here), profile, most)
+    return replace(wishes, pages=rulebook.load().pages if report.hosts else {}, here=here, roots=_roots(here))
 
 
 def _roots(here: str) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def summarize(report: Report) -> str:
     markdown = import_module("mailaudit.reports.markdown")
     try:
         with Path(path).open("ab") as file:
-            text: str = markdown.write(report, _reader(report, most=max(MOST_OF_SUMMARY - file.tell(), 0)))
+            text: str = markdown.write(report, _reader(report, Reader(most=max(MOST_OF_SUMMARY - file.tell(), 0))))
             file.write(text.encode())
     except OSError as error:
         return f"{SUMMARY} {path} could not be written: {(error.strerror or str(error)).lower()}"

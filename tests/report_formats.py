@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import html5lib
 import jsonschema
 from markdown_it import MarkdownIt
 
@@ -77,6 +78,21 @@ def markdown(text: str) -> str:
     return tokens[4].content.strip("*").split(":")[0]
 
 
+def html(text: str) -> str:
+    page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(text)
+    elements = list(page.iter())
+    anchors = [each.attrib["id"] for each in elements if "id" in each.attrib]
+    assert len(anchors) == len(set(anchors))
+    for each in elements:
+        for name, value in each.attrib.items():
+            assert not isinstance(name, str) or not name.startswith("on"), "no handler stands in the page"
+            if str(name).endswith(("href", "src")) or name in ("aria-labelledby", "aria-describedby", "for"):
+                assert value.removeprefix("#") in anchors, value
+    assert not {each.tag for each in elements} & {"img", "link", "iframe", "object", "base", "audio", "video"}
+    (ending,) = (each.text for each in elements if each.attrib.get("class") == "ending")
+    return str(ending).split(":")[0].lower()
+
+
 def junit(text: str) -> str:
     root = ET.fromstring(text)
     suites = list(root)
@@ -122,6 +138,7 @@ READ: dict[str, Callable[[str], str]] = {
     "sarif": sarif,
     "github": github,
     "markdown": markdown,
+    "html": html,
     "junit": junit,
     "gitlab": gitlab,
     "prometheus": prometheus,

@@ -22,6 +22,7 @@ from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Place, Report, Severity, Verdict
 from mailaudit.reports.terminal import report as terminal
 from mailaudit.reports.terminal.paper import Screen
+from mailaudit.reports.view import Reader
 from mailaudit.text import Span, Text
 
 LINK = "[click](https://evil.example/) ![x](https://evil.example/x.png) https://evil.example www.evil.example @admin #1 <b>&amp;"
@@ -40,7 +41,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rendered(report: Report, form: Format, profile: SarifProfile = SarifProfile.STANDARD) -> str:
-    return output.render(report, partial(terminal.write, report, pages={}), form, Screen(), profile)
+    return output.render(report, partial(terminal.write, report, pages={}), form, Screen(), Reader(sarif_profile=profile))
 
 
 def nothing() -> Report:

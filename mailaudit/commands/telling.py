@@ -17,6 +17,7 @@ from mailaudit.output import Outlet, Telling
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal import report as terminal
 from mailaudit.reports.terminal.paper import Screen
+from mailaudit.reports.view import Reader
 
 
 class UsageError(Exception):
@@ -55,9 +56,9 @@ def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
 
 def _rendered(common: Common, report: Report, tell: Telling, outlets: Sequence[Outlet]) -> tuple[str, list[str]]:
     """What standard output carries, and what each outlet does: all of it before any is written, as a defect may yet turn up."""
-    profile = common.sarif_profile
-    copies = [output.render(report, tell, each.format, Screen(), profile) for each in outlets]
-    return output.render(report, tell, common.form, output.screen(common.color), profile), copies
+    reader = Reader(sarif_profile=common.sarif_profile, show_passed=common.show_passed)
+    copies = [output.render(report, tell, each.format, Screen(), reader) for each in outlets]
+    return output.render(report, tell, common.form, output.screen(common.color), reader), copies
 
 
 def shown(make: Callable[[], str], *, debug: bool, otherwise: str = "") -> int:

@@ -10,10 +10,11 @@ from functools import cached_property
 from itertools import count
 
 from mailaudit.choices import SarifProfile
-from mailaudit.edits import Fix, Safety, apply, unified_diff
+from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import Reason
+from mailaudit.reports.changes import diff_of
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal.prose import blocks
 from mailaudit.rulebook import Page
@@ -56,6 +57,7 @@ class Reader:
     roots: tuple[str, ...] = ()
     sarif_profile: SarifProfile = SarifProfile.STANDARD
     most: int | None = None  # characters that may be written, where there is a bound
+    show_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +215,6 @@ def mask_of(hosts: Iterable[HostReport]) -> Mask:
     """What masks all secrets of these hosts."""
     every = list(hosts)
     return Mask.of((s for host in every for s in host.secrets), (text for host in every for text in host.texts.values()))
-
-
-def diff_of(fix: Fix, host: HostReport, mask: Mask) -> str:
-    """What a fix changes in a host's files, masked as one piece: a secret may stand over two lines of it."""
-    before = {edit.path: host.texts[edit.path].chars if edit.path in host.texts else None for edit in fix.edits}
-    after = {path: apply(old or "", [e for e in fix.edits if e.path == path]) for path, old in before.items()}
-    return mask(unified_diff(before, after), written=True, diff=True)
 
 
 def order(result: Result) -> tuple[str, int, int, str, str, str]:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Place, Report, Result
 from mailaudit.repair import Plan
+from mailaudit.reports.changes import diff_of
 from mailaudit.reports.terminal.diff import show
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES, Detail, ending
-from mailaudit.reports.view import diff_of, mask_of, worst_first
+from mailaudit.reports.view import mask_of, worst_first
 from mailaudit.worklist import Kind
 
 MOST_LINES = 20  # of what a person decides about
