@@ -29,6 +29,14 @@ class AnswerFormat(StrEnum):
     JSON = "json"
 
 
+class DiffFormat(StrEnum):
+    """The formats of a comparison."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class SarifProfile(StrEnum):
     """For whom SARIF is written: everybody, or GitHub's code scanning with its limits."""
 

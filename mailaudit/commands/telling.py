@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 from mailaudit import output
 from mailaudit.choices import Common, Format
@@ -28,7 +29,17 @@ class UsageError(Exception):
         self.hints = hints
 
 
-def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
+class Keeper(Protocol):
+    """What earlier reports knew, which a run that fails must not lose."""
+
+    def spares(self, outlet: Outlet) -> bool:
+        """True for a file that what failed does not replace."""
+
+    def failed(self, report: Report) -> Report:
+        """The report of a run that failed, with what is known."""
+
+
+def reported(common: Common, make: Callable[[], tuple[Report, Telling]], keeper: Keeper | None = None) -> int:
     """Make a report and deliver it. Whatever goes wrong is told on standard error, and in reports for programs and files."""
     outlets: list[Outlet] = []
     try:
@@ -43,6 +54,9 @@ def reported(common: Common, make: Callable[[], tuple[Report, Telling]]) -> int:
     except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
         code, message = explained(error, debug=common.debug)
         report = _failure(code, message, common.profile or "recommended")
+        if keeper is not None:
+            report = keeper.failed(report)
+            outlets = [each for each in outlets if not keeper.spares(each)]
         text, copies = _rendered(common, report, partial(terminal.write, report, pages={}), outlets)
         text = "" if common.form is Format.TERMINAL else text
     failures = [output.deliver(copy, each.path) for each, copy in zip(outlets, copies, strict=True)]

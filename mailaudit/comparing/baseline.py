@@ -31,10 +31,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """All entries, in order, and which mailaudit wrote them."""
+    """All entries, in order, which mailaudit wrote them, and all hosts that were audited for it, those without an entry too."""
 
     version: str
     profile: str
+    hosts: tuple[str, ...]
     entries: tuple[Entry, ...]
     origin: str = ""
 
@@ -47,7 +48,11 @@ def read_baseline(data: bytes, origin: str) -> Baseline:
     for each in entries:  # a merge may leave one twice
         known.setdefault((each.host, each.fingerprint), each)
     tool = node["tool"]
-    return Baseline(tool["version"].text(), tool["profile"].text(), tuple(sorted(known.values())), origin)
+    return Baseline(tool["version"].text(), tool["profile"].text(), _hosts(node, known), tuple(sorted(known.values())), origin)
+
+
+def _hosts(node: Node, entries: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(sorted({*node["hosts"].texts(), *(host for host, _ in entries)}))
 
 
 def _entry(node: Node) -> Entry:
@@ -68,8 +73,9 @@ def _entry(node: Node) -> Entry:
 def written(baseline: Baseline) -> str:
     """The file: an entry a line, in order, so that two people's changes merge line by line."""
     tool = json.dumps({"name": "mailaudit", "version": baseline.version, "profile": baseline.profile})
+    hosts = ",\n".join(json.dumps(each) for each in sorted(baseline.hosts))
     lines = ",\n".join(json.dumps(_data(each)) for each in sorted(baseline.entries))
-    return f'{{\n"schema": "{SCHEMA}",\n"tool": {tool},\n"entries": [\n{lines}\n]\n}}\n'
+    return f'{{\n"schema": "{SCHEMA}",\n"tool": {tool},\n"hosts": [\n{hosts}\n],\n"entries": [\n{lines}\n]\n}}\n'
 
 
 def _data(entry: Entry) -> dict[str, str]:
@@ -84,17 +90,18 @@ def _data(entry: Entry) -> dict[str, str]:
     }
 
 
+def created(report: Known, origin: str) -> Baseline:
+    """All findings of a report; what is waived has its own reason."""
+    nothing = Baseline(report.version, report.profile, (), (), origin)
+    return updated(nothing, report).baseline
+
+
 def entries_of(host: KnownHost, name: str) -> Iterator[Entry]:
-    """What a baseline holds of a host that is called so in it: its findings; what is waived has its own reason."""
+    """The entries of a host's findings, by the name that the baseline has for it."""
     for each in host.results:
         if each.verdict is Verdict.FAIL:
-            yield entry_of(each, name)
-
-
-def entry_of(told: Told, host: str) -> Entry:
-    """The entry of a finding."""
-    path = told.paths[0] if told.paths and told.where.startswith(told.paths[0]) else told.where
-    return Entry(host, path, told.rule, told.fingerprint, told.name, told.severity, told.message)
+            path = each.paths[0] if each.paths and each.where.startswith(each.paths[0]) else each.where
+            yield Entry(name, path, each.rule, each.fingerprint, each.name, each.severity, each.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +118,17 @@ def updated(baseline: Baseline, report: Known) -> Upkeep:
     """With findings that are not in it, and the severity that those in it have now; nothing is taken out."""
     entries = {(each.host, each.fingerprint): each for each in baseline.entries}
     added = []
+    names = {*baseline.hosts, *_names(baseline, report.hosts)}
     for new, name in zip(report.hosts, _names(baseline, report.hosts), strict=True):
         for each in entries_of(new, name):
             key = each.host, each.fingerprint
             if key not in entries or entries[key].severity < each.severity:
                 added.append(each)
                 entries[key] = each
-    made = replace(baseline, version=report.version, profile=report.profile, entries=tuple(sorted(entries.values())))
-    return Upkeep(made if added else baseline, tuple(sorted(added)))
+    if not added and names == {*baseline.hosts}:
+        return Upkeep(baseline)
+    made = Baseline(report.version, report.profile, tuple(sorted(names)), tuple(sorted(entries.values())), baseline.origin)
+    return Upkeep(made, tuple(sorted(added)))
 
 
 def pruned(baseline: Baseline, report: Known) -> Upkeep:
@@ -168,8 +178,7 @@ def _accepted(host: HostReport, name: str, baseline: Baseline, stale: Iterable[E
 
 def _names(baseline: Baseline, hosts: Sequence[Named]) -> list[str]:
     """What the baseline calls the hosts: as they are called, but for the only one of both."""
-    names = {each.host for each in baseline.entries}
-    return [*names] if len(names) == len(hosts) == 1 else [host.name for host in hosts]
+    return [*baseline.hosts] if len(baseline.hosts) == len(hosts) == 1 else [host.name for host in hosts]
 
 
 def _on(baseline: Baseline, hosts: Sequence[KnownHost]) -> Iterator[tuple[Entry, list[KnownHost]]]:

@@ -129,13 +129,15 @@ def paired(before: Sequence[Old], after: Sequence[New]) -> list[tuple[Old | None
 
 def compare(before: Known, after: Known) -> Comparison:
     """Compare two reports."""
-    return Comparison(before, after, tuple(_host(old, new) for old, new in paired(before.hosts, after.hosts)))
+    pairs = paired(before.hosts, after.hosts)
+    return Comparison(before, after, tuple(_host(old, new, is_complete=after.is_complete) for old, new in pairs))
 
 
-def _host(old: KnownHost | None, new: KnownHost | None) -> HostDifference:
+def _host(old: KnownHost | None, new: KnownHost | None, *, is_complete: bool) -> HostDifference:
     if new is None:
         assert old is not None
-        gone = (Difference(Kind.NOT_EVALUATED, each, None, "the host is gone") for each in old.findings.values())
+        why = "the host is gone" if is_complete else "the host was not audited"
+        gone = (Difference(Kind.NOT_EVALUATED, each, None, why) for each in old.findings.values())
         return HostDifference(old, None, tuple(gone))
     if old is None:
         added = (Difference(Kind.NEW, None, each, "the host is new") for each in new.findings.values())

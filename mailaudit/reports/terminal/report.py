@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
-from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict, WaivedBy
 from mailaudit.questions import Reason
 from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
@@ -84,7 +84,7 @@ def _host(paper: Paper, host: HostReport, told: _Told) -> None:
         paper.blank()
         _findings(paper, findings, told)
         _unknown(paper, host, told)
-        _waived(paper, host)
+        _waived(paper, host, told)
         _notes(paper, host)
         _quiet_verdicts(paper, host, told)
         files(paper, host.files)
@@ -205,8 +205,9 @@ def _unknown(paper: Paper, host: HostReport, told: _Told) -> None:
     paper.blank()
 
 
-def _waived(paper: Paper, host: HostReport) -> None:
-    waived = _of(host, Verdict.WAIVED)
+def _waived(paper: Paper, host: HostReport, told: _Told) -> None:
+    """Each waived finding; those of a baseline, which may be many, with `verbose` alone: the counts have them."""
+    waived = [each for each in _of(host, Verdict.WAIVED) if told.detail is Detail.VERBOSE or not _is_baselined(each)]
     if not waived:
         return
     paper.line((f"waived: {_plural(len(waived), 'finding')}", "bold"))
@@ -249,10 +250,17 @@ def _counts(paper: Paper, host: HostReport, findings: list[Result]) -> None:
     worst = ", ".join(f"{severities[each]} {each}" for each in sorted(severities, reverse=True))
     parts = [f"{_plural(counts['fail'], 'finding')}" + (f" ({worst})" if worst else "")]
     words = {"pass": "passed", "unknown": "not evaluated", "waived": "waived", "not-applicable": "not applicable"}
+    baselined = sum(map(_is_baselined, host.results))
+    counts["waived"] -= baselined
     parts += [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
+    parts += [f"{baselined} in the baseline"] if baselined else []
     paper.wrapped(", ".join(parts), hanging="  ", style="bold")
     if findings:
         _mendable(paper, host, findings)
+
+
+def _is_baselined(result: Result) -> bool:
+    return result.waived_by is WaivedBy.BASELINE
 
 
 def _mendable(paper: Paper, host: HostReport, findings: list[Result]) -> None:

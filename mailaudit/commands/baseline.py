@@ -1,0 +1,146 @@
+"""`mailaudit baseline`: what is accepted, kept in a file: made, added to, cleared of what is gone, shown."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mailaudit import output
+from mailaudit.choices import AnswerFormat, Common, Looking
+from mailaudit.commands.diff import side
+from mailaudit.commands.earlier import baseline_in, is_report, is_there
+from mailaudit.commands.looking import chosen_targets
+from mailaudit.commands.telling import UsageError, shown
+from mailaudit.comparing.baseline import Baseline, Entry, Upkeep, created, pruned, updated, written
+from mailaudit.comparing.known import Known
+from mailaudit.exitcodes import ExitCode
+from mailaudit.reports.comparison import clean
+from mailaudit.reports.terminal.paper import Paper, Screen
+
+OPTION = "--baseline"
+MOST_TOLD = 20  # entries that each command names
+
+
+def create(common: Common, looking: Looking, targets: Sequence[str], file: str, *, force: bool) -> int:
+    """Write a new baseline."""
+
+    def kept(report: Known) -> Upkeep:
+        made = created(report, file)
+        return Upkeep(made, made.entries)
+
+    if is_there(file) and not force:
+        return shown(lambda: _refused(file), debug=common.debug)
+    return _kept(common, looking, targets, file, kept)
+
+
+def _refused(file: str) -> str:
+    raise UsageError(f"{OPTION} {file}: it is there already", "mailaudit baseline update adds to it; --force replaces it")
+
+
+def update(common: Common, looking: Looking, targets: Sequence[str], file: str) -> int:
+    """Add what is new or worse."""
+    return _kept(common, looking, targets, file, lambda report: updated(baseline_in(file, OPTION), report))
+
+
+def prune(common: Common, looking: Looking, targets: Sequence[str], file: str) -> int:
+    """Take out what is gone."""
+    return _kept(common, looking, targets, file, lambda report: pruned(baseline_in(file, OPTION), report))
+
+
+def _kept(common: Common, looking: Looking, targets: Sequence[str], file: str, keep: Callable[[Known], Upkeep]) -> int:
+    code = ExitCode.OK
+
+    def make() -> str:
+        nonlocal code
+        _check(file)
+        keep(_nothing(file))  # a baseline that cannot be read is told before anything is scanned
+        report = _audited(common, looking, targets)
+        kept = keep(report)
+        failure = output.deliver(written(kept.baseline), Path(file))
+        if failure:
+            raise UsageError(f"{OPTION} {failure}")
+        if not report.is_complete and not common.allow_incomplete:
+            code = ExitCode.INCOMPLETE
+        return "".join(f"{line}\n" for line in _told(kept, report, file))
+
+    return shown(make, debug=common.debug) or code
+
+
+def _check(file: str) -> None:
+    """Raise `UsageError` where a file cannot be, before anything is scanned."""
+    place = Path(file)
+    if place.is_dir() or not place.absolute().parent.is_dir():
+        raise UsageError(f"{OPTION} {file}: {'that is a folder' if place.is_dir() else f'there is no {place.absolute().parent}'}")
+
+
+def _nothing(file: str) -> Known:
+    return Known(file, "", "", "", ())
+
+
+def _audited(common: Common, looking: Looking, targets: Sequence[str]) -> Known:
+    """All targets as one report."""
+    for each in targets:
+        if not is_report(each):
+            chosen_targets([each], None, live=True)
+    sides = [side(common, each, looking) for each in targets]
+    empty = next((each for each in sides if not each.hosts), None)
+    if empty is not None and len(sides) == 1:
+        raise UsageError(f"{empty.origin}: no host was audited: {empty.exit_reason}")
+    first = sides[0]
+    bad = next((each.exit_code for each in sides if not each.is_complete), first.exit_code)
+    reasons = "; ".join(dict.fromkeys(each.exit_reason for each in sides if not each.is_complete))
+    hosts = tuple(host for each in sides for host in each.hosts)
+    errors = tuple(error for each in sides for error in each.errors)
+    return replace(first, hosts=hosts, exit_code=bad, exit_reason=reasons, errors=errors)
+
+
+def _told(kept: Upkeep, report: Known, file: str) -> Iterable[str]:
+    entries = kept.baseline.entries
+    yield clean(f"{len(entries)} finding{'s' * (len(entries) != 1)} on {len(kept.baseline.hosts)} hosts in {file}")
+    for words, changed in (("added", kept.added), ("taken out", kept.removed)):
+        if changed:
+            yield f"{len(changed)} {words}"
+            yield from (f"  {_line(each)}" for each in changed[:MOST_TOLD])
+            yield from ([f"  and {len(changed) - MOST_TOLD} more"] if len(changed) > MOST_TOLD else [])
+    whys = Counter(why for _, why in kept.kept)
+    for why, count in sorted(whys.items()):
+        yield clean(f"{count} stay{'s' * (count == 1)}, as it could not be told whether the finding is gone: {why}")
+    if not report.is_complete:
+        yield clean(f"not complete: {report.exit_reason}")
+
+
+def _line(entry: Entry) -> str:
+    return clean(f"{entry.host}: {entry.path}: {entry.severity} {entry.rule} {entry.name}")
+
+
+def show(common: Common, file: str, form: AnswerFormat) -> int:
+    """Show a baseline."""
+
+    def make() -> str:
+        baseline = baseline_in(file, OPTION)
+        return written(baseline) if form is AnswerFormat.JSON else _page(baseline, output.screen(common.color))
+
+    otherwise = f"{json.dumps({'schema': None, 'entries': []})}\n" if form is AnswerFormat.JSON else ""
+    return shown(make, debug=common.debug, otherwise=otherwise)
+
+
+def _page(baseline: Baseline, screen: Screen) -> str:
+    paper = Paper(screen)
+    for host in baseline.hosts:
+        entries = sorted((each for each in baseline.entries if each.host == host), key=lambda each: (-each.severity, each))
+        paper.wrapped(paper.clean(clean(host)), hanging="  ", style="bold")
+        for each in entries:
+            paper.line(
+                "  ", (str(each.severity), "bold"), paper.clean(f" {clean(each.rule)} {clean(each.name)} {clean(each.path)}")
+            )
+            paper.wrapped(paper.clean(clean(each.message)), "    ")
+        if not entries:
+            paper.wrapped("nothing", "  ")
+        paper.blank()
+    count = len(baseline.entries)
+    made = f"mailaudit {baseline.version}, profile {baseline.profile}"
+    paper.wrapped(paper.clean(clean(f"{count} finding{'s' * (count != 1)}, {made}")))
+    return paper.text()

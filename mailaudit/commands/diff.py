@@ -1,0 +1,87 @@
+"""`mailaudit diff`: two reports, or hosts as they lie here, compared."""
+
+from __future__ import annotations
+
+from mailaudit import output
+from mailaudit.audit import audit
+from mailaudit.choices import Common, DiffFormat, Format, Looking
+from mailaudit.collect.ssh.target import is_path
+from mailaudit.commands.choosing import options
+from mailaudit.commands.earlier import earlier_report, is_report, known
+from mailaudit.commands.looking import chosen_targets
+from mailaudit.commands.telling import UsageError, explained
+from mailaudit.commands.watching import watched
+from mailaudit.comparing.differences import Comparison, compare
+from mailaudit.comparing.known import Known
+from mailaudit.exitcodes import ExitCode, settle, worst
+from mailaudit.findings import Severity
+from mailaudit.reports import comparison as as_json
+from mailaudit.reports import markdown_comparison as markdown
+from mailaudit.reports.comparison import Compared
+from mailaudit.reports.terminal import comparison as terminal
+
+
+def diff(common: Common, before: str, after: str, form: DiffFormat) -> int:
+    """Compare and tell; the exit code."""
+    compared = Compared(None)
+    try:
+        compared = _compared(common, before, after)
+        text = _text(common, compared, form)
+    except BaseException as error:  # noqa: BLE001  JSON must be valid on every way out (contract, section 4)
+        code, message = explained(error, debug=common.debug)
+        if form is DiffFormat.TERMINAL:
+            return code
+        compared = Compared(None, (message,), code, code.short)
+        text = _text(common, compared, form)
+    failure = output.write(text, None if form is DiffFormat.TERMINAL else _WRITTEN[form])
+    if failure:
+        output.complain(failure)
+        return worst((compared.exit_code, ExitCode.INCOMPLETE))
+    return compared.exit_code
+
+
+_WRITTEN = {DiffFormat.JSON: Format.JSON, DiffFormat.MARKDOWN: Format.MARKDOWN}
+
+
+def _text(common: Common, compared: Compared, form: DiffFormat) -> str:
+    if form is DiffFormat.JSON:
+        return as_json.write(compared)
+    if form is DiffFormat.MARKDOWN:
+        return markdown.write(compared)
+    return terminal.write(compared, output.screen(common.color), quiet=common.quiet, verbose=common.verbose)
+
+
+def _compared(common: Common, before: str, after: str) -> Compared:
+    for each in (before, after):
+        chosen_targets([each], None)
+    one, other = side(common, before), side(common, after)
+    if not one.hosts:
+        raise UsageError(f"{before}: it is the report of a run that audited no host: {one.exit_reason}")
+    comparison = compare(one, other)
+    code, why = _concluded(common, comparison)
+    return Compared(comparison, other.errors, code, why)
+
+
+def side(common: Common, target: str, looking: Looking | None = None) -> Known:
+    """A report that is read, or one that is made of a target; of a path offline, unless `looking` says otherwise."""
+    if is_report(target):
+        return earlier_report(target, "")
+    if looking is None and not is_path(target):
+        raise UsageError(f"{target} is a live host", f"mailaudit snapshot {target} -o DIR records it")
+    with watched(common, options(common, looking)) as chosen:
+        return known(audit([target], chosen), target)
+
+
+def _concluded(common: Common, comparison: Comparison) -> tuple[ExitCode, str]:
+    worse = comparison.worse(Severity[common.fail_on.upper()])
+    after = comparison.after
+    codes = [*([ExitCode.FINDINGS] if worse else []), *([] if after.is_complete else [ExitCode.INCOMPLETE])]
+    if not after.hosts and after.exit_code == ExitCode.NOTHING:
+        codes.append(ExitCode.NOTHING)
+    code = settle(codes, exit_zero=common.exit_zero, allow_incomplete=common.allow_incomplete)
+    told = f"{len(worse)} new or worse finding{'s' * (len(worse) != 1)} at or above {common.fail_on}"
+    if not worse:
+        told = f"nothing new or worse at or above {common.fail_on}"
+    if code is ExitCode.INCOMPLETE:
+        told = f"{after.origin} is not complete ({after.exit_reason}); {told}"
+    return code, told

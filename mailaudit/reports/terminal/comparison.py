@@ -1,0 +1,115 @@
+"""Two reports compared, for a terminal: `mailaudit diff`, and the changes since an earlier report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailaudit.comparing.carrying import Night
+from mailaudit.comparing.differences import HostDifference, Kind
+from mailaudit.exitcodes import ExitCode
+from mailaudit.findings import Report
+from mailaudit.reports.comparison import CHANGES, TITLES, Compared, rules_without_findings, sides, was
+from mailaudit.reports.terminal.paper import Paper, Screen
+from mailaudit.reports.terminal.report import STYLES
+from mailaudit.reports.view import REASONS, errors
+
+
+def write(compared: Compared, screen: Screen, *, quiet: bool = False, verbose: bool = False) -> str:
+    """The whole comparison; with `quiet` a line for each finding that is not as it was, with `verbose` the unchanged as well."""
+    paper = Paper(screen)
+    for host in compared.comparison.hosts if compared.comparison is not None else ():
+        kinds = (*CHANGES, Kind.NOT_EVALUATED, Kind.RULE_REMOVED)
+        if quiet:
+            _lines(paper, host, kinds)
+            continue
+        _name(paper, host)
+        _findings(paper, host, (*kinds, *((Kind.UNCHANGED,) if verbose else ())))
+        for words, rules in rules_without_findings(host):
+            paper.wrapped(paper.clean(f"{words}: {' '.join(rules)}"), "  ", "    ")
+        paper.wrapped(_counted(host), "  ")
+        paper.blank()
+    if compared.comparison is not None and not quiet:
+        for line in sides(compared.comparison):
+            paper.wrapped(paper.clean(line), hanging="  ")
+    _ending(paper, compared.errors, compared.exit_code, compared.exit_reason)
+    return paper.text()
+
+
+def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, quiet: bool = False) -> str:
+    """What changed since an earlier report; nothing at all if nothing did."""
+    paper = Paper(screen)
+    for host in night.comparison.hosts:
+        persisting = [told for name, told in night.persisting if host.after is not None and name == host.after.name]
+        changed = [each for each in host.of(*CHANGES) if each.is_finding]
+        if host.before is not None and host.after is None:
+            paper.wrapped(paper.clean(f"{host.name}: the host is gone; it had {len(host.differences)} findings"), hanging="  ")
+            paper.blank()
+        if not changed and not persisting:
+            continue
+        if quiet:
+            _lines(paper, host, CHANGES)
+        else:
+            _name(paper, host)
+            _findings(paper, host, CHANGES)
+        for told in persisting:
+            reason = REASONS[told.reason] if told.reason is not None else ""
+            text = f"{told.rule} {told.name} could not be told twice in a row ({reason}): {told.message}"
+            paper.wrapped(paper.clean(text), "  ", "    ")
+        paper.blank()
+    failures = errors(report)
+    if not paper.text() and not failures:
+        return ""
+    if not quiet:
+        paper.wrapped(paper.clean(f"changes since {earlier} ({night.comparison.before.started})"), hanging="  ")
+    _ending(paper, failures, report.exit_code, report.exit_reason)
+    return paper.text()
+
+
+def _name(paper: Paper, host: HostDifference) -> None:
+    name = paper.clean(host.name)
+    if host.before is None or host.after is None:
+        name = f"{name} ({'new' if host.before is None else 'gone'})"
+    elif host.before.name != host.after.name:
+        name = f"{name} (before: {paper.clean(host.before.name)})"
+    paper.wrapped(name, hanging="  ", style="bold")
+
+
+def _findings(paper: Paper, host: HostDifference, kinds: Sequence[Kind]) -> None:
+    for kind in kinds:
+        found = [each for each in host.of(kind) if each.is_finding]
+        if not found:
+            continue
+        paper.line("  ", (f"{TITLES[kind]}: {len(found)}", "bold"))
+        for each in found:
+            told = each.told
+            note = f" ({was(each)})" if was(each) else ""
+            style = "" if kind is Kind.FIXED else STYLES[told.severity]
+            where = f" {paper.clean(told.where)}" if told.where else ""
+            paper.line("    ", (str(told.severity), style), f"{note} {paper.clean(f'{told.rule} {told.name}')}{where}")
+            paper.wrapped(paper.clean(told.message), "      ")
+            if each.why:
+                paper.wrapped(paper.clean(f"({each.why})"), "      ")
+
+
+def _lines(paper: Paper, host: HostDifference, kinds: Sequence[Kind]) -> None:
+    for each in (one for kind in kinds for one in host.of(kind) if one.is_finding):
+        told = each.told
+        where = f"{told.where}: " if told.where else ""
+        note = f" ({was(each)})" if was(each) else ""
+        head = paper.clean(f"{host.name}: {each.kind}: {where}")
+        paper.line(
+            head, (str(told.severity), STYLES[told.severity]), paper.clean(f"{note} {told.rule} {told.name}: {told.message}")
+        )
+
+
+def _counted(host: HostDifference) -> str:
+    counts = [(kind, sum(each.is_finding for each in host.of(kind))) for kind in Kind]
+    return ", ".join(f"{count} {str(kind).replace('-', ' ')}" for kind, count in counts if count) or "no findings"
+
+
+def _ending(paper: Paper, failures: Sequence[str], code: int, reason: str) -> None:
+    for error in failures:
+        paper.wrapped(f"error: {paper.clean(error)}", hanging="  ", style="red")
+    told = ExitCode(code)
+    style = "green" if told is ExitCode.OK else "bold"
+    paper.wrapped(f"exit code {code} ({told.word}): {paper.clean(reason)}", hanging="  ", style=style)
