@@ -121,7 +121,7 @@ def lay_out(tree: Path, secrets: Mapping[str, bytes]) -> None:
     _accounts(tree / "etc")
     (tree / "etc/mail/credentials").write_text(_credentials())
     with (tree / "etc/doas.conf").open("a") as doas:
-        doas.writelines(f"{line}\n" for line in _allowed())
+        doas.writelines(f"{line}\n" for line in allowed(USER))
     for path, data in secrets.items():
         place = tree / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -154,12 +154,13 @@ def _credentials() -> str:
     return f"{user}:{made.stdout}:{rest.partition(':')[2]}"
 
 
-def _allowed() -> Iterable[str]:
-    yield from (doas_line(USER, *each.words) for each in COMMANDS.values() if each.root)
-    yield from (doas_line(USER, "/bin/cat", path) for path in READ)
-    yield from (doas_line(USER, *STAT_WORDS, "--", path) for path in SEEN)
-    yield from (doas_line(USER, "/usr/bin/openssl", "pkey", "-in", path, "-pubout") for path in KEYS)
-    yield from (doas_line(USER, "/bin/ls", "-1a", path) for path in LISTED)
+def allowed(user: str) -> Iterable[str]:
+    """The lines of doas.conf by which all of this host can be asked."""
+    yield from (doas_line(user, *each.words) for each in COMMANDS.values() if each.root)
+    yield from (doas_line(user, "/bin/cat", path) for path in READ)
+    yield from (doas_line(user, *STAT_WORDS, "--", path) for path in SEEN)
+    yield from (doas_line(user, "/usr/bin/openssl", "pkey", "-in", path, "-pubout") for path in KEYS)
+    yield from (doas_line(user, "/bin/ls", "-1a", path) for path in LISTED)
 
 
 def _programs(tree: Path) -> None:
