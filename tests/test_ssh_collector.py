@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal, script
 from mailaudit.collect.ssh.commands import COMMANDS, doas_line, holds_passwords, is_readable
-from mailaudit.collect.ssh.output import read_output, stat_of
+from mailaudit.collect.ssh.output import Asked, read_output, stat_of
 from mailaudit.models.passwords import password_of
 from mailaudit.questions import (
     Absent,
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl
 
 MARK = "5f1d"
 BCRYPT = "$2b$10$Eb.SjpdrLArwcsRaj0dTcuo9TlmbupjYdABklB/Du.LkZJXDpDx.O"
-SHELLS = [["sh"], *([["bash", "--posix"]] if shutil.which("bash") else [])]
+SHELLS = [each for each in (["sh"], ["bash", "--posix"], ["mksh"]) if shutil.which(each[0])]
 
 
 def run(wave: list[Question], shell: tuple[str, ...] = ("sh",), key: str = "key") -> tuple[list[Answer], bytes]:
@@ -50,6 +51,10 @@ def run(wave: list[Question], shell: tuple[str, ...] = ("sh",), key: str = "key"
     assert asked.finished
     found = {question: answers(question, asked, number)[question] for number, question in parts.items()}
     return [found[question] for question in wave], done.stdout
+
+
+def answered(words: bytes) -> Asked:
+    return read_output(subprocess.run(["sh"], input=words, capture_output=True, check=True).stdout, MARK)
 
 
 @pytest.fixture
@@ -68,6 +73,44 @@ def test_files_come_byte_by_byte(tmp_path: Path, shell: list[str]) -> None:
         (tmp_path / name).write_bytes(content)
     found, _ = run([ReadFile(str(tmp_path / name)) for name in names], tuple(shell))
     assert found == [Found(content) for content in contents]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_files_that_are_asked_for_one_by_one_come_byte_by_byte(tmp_path: Path, shell: list[str]) -> None:
+    """The shell holds what it can; a byte that it cannot hold, a long file or a key is asked for as it was before."""
+    odd = bytes(range(1, 256)) * 9 + b"\n\n"
+    contents = [
+        b"",
+        b"\n",
+        odd,
+        b"a\0b",
+        odd * 40,
+        f"a {BCRYPT}\n{BCRYPT}".encode(),
+        b"$1 costs $$ 5\r\n",
+        b"-n",
+        b"no PRIVATE KEY\n",
+    ]
+    for number, content in enumerate(contents):
+        (tmp_path / f"of{number}").write_bytes(content)
+        (tmp_path / f"{number}.sh").symlink_to(f"of{number}")
+    found, said = run([ReadFile(f"{tmp_path}/{number}.sh") for number in range(len(contents))], tuple(shell))
+    masked = found.pop(5)
+    contents.pop(5)
+    assert found == [Found(content) for content in contents]
+    assert isinstance(masked, Found)
+    assert isinstance(masked.value, bytes)
+    assert masked.value.count(b"{{masked:bcrypt-") == 2
+    assert BCRYPT.encode() not in said
+
+
+def test_who_asks_is_found_out_once(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text("x")
+    wave: list[Question] = [ReadFile(f"{tmp_path}/a.sh")]
+    first = answered(script(numbered(wave), "none", "k", MARK))
+    assert first.user
+    assert first.flavour == "gnu"
+    again = answered(script(numbered(wave), "none", "k", MARK, replace(first, user="it's somebody")))
+    assert again == replace(first, user="it's somebody")
 
 
 def test_metadata_and_what_is_not_there(tmp_path: Path) -> None:

@@ -9,20 +9,25 @@ from itertools import groupby
 
 from mailaudit.collect.directory import MAX_FILE
 from mailaudit.collect.ssh.commands import COMMANDS, holds_passwords, is_readable
+from mailaudit.collect.ssh.output import Asked
 from mailaudit.questions import Failed, ListFiles, PublicKey, Question, ReadFile, Reason, RunCommand, StatFile
 
 BECOMES = ("none", "doas", "sudo", "auto")
 AT_ONCE = 100  # paths, which are words of one command of the host
 
 
-def script(numbered: Mapping[int, Question], become: str, key: str, mark: str) -> bytes:
+def script(numbered: Mapping[int, Question], become: str, key: str, mark: str, known: Asked | None = None) -> bytes:
     """The collector with a wave of questions at its end; the shell has read it all before it does anything.
 
-    `mark`, letters and digits that nobody else knows, begins each heading of what it prints.
+    `mark`, letters and digits that nobody else knows, begins each heading of what it prints; `known` is what an earlier run told
+    of who asks, so that this one need not find it out.
     """
     assert become in BECOMES
+    known = known or Asked()
+    rights = f"{known.become} -n" if known.become in BECOMES else ""
     lines = [
         f"BECOME={become} KEY={shlex.quote(key)} MARK={mark} MAX={MAX_FILE}",
+        f"WHO={shlex.quote(known.user)} SYSTEM={shlex.quote(known.system)} FLAVOUR={known.flavour} B={shlex.quote(rights)}",
         files(__package__).joinpath("collector.sh").read_text("ascii"),
     ]
     lines += ["collect() {", "exec 4>&1 </dev/null", "collect_begin"]
@@ -33,21 +38,27 @@ def script(numbered: Mapping[int, Question], become: str, key: str, mark: str) -
             continue
         for at in range(0, len(calls), AT_ONCE):
             some = calls[at : at + AT_ONCE]
-            lines.append(f"{word} {some[0][0]} {shlex.join(each.path for _, each in some)}")  # type: ignore[union-attr]
+            lines.append(f"{word} {some[0][0]} {shlex.join(_path(each) for _, each in some)}")
     lines += ["head_ 0 done 0 -", "}", "collect; exit", ""]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _together(question: Question) -> str | None:
     """The collector's word for questions of this kind that it answers many at once; None for those asked one by one."""
-    if "\n" in getattr(question, "path", ""):
+    if "\n" in _path(question):
         return None
     match question:
+        case ListFiles():
+            return "lists"
         case StatFile():
             return "stats"
         case ReadFile(path) if not holds_passwords(path):
             return "files"
     return None
+
+
+def _path(question: Question) -> str:
+    return str(getattr(question, "pattern", getattr(question, "path", "")))
 
 
 def _call(number: int, question: Question) -> str:

@@ -1,6 +1,6 @@
 # mailaudit's collector: runs as the user who logged in, writes nothing, reads what it is asked for at its end.
 # For OpenBSD's sh, stat(1), awk(1) and openssl(1); elsewhere for what POSIX has and stat -c.
-# BECOME, KEY, MAX and MARK are set above. Answers go to descriptor 4: a line "@MARK number kind status how", then bytes as they
+# BECOME, KEY, MAX and MARK are set above, and WHO, SYSTEM, FLAVOUR and B once an earlier run has told them. Answers go to descriptor 4: a line "@MARK number kind status how", then bytes as they
 # are, until a newline and the next such line: nobody but whoever asks knows MARK. Processes are what a scan costs the host, so
 # what is readily had of many paths is had of all at once (`stats`, `files`), and the rest one by one (`look`, `fetch`).
 collect_begin() {
@@ -9,25 +9,31 @@ collect_begin() {
 	set -f
 	NL='
 '
-	if /usr/bin/stat -f %p / >/dev/null 2>&1 && [ "$(uname -s)" != Linux ]; then
-		STAT="/usr/bin/stat -f %p:%Su:%Sg:%z:%m:%Y" FLAVOUR=bsd
-	else
-		STAT="/usr/bin/stat -c %f:%U:%G:%s:%Y:" FLAVOUR=gnu
+	if [ "$(command -v print)" = print ]; then # a shell like OpenBSD's, whose printf is a program
+		head_() { print -rn -- "$NL@$MARK $*$NL" >&4; }
+		put() { print -rn -- "$1" >&4; }
 	fi
-	B=
-	if [ "$(id -u)" -ne 0 ]; then
-		case $BECOME in
-		doas) B="doas -n" ;;
-		sudo) B="sudo -n" ;;
-		auto) if command -v doas >/dev/null 2>&1; then B="doas -n"
-			elif command -v sudo >/dev/null 2>&1; then B="sudo -n"
-			fi ;;
-		esac
-	fi
+	[ -n "$WHO" ] || who
+	case $FLAVOUR in
+	bsd) STAT="/usr/bin/stat -f %p:%Su:%Sg:%z:%m:%Y" ;;
+	*) STAT="/usr/bin/stat -c %f:%U:%G:%s:%Y:" ;;
+	esac
 	head_ 0 begin 0 "${B:--}"
-	put "$(id -un)$NL$(uname -s)"
+	put "$WHO$NL$SYSTEM$NL$FLAVOUR"
 }
-head_() { printf '\n@%s %s %s %s %s\n' "$MARK" "$@" >&4; }
+who() {
+	WHO=$(id -un) SYSTEM=$(uname -s) FLAVOUR=gnu B=
+	if [ "$SYSTEM" != Linux ] && /usr/bin/stat -f %p / >/dev/null 2>&1; then FLAVOUR=bsd; fi
+	[ "$(id -u)" -ne 0 ] || return 0
+	case $BECOME in
+	doas) B="doas -n" ;;
+	sudo) B="sudo -n" ;;
+	auto) if command -v doas >/dev/null 2>&1; then B="doas -n"
+		elif command -v sudo >/dev/null 2>&1; then B="sudo -n"
+		fi ;;
+	esac
+}
+head_() { printf '%s' "$NL@$MARK $*$NL" >&4; }
 put() { printf '%s' "$1" >&4; }
 denied() { case $1 in *[Pp]"ermission denied"*) return 0 ;; esac; return 1; }
 
@@ -93,10 +99,10 @@ NR > 1 { line(previous, 0) }
 END { if (NR) line(previous, 1) }'
 mask() { MAILAUDIT_KEY=$KEY awk -v FIELD="$FIELD" "$MASK"; } # of what ends with a dot of ours: awk sees no last newline
 
-# meta FLAG PATH: m, s, how are the metadata or the complaint, the status, and whether it took another user's rights.
+# meta FLAG PATH [COMPLAINT]: m, s, how are the metadata or the complaint, the status, and whether it took another user's rights.
 meta() {
 	how=-
-	m=$($STAT $1 -- "$2" 2>&1); s=$?
+	if [ -n "$3" ]; then m=$3 s=1; else m=$($STAT $1 -- "$2" 2>&1); s=$?; fi
 	if [ $s -ne 0 ] && [ -n "$B" ] && denied "$m"; then
 		how=become
 		m=$($B $STAT $1 -- "$2" 2>&1); s=$?
@@ -119,10 +125,10 @@ run() {
 rights() { # the words before a command that reads a path; what is gone by now needs nobody's rights
 	if [ -r "$1" ] || [ -z "$B" ] || { [ ! -e "$1" ] && [ -x "${1%/*}" ]; }; then how=- C=; else how=become C=$B; fi
 }
-look() { n=$1; meta '' "$2"; tell stat; }
+look() { n=$1; meta '' "$2" "$3"; tell stat; }
 fetch() {
 	n=$1 path=$2 FIELD=$3
-	meta '' "$path"; tell stat
+	meta '' "$path" "$4"; tell stat
 	[ "$s" -eq 0 ] || return 0
 	case $m in a*|12????:*)
 		if [ $how = become ]; then head_ $n link 0 "$how"; return 0; fi
@@ -130,12 +136,25 @@ fetch() {
 		meta -L "$path"; tell real
 		[ "$s" -eq 0 ] || return 0 ;;
 	esac
-	case $m in 8???:*|10????:*) ;; *) return 0 ;; esac
+	case $m in 8???:*|10????:*) contents ;; esac
+}
+contents() { # of the file that is number n at path and has metadata m
 	size=${m#*:*:*:}; size=${size%%:*}
 	[ "$size" -le "$MAX" ] || return 0
 	for try in 1 2; do
 		before=$m
 		rights "$path"
+		if held; then
+			head_ $n out 0 "$how"
+			case $FIELD$text in
+			1*|*[$][12567yga]*) printf '%s.' "$text" | mask >&4 ;;
+			*) put "$text" ;;
+			esac
+			m= s=0; tell end
+			meta -L "$path"
+			[ "$m" != "$before" ] || return 0
+			continue
+		fi
 		found=$($C /bin/cat "$path" 2>/dev/null | grep -aEo -e '-----BEGIN [A-Z0-9 ]*PRIVATE KEY' -e '[$](1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)[$]')
 		case $found in *"PRIVATE KEY"*) head_ $n key 0 "$how"; return 0 ;; esac
 		if [ -n "$FIELD$found" ]; then
@@ -149,21 +168,33 @@ fetch() {
 	done
 	head_ $n changed 0 -
 }
+held() { # whether text is all of a small file that holds no key: what the shell can hold is read by one command
+	[ "$size" -le 65536 ] || return 1
+	{ text=$($C /bin/cat "$path" 4>&- && printf .); } 2>/dev/null || return 1
+	text=${text%.}
+	[ ${#text} -eq "$size" ] || return 1
+	case $text in *"PRIVATE KEY"*) return 1 ;; esac
+}
 stats() { reads=; many "$@"; }
 files() { reads=1; many "$@"; }
 # many NUMBER PATH...: metadata and, with reads, contents of paths with consecutive numbers.
 many() {
-	i=$1 there= gone= late=; shift
+	i=$1 there= gone= late= closed=; shift
 	for path do
-		eval "path_$i=\$path"
+		eval "path_$i=\$path said_$i="
 		if [ -e "$path" ] || [ -L "$path" ]; then there="$there $i"; else gone="$gone $i"; fi
 		i=$((i + 1))
 	done
 	[ -z "$gone" ] || gone_
 	[ -z "$there" ] || there_
+	for i in $closed; do
+		eval "n=\$i path=\$path_$i m=\$meta_$i"
+		FIELD= how=- s=0; tell stat
+		contents
+	done
 	for i in $late; do
-		eval "path=\$path_$i"
-		if [ -n "$reads" ]; then fetch "$i" "$path" ''; else look "$i" "$path"; fi
+		eval "path=\$path_$i said=\$said_$i"
+		if [ -n "$reads" ]; then fetch "$i" "$path" '' "$said"; else look "$i" "$path" "$said"; fi
 	done
 }
 words() { # NUMBER...: words for eval that are those paths
@@ -182,7 +213,7 @@ gone_() {
 			m=${all%%"$NL"*}; all=${all#*"$NL"}
 			case $m in
 			*"o such file or directory"|*"ot a directory") head_ "$i" stat 1 -; put "$m" ;;
-			*) late="$late $i" ;;
+			*) eval "said_$i=\$m"; late="$late $i" ;;
 			esac
 		done
 	else
@@ -202,7 +233,7 @@ there_() {
 				size=${m#*:*:*:}; size=${size%%:*}
 				eval "path=\$path_$i"
 				if [ "$size" -le "$MAX" ]; then
-					if [ -r "$path" ]; then plain="$plain $i"; else late="$late $i"; continue; fi
+					if [ -r "$path" ]; then plain="$plain $i"; else eval "meta_$i=\$m"; closed="$closed $i"; continue; fi
 				fi
 			fi ;;
 		esac
@@ -249,18 +280,51 @@ names() { # DIRECTORY PATTERN: what is in a closed directory and, where the patt
 		fi
 	done
 }
+lists() { # NUMBER PATTERN...: what patterns with consecutive numbers match
+	i=$1 open= gone= late=; shift
+	for pattern do
+		eval "pattern_$i=\$pattern said_$i="
+		dir=${pattern%%[*?[]*}
+		dir=${dir%/*}
+		eval "path_$i=\${dir:=/}"
+		if [ ! -e "$dir" ]; then gone="$gone $i"
+		elif [ -r "$dir" ] && [ -x "$dir" ]; then open="$open $i"
+		else late="$late $i"
+		fi
+		i=$((i + 1))
+	done
+	[ -z "$gone" ] || gone_
+	[ -z "$open" ] || open_
+	for i in $late; do
+		eval "pattern=\$pattern_$i said=\$said_$i"
+		list "$i" "$pattern" "$said"
+	done
+}
+open_() { # directories that whoever asks may list
+	words $open; set -- $open
+	all=$(eval "$STAT -L -- $words" 2>/dev/null) && lines "$all" $# || { late="$late $open"; return 0; }
+	for i; do
+		head_ "$i" real 0 -; put "${all%%"$NL"*}"; all=${all#*"$NL"}
+		eval "pattern=\$pattern_$i"
+		match "$i" "$pattern"
+	done
+}
+match() { # NUMBER PATTERN: the names that the shell finds
+	n=$1
+	head_ $n out 0 -
+	set +f; OLD=$IFS; IFS=
+	set -- $2
+	IFS=$OLD; set -f
+	if [ -e "$1" ] || [ -L "$1" ]; then printf '%s\n' "$@" >&4; fi
+	head_ $n end 0 -
+}
 list() {
 	n=$1 dir=${2%%[*?[]*}
 	dir=${dir%/*}
-	meta -L "${dir:=/}"; tell real
+	meta -L "${dir:=/}" "$3"; tell real
 	[ "$s" -eq 0 ] || return 0
 	if [ -r "$dir" ] && [ -x "$dir" ]; then
-		head_ $n out 0 -
-		set +f; OLD=$IFS; IFS=
-		set -- $2
-		IFS=$OLD; set -f
-		if [ -e "$1" ] || [ -L "$1" ]; then printf '%s\n' "$@" >&4; fi
-		s=0 m=; tell end
+		match "$n" "$2"
 	else
 		head_ $n names 0 become
 		C=$B; how=become

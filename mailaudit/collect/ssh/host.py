@@ -51,6 +51,7 @@ class HostWorld:
     journey: Journey = field(default_factory=Journey)
     _opening: Opening | None = None
     _connection: Channel | None = None
+    _begun: Asked | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ class HostWorld:
         if begun is None:
             self.close()
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
+        self._begun = begun
         self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._learn(said)
@@ -138,7 +140,7 @@ class HostWorld:
         if left <= 0:
             return Asked()
         mark = secrets.token_hex(8)
-        return read_output(await self._connection.run(asking.script(part, self.become, self.key, mark), left), mark)
+        return read_output(await self._connection.run(asking.script(part, self.become, self.key, mark, self._begun), left), mark)
 
     def left(self) -> float:
         """The seconds that are left for this host."""

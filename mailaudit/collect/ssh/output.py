@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from mailaudit.questions import Stat
 
+FLAVOURS = ("bsd", "gnu")
 _TYPES = {0o10: "file", 0o4: "directory", 0o12: "symlink", 0o1: "fifo", 0o14: "socket", 0o2: "device", 0o6: "device"}
 _HEADING = re.compile(rb"([0-9]{1,9}) ([a-z]+) ([0-9]{1,9}) ([^\n]*)")
 _SIZE = re.compile(rb"([0-9]{1,9}):([0-9]{1,12})")
@@ -32,7 +33,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the answers of a run depend on: who asked, by which means, and on which system.
+    """What the answers of a run depend on: who asked, by which means, on which system, and whose stat(1) that has: bsd or gnu.
 
     `finished` says whether the script came to its end.
     """
@@ -40,6 +41,7 @@ class Asked:
     user: str = ""
     become: str = ""
     system: str = ""
+    flavour: str = ""
     finished: bool = False
     said: Mapping[int, tuple[Said, ...]] = field(default_factory=dict)
 
@@ -64,8 +66,15 @@ def read_output(output: bytes, mark: str) -> Asked:
                     said.setdefault(of, []).extend((Said("out", 0, False, content), Said("end", 0, False, b"")))
             case _:
                 said.setdefault(number, []).append(each)
-    user, _, system = begin.text.partition("\n")
-    return Asked(user, become, system, finished, {number: tuple(each) for number, each in said.items()})
+    user, system, flavour = (*begin.text.split("\n"), "", "", "")[:3]
+    return Asked(
+        user,
+        become,
+        system,
+        flavour if flavour in FLAVOURS else "",
+        finished,
+        {number: tuple(each) for number, each in said.items()},
+    )
 
 
 def _parts(output: bytes, mark: str) -> Iterator[tuple[int, Said, str]]:
