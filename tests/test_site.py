@@ -73,6 +73,17 @@ def test_a_rules_page_has_its_facts_and_the_paths_of_its_examples() -> None:
         assert needed in text
 
 
+def test_a_rules_page_leads_to_the_rules_beside_it() -> None:
+    rules = [BOOK.pages[each] for each in ("PF001", "PF002", "PF003")]
+    assert [[each.id for each in found] for found in rulepages.beside(rules).values()] == [
+        ["PF002"],
+        ["PF001", "PF003"],
+        ["PF002"],
+    ]
+    assert rulepages.beside(rules[:1]) == {"PF001": []}
+    assert "- Next to it: [PF001](PF001.md) " in rulepages.rule(rules[1], "pf", rules[:1])
+
+
 def test_the_index_has_every_rule_once_and_every_subject() -> None:
     subjects = {path.name.split("-")[0]: path.parent.name for path in BOOK.root.glob("*/*-*.md")}
     assert set(subjects.values()) == set(rulepages.SUBJECTS)

@@ -22,7 +22,11 @@ def gather(into: Path) -> None:
     """Write all pages of the site below `into`, as Markdown."""
     book = rulebook.load()
     subjects = {path.name.split("-")[0]: path.parent.name for path in book.root.glob("*/*-*.md")}
-    pages = {f"rules/{page.id}.md": rulepages.rule(page, subjects[page.id]) for page in book.pages.values()}
+    pages = {
+        f"rules/{page.id}.md": rulepages.rule(page, subject, beside)
+        for subject, rules in rulepages.in_subjects(book, subjects).items()
+        for page, beside in zip(rules, rulepages.beside(rules).values(), strict=True)
+    }
     pages |= {f"rules/{other}.md": rulepages.other_id(page, other) for page in book.pages.values() for other in page.also}
     pages["rules/index.md"] = rulepages.index(book, subjects)
     pages |= {path: (ROOT / path).read_text("utf-8") for path in written()}

@@ -47,8 +47,8 @@ _FENCE = re.compile(r"^(```+)([^\n`]*)\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILI
 _LEXERS = {".json": "json", ".toml": "toml", ".sh": "sh", ".sieve": "text"}
 
 
-def rule(page: Page, subject: str) -> str:
-    """A rule's page: its facts as a list of fields, its text, its examples with their paths as captions."""
+def rule(page: Page, subject: str, beside: Sequence[Page] = ()) -> str:
+    """A rule's page: its facts as fields, its text, its examples with their paths as captions, the rules `beside` it."""
     facts = {
         "Name": f"`{page.name}`" + (f", also {' and '.join(page.also)}" if page.also else ""),
         "Severity": _severity(page),
@@ -69,8 +69,15 @@ def rule(page: Page, subject: str) -> str:
             "",
             _FENCE.sub(_example, body).strip(),
             "",
+            *(f"- Next to it: [{each.id}]({each.id}.md) {each.title}" for each in beside),
+            "",
         )
     )
+
+
+def beside(pages: Sequence[Page]) -> dict[str, list[Page]]:
+    """The rules before and after each rule of a subject, by id."""
+    return {page.id: [*pages[max(at - 1, 0) : at], *pages[at + 1 : at + 2]] for at, page in enumerate(pages)}
 
 
 def other_id(page: Page, other: str) -> str:
@@ -88,12 +95,17 @@ def index(book: Rulebook, subjects: Mapping[str, str]) -> str:
         "in [mailaudit.toml](../docs/settings.md) and in waivers; `mailaudit rules PF020` prints a page in the terminal.",
         "What the severities and profiles mean stands in [How to read a verdict](../docs/verdicts.md).\n",
     ]
-    by_subject = {subject: [page for page in book.pages.values() if subjects[page.id] == subject] for subject in SUBJECTS}
+    by_subject = in_subjects(book, subjects)
     lines += [f"- [{SUBJECTS[subject]}](#{slug(SUBJECTS[subject])}): {len(pages)}" for subject, pages in by_subject.items()]
     for subject, pages in by_subject.items():
         lines += [f"\n## {SUBJECTS[subject]}\n", "| rule | is right when | severity | basis |", "|---|---|---|---|"]
         lines += [f"| [{page.id}]({page.id}.md) | {page.title} | {_severity(page)} | {page.basis} |" for page in pages]
     return "\n".join(lines) + "\n"
+
+
+def in_subjects(book: Rulebook, subjects: Mapping[str, str]) -> dict[str, list[Page]]:
+    """The pages of each subject, in the order of subjects and ids; `subjects` gives the subject of each id."""
+    return {subject: [page for page in book.pages.values() if subjects[page.id] == subject] for subject in SUBJECTS}
 
 
 def linked(markdown: str, ids: Mapping[str, str], below: str) -> str:
