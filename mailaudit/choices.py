@@ -188,7 +188,13 @@ class Common:
     config: str | None = option(
         "--config", metavar="FILE", told="Settings.  [default: mailaudit.toml in the target, of a live host here]", group=JUDGED
     )
-    form: Format = option("--format", default=Format.TERMINAL, told="What is written to standard output.", group=REPORT)
+    form: Format = option(
+        "--format",
+        metavar="FORMAT",
+        default=Format.TERMINAL,
+        told=f"What is written to standard output: {', '.join(Format)}.",
+        group=REPORT,
+    )
     output: list[str] | None = option(
         "--output", metavar="FORMAT:PATH", told="Write the report there too; repeatable.", group=REPORT
     )
