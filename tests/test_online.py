@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -15,9 +17,27 @@ from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.online import _BATCHES, Network, OnlineWorld, Outside
+from mailaudit.collect.ssh.host import HostWorld
+from mailaudit.collect.ssh.opening import opening
+from mailaudit.collect.ssh.target import Address
 from mailaudit.commands import choosing
 from mailaudit.commands.telling import UsageError
-from mailaudit.questions import LIVE, Answer, Endpoint, Failed, Found, Handshake, LookUp, Question, ReadFile, Reason, RRset
+from mailaudit.questions import (
+    LIVE,
+    Answer,
+    Command,
+    CommandOutput,
+    Endpoint,
+    Failed,
+    Found,
+    Handshake,
+    LookUp,
+    Question,
+    ReadFile,
+    Reason,
+    RRset,
+    RunCommand,
+)
 
 CORRECTED = Path(__file__).parents[1] / "examples" / "corrected"
 RECORDED = LookUp("example.com.", "MX")
@@ -79,6 +99,50 @@ def test_a_slow_port_keeps_nobody_from_the_next_file_or_name() -> None:
     world.lose()
     asked = [question for batch in network.batches for question in batch]
     assert len(asked) == len(set(asked))
+
+
+class Shell:
+    """A host that tells who asks at once, and what slow commands say when it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.runs: list[str] = []
+
+    async def open(self) -> None:
+        pass
+
+    async def run(self, script: bytes, seconds: float) -> bytes:
+        asked = script.decode().rpartition("collect() {")[2]
+        self.runs.append(asked)
+        while "rspamadm" in asked and not self.let.is_set():
+            assert seconds > 0
+            await asyncio.sleep(0.01)
+        mark = re.findall(r"MARK=(\w+)", script.decode())[0]
+        said = ["0 begin 0 -\nauditor\nOpenBSD\nbsd", "1 out 0 -\nsaid\n", "1 end 0 -\n", "0 done 0 -\n"]
+        return "".join(f"\n@{mark} {each}" for each in said).encode()
+
+    async def close_rudely(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_slow_command_keeps_nobody_from_the_next_file() -> None:
+    shell, slow, quick = Shell(), RunCommand(Command.RSPAMADM_CONFIGTEST), RunCommand(Command.UNAME)
+    host = HostWorld(Address("h"), "h", "key")
+    host.begin(opening(shell))
+    host.connect([slow, quick])
+    world = OnlineWorld.of(host, Outside())
+    assert world.some([slow, quick]).keys() == {quick}
+    shell.let.set()
+    assert world.some([slow]) == {slow: Found(CommandOutput(0, "said\n"))}
+    assert len(shell.runs) == 2
+    other = HostWorld(Address("h"), "h", "key")
+    other.begin(opening(shell))
+    other.connect([slow])
+    assert other.ask([slow]) == {slow: Found(CommandOutput(0, "said\n"))}
+    assert len(shell.runs) == 4
 
 
 def test_whoever_waits_for_the_network_can_be_called_off() -> None:

@@ -180,12 +180,21 @@ class OnlineWorld:
             answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
             found = {question: answer for question, answer in answers.items() if not _is_untold(answer)}
             self.begin([question for question in answers if question not in found])
-            rest = [each for each in wave if not isinstance(each, LIVE)]
+            rest = self._quick([each for each in wave if not isinstance(each, LIVE)])
             found |= self.told.ask(rest) if rest else {}
             return found | self._landed(patient=not found)
         except BaseException:  # an interrupt must not wait for the network or the host
             self.lose()
             raise
+
+    def _quick(self, wave: list[Question]) -> list[Question]:
+        """What a host answers at once; its slow commands are answered later, like the network."""
+        later = getattr(self.told, "later", None)
+        if later is None:
+            return wave
+        late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = later(wave)
+        self._flying.update({future: (question,) for question, future in late.items()})
+        return [each for each in wave if each not in late]
 
     def lose(self) -> None:
         """Ask no further, and let nobody wait for an answer; from any thread."""

@@ -54,10 +54,11 @@ NO_PASSWORDS = ("*.conf", "*.ext", "*.inc", "*.sh", "*.sieve", "*.pem", "*.crt",
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A command's words, the first an absolute path, and whether it takes root."""
+    """A command's words, the first an absolute path, and whether it takes root, and longer than all others together."""
 
     words: tuple[str, ...]
     root: bool = False
+    slow: bool = False
 
 
 STAT_WORDS = ("/usr/bin/stat", "-f", "%p:%Su:%Sg:%z:%m:%Y")
@@ -83,8 +84,10 @@ COMMANDS = {
     Command.SMTPCTL_HOSTS: Words(("/usr/sbin/smtpctl", "show", "hosts"), root=True),
     Command.DOVECOT_VERSION: Words(("/usr/local/sbin/dovecot", "--version")),
     Command.DOVECONF: Words(("/usr/local/bin/doveconf", "-n"), root=True),
-    Command.RSPAMADM_CONFIGTEST: Words(("/usr/local/bin/rspamadm", "configtest"), root=True),
-    Command.RSPAMADM_CONFIGDUMP: Words(("/usr/local/bin/rspamadm", "configdump", "dkim_signing", "worker", "actions"), root=True),
+    Command.RSPAMADM_CONFIGTEST: Words(("/usr/local/bin/rspamadm", "configtest"), root=True, slow=True),
+    Command.RSPAMADM_CONFIGDUMP: Words(
+        ("/usr/local/bin/rspamadm", "configdump", "dkim_signing", "worker", "actions"), root=True, slow=True
+    ),
     Command.SSHD: Words(("/usr/sbin/sshd", "-T"), root=True),
     Command.SYSPATCH: Words(("/usr/sbin/syspatch", "-c"), root=True),
     Command.NTPCTL: Words(("/usr/sbin/ntpctl", "-s", "status"), root=True),

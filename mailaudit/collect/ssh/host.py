@@ -10,20 +10,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mailaudit.collect.loop import wait_for
+from mailaudit.collect.loop import begin, wait_for
 from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
+from mailaudit.collect.ssh.commands import COMMANDS
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.opening import Channel, Opening, opening
 from mailaudit.collect.ssh.output import Asked, read_output
 from mailaudit.collect.ssh.target import Address
-from mailaudit.collect.trips import Journey, alone, together
+from mailaudit.collect.trips import Journey, Steps, alone, together
 from mailaudit.collect.world import Layers, TargetError
 from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
 from mailaudit.snapshot import unanswered
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 Part = dict[int, Question]  # questions by their numbers in one run of the collector
+MANY = 40  # files, which two shells read sooner than one: a shell costs a host about as much as ten files
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
 
 
@@ -54,6 +60,7 @@ class HostWorld:
     _begun: Asked | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
+    _late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -82,7 +89,9 @@ class HostWorld:
                 self._connection = None
                 opened.cancel()
                 raise
-            said, chain = wait_for(alone(self._run_all(_parts(asked) or [{}]), login))
+            late = self.later(asked, login)
+            quick = [each for each in asked if each not in late]
+            said, chain = wait_for(alone(self._run_all(_parts(quick) or [{}]), login))
         self.journey.note(chain)
         begun = next((each for _, each in said if each.user), None)
         if begun is None:
@@ -111,12 +120,34 @@ class HostWorld:
                 found[question] = self._known[question]
             else:
                 open_.append(question)
-        if open_:
+        late = self.later(open_)
+        quick = [each for each in open_ if each not in late]
+        if quick:
             with self.journey.waiting():
-                said, chain = wait_for(alone(self._run_all(_parts(open_)), self.journey.chain))
+                said, chain = wait_for(alone(self._run_all(_parts(quick)), self.journey.chain))
             self.journey.note(chain)
             self._learn(said)
+        for answer in late.values():
+            with self.journey.waiting():
+                learned, chain = answer.result()
+            self.journey.note(chain)
+            self._known |= learned
         return {**found, **{question: self._known[question] for question in open_}}
+
+    def later(
+        self, wave: Collection[Question], since: Steps | None = None
+    ) -> dict[Question, Future[tuple[dict[Question, Answer], Steps]]]:
+        """The slow commands of a wave that are not answered yet, each under way by itself: nobody else waits for them."""
+        chain = self.journey.chain if since is None else since
+        slow = [each for each in wave if isinstance(each, RunCommand) and COMMANDS[each.command].slow and each not in self._known]
+        for question in slow:
+            if question not in self._late:
+                self._late[question] = begin(self._slowly(question, chain))
+        return {question: self._late[question] for question in slow}
+
+    async def _slowly(self, question: Question, since: Steps) -> tuple[dict[Question, Answer], Steps]:
+        asked, chain = await alone(self._run({1: question}), since)
+        return answers(question, asked, 1), chain
 
     def _learn(self, said: list[tuple[Part, Asked]]) -> None:
         """Keep the answers, and what was learned of the same paths on the way."""
@@ -162,10 +193,10 @@ class HostWorld:
 
 
 def _parts(questions: list[Question]) -> list[Part]:
-    """A wave in up to three parts, a channel each: the commands, which take time, halved, and the files, or these halved."""
+    """A wave in up to three parts, a channel each: the commands, and the files, many of them halved."""
     commands = [each for each in questions if isinstance(each, RunCommand)]
     files = [each for each in questions if not isinstance(each, RunCommand)]
     files.sort(key=lambda each: not isinstance(each, ListFiles))
-    half = len(files) // 2 if len(files) > 8 and not commands else len(files)
-    groups = (commands[::2], commands[1::2], files[:half], files[half:])
+    half = len(files) // 2 if len(files) > MANY else len(files)
+    groups = (commands, files[:half], files[half:])
     return [asking.numbered(group) for group in groups if group]
