@@ -123,7 +123,7 @@ class Host:
             host=self.record.host or "host",
             target="example",
             metadata=Metadata.NOTHING,
-            settings=(SETTINGS, self.settings),
+            settings=((SETTINGS, self.settings),),
         )
 
     def _directory(self) -> MemoryDirectory:
@@ -155,7 +155,7 @@ class Bench:
         self.snapshot, _ = self._auditor(self.base).learn()
 
     def _auditor(self, host: Host) -> Auditor:
-        loaded: Settings = settings.load((SETTINGS, host.settings))
+        loaded: Settings = settings.load(((SETTINGS, host.settings),))
         options = Options(profile="strict")
         return Auditor(host.world(), BOOK, loaded, options, select(BOOK, loaded, options), self.shelf)
 

@@ -22,7 +22,7 @@ from mailaudit.models.smtpd.parts import LIBEXEC, Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.parsers.tree import Statement, Token
-from mailaudit.questions import Absent, Failed, Reason
+from mailaudit.questions import Absent, Failed, Reason, Stat
 
 VIRTUALS = "/etc/mail/virtuals"
 MOST_ACCESS = 0o740  # ssl.c, ssl_load_key: rwxr----- at most
@@ -207,15 +207,23 @@ def _table_file(smtpd: SmtpdConfig, table: Table, text: str | None, files: Files
     assert path is not None
     stat = smtpd.stat(path)
     place = Place.at(table.statement.span if table.statement is not None else table.at.span)
-    if isinstance(stat, Absent) and not files.of_host:
+    if isinstance(stat, Absent) and not files.of_host and not _keeps_tables(smtpd):
         message = f"Whether {path} is on the host is not known: a repository may leave out what names its users."
         yield Doubt(Reason.NOT_RECORDED, message, (place,))
     elif isinstance(stat, Absent):
         fix = Fix(f"Write {path} from the reference", Safety.SAFE, (create(path, text),)) if text is not None else None
-        message = f"The file {path} of the table <{table.name}> is not there, so smtpd does not start."
+        where = "" if files.of_host else " in this repository, which holds others of smtpd's tables"
+        effect = "so smtpd does not start" if files.of_host else "and without it smtpd does not start"
+        message = f"The file {path} of the table <{table.name}> is not there{where}, {effect}."
         yield Finding(message, (place, Evidence(f"stat {path}", "absent")), fix, f"table {table.name}", "absent")
     elif isinstance(stat, Failed):
         yield Doubt(stat.reason, f"Whether {path} is there was not recorded.", (place,))
+
+
+def _keeps_tables(smtpd: SmtpdConfig) -> bool:
+    """True if a repository holds a file of a table: it does not leave them out then."""
+    stats = (smtpd.stat(table.path) for table in smtpd.tables.values() if table.path is not None)
+    return any(isinstance(stat, Stat) and stat.size is not None for stat in stats)
 
 
 @smtpd_rule("SMTPD013", needs_mail=True)
