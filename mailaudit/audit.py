@@ -149,6 +149,8 @@ class Auditor:
         waivers = list(self.settings.waivers)
         notes: list[str] = []
         for text, spans in facts.gaps() if self.options.inline_ignores else ():
+            unknown = (each for each in inline if not self.book.matching(each.rule))
+            notes += [f"{each.origin}: the waiver of {each.rule} waives nothing: no rule is called so" for each in unknown]
             inline, bad = inline_waivers(text, spans)
             waivers += inline
             notes += [str(each) for each in bad]

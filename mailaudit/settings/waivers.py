@@ -92,7 +92,8 @@ def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, hos
 
 def _waived(result: Result, waiver: Waiver) -> Result:
     by = WaivedBy.SETTINGS if waiver.path is None else WaivedBy.INLINE
-    return replace(result, verdict=Verdict.WAIVED, waiver=waiver.reason, waived_by=by)
+    reason = waiver.reason if waiver.expires is None else f"{waiver.reason} (until {waiver.expires})"
+    return replace(result, verdict=Verdict.WAIVED, waiver=reason, waived_by=by)
 
 
 def inline_waivers(text: Text, comments: Iterable[Span] | None = None) -> tuple[list[Waiver], list[BadWaiver]]:
