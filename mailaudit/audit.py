@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 from mailaudit import rulebook, settings
@@ -40,10 +40,6 @@ UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
 MOST_NAMES = 8  # in the reason of an exit code
 
 
-class SelectionError(Exception):
-    """A rule id, name or prefix that selects nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line chose."""
@@ -53,15 +49,16 @@ class Options:
     ignore: tuple[str, ...] = ()
     fail_on: Severity = Severity.LOW
     config: str | None = None
-    accept: Callable[[Sequence[HostReport]], tuple[HostReport, ...]] | None = None  # waives what a baseline has
     domain: tuple[str, ...] = ()
     now: datetime | None = None
     inline_ignores: bool = True
     strict_waivers: bool = False
+    accept: Callable[[Sequence[HostReport]], tuple[HostReport, ...]] | None = None  # waives what a baseline has
     exit_zero: bool = False
     allow_incomplete: bool = False
     outside: Outside | None = None  # of paths; None: nothing is asked over the network
     login: Login = field(default_factory=Login)  # of live hosts
+    since: str | None = None  # a revision of git: hosts that are what they were then are not scanned
 
 
 @dataclass
@@ -149,11 +146,11 @@ class Auditor:
         waivers = list(self.settings.waivers)
         notes: list[str] = []
         for text, spans in facts.gaps() if self.options.inline_ignores else ():
-            unknown = (each for each in inline if not self.book.matching(each.rule))
-            notes += [f"{each.origin}: the waiver of {each.rule} waives nothing: no rule is called so" for each in unknown]
             inline, bad = inline_waivers(text, spans)
             waivers += inline
             notes += [str(each) for each in bad]
+            unknown = (each for each in inline if not self.book.matching(each.rule))
+            notes += [f"{each.origin}: the waiver of {each.rule} waives nothing: no rule is called so" for each in unknown]
         waived = waive(results, waivers, datetime.now(UTC).date(), host)
         notes += [f"{each.origin}: the waiver of {each.rule} has expired ({each.expires})" for each in waived.expired]
         notes += [f"{each.origin}: the waiver of {each.rule} is not needed: no finding matches it" for each in waived.unused]
@@ -211,24 +208,11 @@ def select(book: Rulebook, settings_: Settings, options: Options) -> tuple[str, 
     profile = options.profile or settings_.profile
     chosen = [identity for identity, page in book.pages.items() if profile in page.profiles]
     if options.select:
-        chosen = _matching(book, options.select)
-    ignored = {*_matching(book, options.ignore)}
+        chosen = book.named(options.select)
+    ignored = set(book.named(options.ignore))
     for each in settings_.ignore:
-        ignored.update(_matching(book, (each,), settings_.said.get(("rules", "ignore", each))))
+        ignored.update(book.named((each,), settings_.said.get(("rules", "ignore", each))))
     return tuple(identity for identity in chosen if identity not in ignored)
-
-
-def _matching(book: Rulebook, selectors: Sequence[str], said: object = None) -> list[str]:
-    found: list[str] = []
-    for selector in selectors:
-        matching = book.matching(selector)
-        if not matching:
-            near = get_close_matches(selector, book.called, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            where = f"{said}: " if said else ""
-            raise SelectionError(f"{where}no rule is called {selector!r}{hint}")
-        found += matching
-    return sorted(set(found))
 
 
 Keep = Callable[["Auditor", Snapshot, Facts], None]
@@ -246,6 +230,8 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
     errors: list[str] = []
     codes: list[int] = []
     auditors: list[Auditor] = []
+    every: list[Auditor] = []
+    gone: list[str] = []
     with opened(targets, prepared(options, book)) as all_opened:
         for each in all_opened:
             errors += each.errors
@@ -255,18 +241,44 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
             codes += [ExitCode.INCOMPLETE] * bool(each.errors and not options.allow_incomplete)
             outside = None if each.live else options.outside
             made = [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
-            auditors += [replace(auditor, live=each.live) for auditor in made]
+            made = [replace(auditor, live=each.live) for auditor in made]
+            every += made
+            auditors += made if options.since is None or not made else _touched(each.target, made, options, gone)
         live = sum(each.live for each in all_opened)
         hosts = _examined(auditors, min(options.login.jobs, live), keep)
     if options.accept is not None:
         hosts = options.accept(hosts)
     rules = {identity for auditor in every for identity in auditor.selected}
     code, why = conclude(hosts, options, selected=bool(rules))
-    profile = options.profile or next((auditor.settings.profile for auditor in auditors), "recommended")
+    profile = options.profile or next((auditor.settings.profile for auditor in every), "recommended")
+    if left := len(every) - len(auditors):
+        gone.insert(0, f"{left} host{'s' * (left != 1)} not touched since {options.since} and not scanned")
+        code, why = (code, why) if hosts or not rules else (ExitCode.OK, "nothing to do")
+    if gone:
+        why = f"{why}; {_first_of(gone, '; ')}"
     if worst((code, *codes)) != code:
         code, why = worst((code, *codes)), "; ".join(errors)
     errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
     return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
+
+
+def _touched(target: str, auditors: Sequence[Auditor], options: Options, told: list[str]) -> list[Auditor]:
+    """The auditors of the hosts that were touched since a revision; `told` gets what is to be said of those that are gone."""
+    from mailaudit.collect.since import Since  # noqa: PLC0415  only who compares with a revision runs git
+
+    assert options.since is not None
+    since = Since.of(target, options.since)
+    roots = {auditor.world.root: auditor for auditor in auditors if auditor.world.root is not None}
+    told += since.gone(roots)
+    return [auditor for root, auditor in roots.items() if since.touches(root, _shared(auditor))]
+
+
+def _shared(auditor: Auditor) -> Iterator[Path]:
+    """The files beside a host's own, and the settings above it, that its verdicts hang on."""
+    if auditor.options.config is not None:
+        yield Path(auditor.options.config)
+    if auditor.settings.site.ca_file is not None:
+        yield Path(auditor.settings.said["site", "ca_file"].file).parent / auditor.settings.site.ca_file
 
 
 def prepared(options: Options, book: Rulebook) -> Login:
@@ -327,9 +339,9 @@ def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
     for waiver in loaded.waivers:
-        _matching(book, (waiver.rule,), waiver.origin)
+        book.named((waiver.rule,), waiver.origin)
     for selector in loaded.severity:
-        _matching(book, (selector,), loaded.said["rules", "severity", selector])
+        book.named((selector,), loaded.said["rules", "severity", selector])
     selected = select(book, loaded, options)
     return Auditor(_trusting(world, loaded, options), book, loaded, options, selected)
 
@@ -346,10 +358,10 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _first_of(names: Iterable[str]) -> str:
+def _first_of(names: Iterable[str], between: str = ", ") -> str:
     """So many names as one reads at the end of a report, in which all of them stand."""
     each = list(dict.fromkeys(names))
-    return ", ".join(each[:MOST_NAMES]) + (f" and {len(each) - MOST_NAMES} more" if len(each) > MOST_NAMES else "")
+    return between.join(each[:MOST_NAMES]) + (f" and {len(each) - MOST_NAMES} more" if len(each) > MOST_NAMES else "")
 
 
 def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -> tuple[ExitCode, str]:

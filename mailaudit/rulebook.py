@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ _FRONT = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^(```+)([^\n`]*)\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _ID = re.compile(r"[A-Z]+\d{3}")
 _FIELDS = {"severity", "basis", "evidence", "sources", "since", "traps", "profiles", "also"}
+
+
+class SelectionError(Exception):
+    """A rule id, name or prefix that selects nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,18 @@ class Rulebook:
     def called(self) -> list[str]:
         """All that rules are called: ids, other ids, names."""
         return [*(each for page in self.pages.values() for each in page.ids), *self.by_name]
+
+    def named(self, selectors: Iterable[str], said: object = None) -> list[str]:
+        """The ids that selectors select. Raises `SelectionError` for one that selects none; `said` is where it is said."""
+        found: set[str] = set()
+        for selector in selectors:
+            matching = self.matching(selector)
+            if not matching:
+                near = get_close_matches(selector, self.called, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise SelectionError(f"{f'{said}: ' if said else ''}no rule is called {selector!r}{hint}")
+            found.update(matching)
+        return sorted(found)
 
     def matching(self, selector: str) -> list[str]:
         """The ids of the pages that an id, a name, or a prefix of ids selects; another id of a rule selects that rule."""

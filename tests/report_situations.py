@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -112,6 +113,16 @@ def empty(folder: Path, _patch: pytest.MonkeyPatch) -> Sequence[str]:
     return [str(folder / "host")]
 
 
+def committed(folder: Path, patch: pytest.MonkeyPatch) -> Sequence[str]:
+    """A host with findings in a repository of git, as it was committed."""
+    targets = host(SKIPS_NOTHING)(folder, patch)
+    for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
+        patch.setenv(f"GIT_{name}", "a@example.com")
+    for words in (("init", "-q"), ("add", "host"), ("commit", "-q", "-m", "all")):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return targets
+
+
 def and_a_dead_host(folder: Path, patch: pytest.MonkeyPatch) -> Sequence[str]:
     """A host with findings, and one that does not answer."""
     return [*host(SKIPS_NOTHING)(folder, patch), DEAD]
@@ -135,6 +146,8 @@ SITUATIONS = (
     Situation("the host is dead", ("--offline",), 4, lambda *_: [DEAD]),
     Situation("one of two hosts is dead, the other has findings", ("--offline",), 4, and_a_dead_host),
     Situation("nothing to audit in the target", (), 3, empty),
+    Situation("no host was touched since a revision", ("--since", "HEAD"), 0, committed),
+    Situation("there is no such revision", ("--since", "nowhere"), 2, committed),
     Situation("no rule is selected", ("--ignore", "PF"), 3, host()),
     Situation("no rule has that id", (), 2, host(), select="PF999"),
     Situation("the target is not there", (), 2, lambda *_: ["./nowhere"]),

@@ -15,7 +15,7 @@ import pytest
 import report_samples as samples
 
 from mailaudit import __version__, cli, rulebook
-from mailaudit.audit import Options, SelectionError
+from mailaudit.audit import Options
 from mailaudit.choices import Color, Common, Profile, Threshold
 from mailaudit.collect.login import Login
 from mailaudit.collect.online import Outside
@@ -25,6 +25,7 @@ from mailaudit.exitcodes import ExitCode, Terminated
 from mailaudit.findings import Report, Severity
 from mailaudit.output import screen
 from mailaudit.recording import RecordingError
+from mailaudit.rulebook import SelectionError
 from mailaudit.settings import SettingsError
 
 ROOT = Path(__file__).parents[1]

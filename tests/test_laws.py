@@ -74,6 +74,7 @@ class Module:
     docstring: str | None
     imports: frozenset[str]
     calls: frozenset[str]
+    attributes: frozenset[str]
     strings: tuple[str, ...]
 
 
@@ -84,6 +85,11 @@ def read(path: Path) -> Module:
         ast.get_docstring(tree),
         frozenset(imports(nodes)),
         frozenset(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)),
+        frozenset(
+            f"{node.value.id}.{node.attr}"
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        ),
         tuple(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)),
     )
 
@@ -168,6 +174,22 @@ def test_below_the_neck_nothing_is_opened(modules: dict[str, Module]) -> None:
             assert not used, f"{name} imports {sorted(used)}"
             assert "collect" not in {room(target) for target in own(module)}, name
             assert not module.calls & forbidden, f"{name} calls {sorted(module.calls & forbidden)}"
+
+
+# Law 13. Programs of this machine are run by two modules: the machine's own collector (`scan /`), and git for `--since`.
+RUN_PROGRAMS = {"collect.ssh.local": {"asyncio.create_subprocess_exec"}, "collect.git": {"subprocess", "subprocess.Popen"}}
+STARTING = re.compile(
+    r"os\.(?:system|popen|startfile|(?:posix_)?spawn\w*|exec[lv]\w*|fork\w*)|(?:pty|subprocess)\.(?:[a-z]\w+|Popen)|Popen"
+    r"|(?:\w+\.)?(?:create_)?subprocess_(?:exec|shell)"
+)
+
+
+def test_programs_are_run_by_two_modules(modules: dict[str, Module]) -> None:
+    for name, module in modules.items():
+        packages = {each.split(".")[0] for each in module.imports} & {"subprocess", "multiprocessing", "pty", "ctypes", "runpy"}
+        starts = {each for each in {*module.attributes, *module.calls} if STARTING.fullmatch(each)}
+        found = (packages | starts) - RUN_PROGRAMS.get(name, set())
+        assert not found, f"{name} may not run programs: {sorted(found)}"
 
 
 def test_help_pays_for_no_parser_dns_ssh_or_crypto() -> None:

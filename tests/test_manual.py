@@ -210,7 +210,7 @@ def test_every_variable_of_the_environment_is_told() -> None:
     asked |= set(re.findall(r'"(GITHUB_WORKSPACE|CI_PROJECT_DIR)"', code))
     there = {name for each in items(section(COMMAND, "ENVIRONMENT")) for name in marked(each.head, "Ev")}
     assert there == asked | OF_OTHERS
-    assert code.count("os.environ") == len(re.findall(r"os\.environ(?:\.get\(|\[)(?:\"|[a-zA-Z])", code))
+    assert code.count("os.environ") == len(re.findall(r"os\.environ(?:\.get\(|\[|\.items)(?:\"|[a-zA-Z]|\(\))", code))
 
 
 def test_every_exit_code_is_told() -> None:

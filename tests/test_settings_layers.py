@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mailaudit.audit import Options, SelectionError, auditor_for, select
+from mailaudit.audit import Options, auditor_for, select
 from mailaudit.cli import run
 from mailaudit.collect.roots import find_worlds
 from mailaudit.findings import Severity
 from mailaudit.models.policy.operators import Expectation
+from mailaudit.rulebook import SelectionError
 from mailaudit.rulebook import load as load_rulebook
 from mailaudit.settings import Settings, SettingsError, load, parse_settings, read_layer
 from mailaudit.settings.tables import Lines

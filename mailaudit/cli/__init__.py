@@ -102,15 +102,18 @@ def scan(
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Keep what was asked as a snapshot, a new folder.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="REV", help="Only hosts whose files differ from this revision of git.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report: what is wrong with hosts, why, and what mends it."""
+    from mailaudit.commands.scan import Wish, show_what_is_asked
     from mailaudit.commands.scan import scan as run
-    from mailaudit.commands.scan import show_what_is_asked
 
     if dry_run:
         return show_what_is_asked()
-    return run(common, targets or [], targets_file, looking, save)
+    return run(common, Wish(targets or [], targets_file, save, since), looking)
 
 
 @app.command(epilog=epilog(ok="nothing is to be corrected", findings="corrections are planned, or left to be made"))

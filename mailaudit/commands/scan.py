@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailaudit import rulebook
@@ -30,18 +30,35 @@ def show_what_is_asked() -> int:
     return shown(told, debug=False)
 
 
-def scan(common: Common, targets: Sequence[str], targets_file: str | None, looking: Looking, save: str | None = None) -> int:
-    """Audit all targets and tell; with `save`, keep what was asked in that folder."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is scanned, and what is done with it.
+
+    `targets` and those listed in a file; with `since` the hosts alone that were touched since that revision of git; with `save`
+    what was asked is kept in that folder.
+    """
+
+    targets: Sequence[str]
+    targets_file: str | None = None
+    save: str | None = None
+    since: str | None = None
+
+
+def scan(common: Common, wish: Wish, looking: Looking) -> int:
+    """Audit all targets and tell."""
+    save, since = wish.save, wish.since
 
     def make() -> tuple[Report, Telling]:
         book = rulebook.load()
-        chosen = chosen_targets(targets, targets_file, live=True)
+        chosen = chosen_targets(wish.targets, wish.targets_file, live=True)
         if looking.probe_relay and not looking.online and all(map(is_path, chosen)):
             raise UsageError("--probe-relay asks port 25 over the network", "with a path it wants --online")
+        if since is not None and not all(map(is_path, chosen)):
+            raise UsageError("--since compares folders in a git repository; a live host has no revisions")
         if save is not None:
             vacant(save, "--save")
         learned: list[Learned] = []
-        with watched(common, options(common, looking)) as settled:
+        with watched(common, replace(options(common, looking), since=since)) as settled:
             wanted = save is not None or common.verbose
             keep = (lambda *known: learned.append(Learned(*known))) if wanted else None
             report = audit(chosen, settled, book, keep)

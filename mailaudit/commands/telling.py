@@ -118,10 +118,10 @@ def _trace(error: BaseException, mask: Mask) -> None:
 def expected_code(error: BaseException) -> ExitCode | None:
     """The exit code of an error that is no defect of mailaudit; None if it is one."""
     from mailaudit.apply import ApplyError, OutPlaceError  # noqa: PLC0415  paid for only when something went wrong
-    from mailaudit.audit import SelectionError  # noqa: PLC0415
     from mailaudit.collect.directory import RefusedError  # noqa: PLC0415
     from mailaudit.collect.world import TargetError  # noqa: PLC0415
     from mailaudit.recording import RecordingError  # noqa: PLC0415
+    from mailaudit.rulebook import SelectionError  # noqa: PLC0415
     from mailaudit.settings import SettingsError  # noqa: PLC0415
 
     match error:
