@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -291,7 +290,6 @@ def test_mandoc_shows_the_pages_in_80_columns() -> None:
 
 @pytest.mark.daemon
 def test_man_finds_the_pages_of_an_installed_wheel(tmp_path: Path) -> None:
-    need(HERE, "man")
     wheels, venv = tmp_path / "wheels", tmp_path / "venv"
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(wheels)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -301,8 +299,6 @@ def test_man_finds_the_pages_of_an_installed_wheel(tmp_path: Path) -> None:
     subprocess.run(install, check=True, capture_output=True)
     for place, page in (("man1/mailaudit.1", COMMAND), ("man5/mailaudit.toml.5", SETTINGS)):
         assert (venv / "share/man" / place).read_text() == page
-    shutil.rmtree(wheels)
-    where = subprocess.run(
-        ["man", "-w", "-M", venv / "share/man", "5", "mailaudit.toml"], capture_output=True, text=True, check=True
-    )
-    assert where.stdout.strip() == str(venv / "share/man/man5/mailaudit.toml.5")
+    if HERE.has("man"):
+        found = HERE.run("man", "-w", "-M", str(venv / "share/man"), "5", "mailaudit.toml")
+        assert found.stdout.strip() == str(venv / "share/man/man5/mailaudit.toml.5")

@@ -127,3 +127,6 @@ def test_it_installs_as_it_says(tool: str, tmp_path: Path) -> None:
         [program, "scan", ROOT / "examples/corrected"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (scan.returncode, scan.stderr) == (0, "")
+    assert [*tmp_path.rglob("share/man/man1/mailaudit.1")]
+    if tool == "pipx":
+        assert (tmp_path / "home/.local/share/man/man1/mailaudit.1").exists()
