@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import fields
 from types import FrameType
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from mailaudit import __version__
 from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Shell, Way
+from mailaudit.cli.comparing import baseline, diff
 from mailaudit.cli.help import NO_VERDICT, Commands
+from mailaudit.cli.options import with_options
 from mailaudit.cli.pf import pf
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
 
 app = Commands(name="mailaudit", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
-
-
-def with_options(kind: type[Any], *names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the options that a dataclass of `choices` declares, or those named of them, below its own.
-
-    The command takes them as one argument, which is called as the dataclass is, in lower case.
-    """
-    taken, hints = kind.__name__.lower(), get_type_hints(kind)
-    shared = [
-        inspect.Parameter(
-            each.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=each.default,
-            annotation=Annotated[hints[each.name], _option(each.metadata)],
-        )
-        for each in fields(kind)
-        if each.name in (names or hints)
-    ]
-
-    def give(command: Callable[..., int]) -> Callable[..., int]:
-        def run(**given: Any) -> int:
-            options = kind(**{each.name: given.pop(each.name) for each in shared})
-            return command(**given, **{taken: options})
-
-        own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != taken]
-        parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
-        run.__name__ = command.__name__
-        run.__doc__ = command.__doc__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads both of these
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
-        return run
-
-    return give
-
-
-def _option(settings: Mapping[str, Any]) -> Any:
-    rest = {name: value for name, value in settings.items() if name != "names"}
-    return typer.Option(*settings["names"], **rest)
 
 
 def _version(wanted: bool) -> None:
@@ -197,6 +158,8 @@ app.add_typer(pf, name="pf")
 @with_options(Common, "domain", "config", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
 def trace(
     common: Common,
+app.command("diff", epilog=epilog(ExitCode.FIX_FAILED, ok="nothing is new", findings="something is new or worse"))(diff)
+app.add_typer(baseline, name="baseline")
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
     way: Annotated[Way, typer.Argument(metavar="inbound|submission|imap", help="What is followed.")],
     address: Annotated[

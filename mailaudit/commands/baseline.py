@@ -55,8 +55,8 @@ def _kept(common: Common, looking: Looking, targets: Sequence[str], file: str, k
 
     def make() -> str:
         nonlocal code
-        _check(file)
         keep(_nothing(file))  # a baseline that cannot be read is told before anything is scanned
+        _check(file)
         report = _audited(common, looking, targets)
         kept = keep(report)
         failure = output.deliver(written(kept.baseline), Path(file))

@@ -26,6 +26,7 @@ def result(view: View, found: Result, index: Mapping[str, int], *, github: bool)
         "locations": [_location(view, found, github=github)],
         "relatedLocations": [location(view, each, number) for number, each in enumerate(spots[1:MOST_LOCATIONS], 1)],
         "partialFingerprints": {"mailaudit/v1": found.fingerprint},
+        **({} if found.since is None else {"baselineState": str(found.since)}),
         "properties": _properties(view, found),
     }
     if not github:
