@@ -269,7 +269,8 @@ def test_a_baseline_is_written_and_read_back_sorted(entries: list[Entry]) -> Non
 
 
 def test_a_line_that_a_merge_left_twice_is_one_entry() -> None:
-    text = written(baseline(entry())).replace("\n]\n}", f",\n{written(baseline(entry())).splitlines()[7]}\n]\n}")
+    once = written(baseline(entry()))
+    text = once.replace("\n]\n}", f",\n{once.splitlines()[7]}\n]\n" + "}")
     assert read_baseline(text.encode(), "b.json").entries == (entry(),)
 
 

@@ -66,6 +66,13 @@ def scan(
     since: Annotated[
         str | None, typer.Option("--since", metavar="REV", help="Only hosts whose files differ from this revision of git.")
     ] = None,
+    accepted: Annotated[
+        str | None, typer.Option("--baseline", metavar="FILE", help="Findings in this file do not count until they are worse.")
+    ] = None,
+    changed_since: Annotated[
+        str | None,
+        typer.Option("--changed-since", metavar="REPORT", help="Tell only what is not as in this JSON report."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report: what is wrong with hosts, why, and what mends it."""
@@ -74,7 +81,7 @@ def scan(
 
     if dry_run:
         return show_what_is_asked()
-    return run(common, Wish(targets or [], targets_file, save, since), looking)
+    return run(common, Wish(targets or [], targets_file, save, since, accepted, changed_since), looking)
 
 
 @app.command(epilog=epilog(ok="nothing is to be corrected", findings="corrections are planned, or left to be made"))
@@ -151,6 +158,8 @@ def parse(
     return run(files, Reading(language, annotate, as_json, color, debug))
 
 
+app.command("diff", epilog=epilog(ExitCode.FIX_FAILED, ok="nothing is new", findings="something is new or worse"))(diff)
+app.add_typer(baseline, name="baseline")
 app.add_typer(pf, name="pf")
 
 
@@ -158,8 +167,6 @@ app.add_typer(pf, name="pf")
 @with_options(Common, "domain", "config", "now", "exit_zero", "allow_incomplete", "quiet", "color", "debug")
 def trace(
     common: Common,
-app.command("diff", epilog=epilog(ExitCode.FIX_FAILED, ok="nothing is new", findings="something is new or worse"))(diff)
-app.add_typer(baseline, name="baseline")
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A host root, a snapshot, or a tar archive of one host.")],
     way: Annotated[Way, typer.Argument(metavar="inbound|submission|imap", help="What is followed.")],
     address: Annotated[
