@@ -62,17 +62,10 @@ def host(view: View, number: int, told: Told, form: Html, *, show_passed: bool) 
         tag("h2", view.name),
         _standing(view),
         tag("nav", contents, aria_label=f"Contents: {view.name}"),
-        [
-            tag("section", tag("h3", title, id=f"{at}-title"), body, id=at, aria_labelledby=f"{at}-title")
-            for title, at, body in there
-        ],
+        [tag("section", tag("h3", title), body, id=at) for title, at, body in there],
         id=name,
         class_="of-host",
     )
-
-
-def _section(title: str, at: str, body: Html) -> Html:
-    return tag("section", tag("h3", title, id=f"{at}-title"), body, id=at, aria_labelledby=f"{at}-title")
 
 
 def anchor(number: int) -> str:
