@@ -94,6 +94,27 @@ def test_a_git_archive_tells_none(world: Callable[[bytes], RootWorld]) -> None:
     assert world(out.getvalue()).answer(StatFile("/etc/pf.conf")) == Found(Stat("file", size=5))
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"mode": 0o755}, True),
+        ({"mode": 0o700}, False),
+        ({"mode": 0o755, "uname": "anna"}, False),
+        ({"mode": 0o755, "uname": ""}, True),
+    ],
+)
+def test_a_copy_in_somebodys_folder_tells_none(
+    world: Callable[[bytes], RootWorld], fields: dict[str, object], *, told: bool
+) -> None:
+    """No host has an /etc that is a user's, or that others may not enter."""
+    found = world(tar([member("./", type=tarfile.DIRTYPE, mode=0o700), member("./etc", b"", type=tarfile.DIRTYPE, **fields),
+                       member("./etc/pf.conf", b"pass\n")]))  # fmt: skip
+    stat = found.answer(StatFile("/etc/pf.conf"))
+    assert isinstance(stat, Found)
+    assert isinstance(stat.value, Stat)
+    assert stat.value.mode == (0o640 if told else None)
+
+
 def test_a_snapshot_in_an_archive_tells_its_own(world: Callable[[bytes], RootWorld]) -> None:
     answers = b'{"host": "mx.example.com", "stat": {"/etc/pf.conf": {"type": "file", "mode": "0600"}}}'
     found = world(host(member("host7/answers.json", answers), member("host7/mailaudit.toml", b"[site]\n")))

@@ -12,6 +12,7 @@ from mailaudit.collect.folder import FolderDirectory, FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_settings
 from mailaudit.collect.world import Layers, TargetError
+from mailaudit.questions import Stat
 from mailaudit.settings.tables import SettingsError
 
 KNOWN = (
@@ -161,19 +162,26 @@ def _of_folder(path: Path, target: str, online: bool) -> Roots:
     return _some(found, target)
 
 
+def _is_a_hosts(etc: Stat | None) -> bool:
+    """False if no host can have this /etc: it is somebody's or closed to all, as in a copy, whose modes are not the host's."""
+    if etc is None or etc.mode is None:
+        return True
+    return etc.owner in ("root", "0") and etc.mode & 0o005 == 0o005
+
+
 def _of_archive(path: Path, target: str) -> Roots:
     from mailaudit.collect.archive import read_archive  # noqa: PLC0415  most targets are folders, which need no tarfile
 
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)
-    metadata = Metadata.ARCHIVED if archive.modes else Metadata.NOTHING
     search = _Search(found.errors, lambda below: f"{target}:{f'{below}/{SETTINGS}'.lstrip('/')}")
     for below, settings in search.roots(top):
         directory = top
         for name in below.strip("/").split("/") if below else ():
             directory = directory.enter(name)
         name = below.rsplit("/", 1)[-1] or path.name.split(".", 1)[0] or path.name
+        metadata = Metadata.ARCHIVED if archive.modes and _is_a_hosts(directory.look("etc")) else Metadata.NOTHING
         world = MemoryWorld(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
