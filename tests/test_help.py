@@ -59,7 +59,7 @@ def test_an_option_is_told_alike_wherever_it_means_the_same() -> None:
         for option in verb.options:
             told[option.names, option.value].add(option.told.split(";")[0])
     several = {names: each for (names, _), each in told.items() if len(each) > 1}
-    assert set(several) <= {("--to",), ("-o", "--out"), ("--format",)}, several
+    assert set(several) <= {("--to",), ("-o", "--out"), ("--format",), ("--baseline",)}, several
 
 
 def test_a_command_has_its_own_words_for_codes_and_none_that_it_never_ends_with() -> None:
