@@ -88,6 +88,22 @@ def test_what_is_not_complete_is_not_uploaded(workspace: Path, inputs: dict[str,
     assert not (workspace / "hacked").exists()
 
 
+@daemon
+def test_only_hosts_that_a_change_touches_are_scanned_and_none_is_uploaded(workspace: Path) -> None:
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(workspace))
+    for command in (("init", "-q"), ("add", "--all"), ("commit", "-q", "-m", "x")):
+        subprocess.run([*git, *command], check=True)
+    (workspace / "mx2" / "etc" / "pf.conf").write_text(PF)
+    inputs = {"target": ".", "since": "HEAD", "args": "--select PF010", "upload-sarif": "true"}
+    ran = use(workspace, inputs)
+    assert (ran.code, ran.outputs["findings"], ran.uploaded) == (1, "1", None), ran.said
+    assert "file=mx2/etc/pf.conf," in ran.said
+    subprocess.run([*git, "commit", "-q", "-a", "-m", "x"], check=True)
+    shutil.rmtree(workspace.parent / "runner's temp")
+    ran = use(workspace, inputs)
+    assert (ran.code, ran.outputs["findings"], ran.outputs["complete"], ran.uploaded) == (0, "0", "true", None), ran.said
+
+
 @pytest.mark.daemon
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_has_nothing_to_say(tmp_path: Path) -> None:
