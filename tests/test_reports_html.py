@@ -245,6 +245,13 @@ def test_a_corrected_host_is_in_order_everywhere() -> None:
         assert each.attrib["aria-label"].endswith((": in order", ": not audited")), each.attrib["aria-label"]
 
 
+def test_what_is_masked_is_masked_once() -> None:
+    told = html.write(samples.usual(), READER)
+    assert '-queue encryption key "{{masked:queue-key}}"' in told
+    assert '+queue encryption key "{{generate:hex16}}"' in told
+    assert "masked:queue-encryption" not in told
+
+
 def applied(before: str, diff: str) -> str:
     """What a unified diff makes of a text."""
     old, new, at = before.splitlines(keepends=True), [], 0

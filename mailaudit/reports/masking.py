@@ -19,7 +19,8 @@ _NAMED = re.compile(  # a second net, for statements that no model could read: w
     r"(?<![a-z0-9])(queue\s+encryption|srs\s+\w+|requi?repass|masterauth|(?:[a-z0-9]+[_-])*(?:password|passwd|passphrase|secret|token"
     r"|api_?key|secret_?key|encryption_?key|privkey)|wpakey|nwkey|authkey|wgpsk|wgkey|peerkey|carppass|(?:[a-z0-9]+[_-])+pass)(?![a-z0-9_-])"
     r"(?!:/(?:etc|var|usr|home)/)"  # a table of logins is told by its path: passwd:/etc/mail/credentials
-    r"(?:\s+(?:key|backup)\b)*[\"']?[ \t]*[=:]?[ \t]*(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>[^\s\"{;=#:][^\s\";]*))"
+    r"(?:\s+(?:key|backup)\b)*[\"']?[ \t]*[=:]?[ \t]*"
+    r"(?:\"(?P<quoted>[^\"\n{][^\"\n]*)|(?P<bare>(?!(?:key|backup)[ \t]+[\"']?\{\{)[^\s\"{;=#:][^\s\";]*))"
 )
 _WORDS = ("encryption", "srs", "pass", "secret", "key", "token", "auth")  # each match of _NAMED holds one
 _PRIVATE = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)

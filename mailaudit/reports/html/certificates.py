@@ -102,7 +102,7 @@ class _Line:
         shape = _standing(lifetime, self.now)[0]
         ticks = [tag("line", x1=f"{x}%", x2=f"{x}%", y1=0, y2=16, class_="tick") for x in map(self.at, self.months())]
         left = f"{min(start, 100 - width)}%"
-        whole = tag("rect", x=left, y=4, width=f"{width}%", height=8, rx=2, class_=f"life {color(shape)}")
+        whole = tag("rect", x=left, y=4, width=f"{width}%", height=8, rx=2, class_=f"bar {color(shape)}")
         now = self.at(self.now)
         line = tag("line", x1=f"{now}%", x2=f"{now}%", y1=0, y2=16, class_="now")
         return tag("svg", ticks, whole, line, class_="life", height=16, aria_hidden="true")

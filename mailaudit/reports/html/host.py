@@ -50,7 +50,7 @@ def host(view: View, number: int, told: Told, form: Html, *, show_passed: bool) 
         ("Not evaluated", "unknown", _unknown(view, of(all_told, Verdict.UNKNOWN))),
         ("Assumed", "assumed", _assumed(view, all_told)),
         ("Certificates", "certificates", lifetimes(view)),
-        ("What fix would do", "plan", _plan(view.host.plan)),
+        ("What fix would do, or did", "plan", _plan(view.host.plan)),
         ("Files", "files", _files(view)),
         ("Passed", "passed", _passed(of(all_told, Verdict.PASS)) if show_passed else NOTHING),
         ("Not applicable", "exempt", _exempt(view, of(all_told, Verdict.NOT_APPLICABLE)) if show_passed else NOTHING),
@@ -196,12 +196,9 @@ def _files(view: View) -> Html:
 
 
 def _file(view: View, file: Coverage) -> Iterator[Html]:
-    mark = (
-        NOTHING
-        if file.status in GOOD
-        else joined(" ", worded(Shape.HIGH if file.status is FileStatus.REFUSED else Shape.UNTOLD, str(file.status)))
-    )
-    yield tag("p", tag("code", view.clean(file.path)), f" {view.clean(status(file))}", mark)
+    told = view.clean(status(file))
+    shape = Shape.HIGH if file.status is FileStatus.REFUSED else Shape.UNTOLD
+    yield tag("p", tag("code", view.clean(file.path)), " ", told if file.status in GOOD else worded(shape, told))
     rows = []
     for span, why in file.unread[:MOST_UNREAD]:
         written = view.mask.written(span)

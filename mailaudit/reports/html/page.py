@@ -20,6 +20,7 @@ from mailaudit.reports.html.style import STYLE
 from mailaudit.reports.view import Reader, View, ending, errors, views
 
 VERDICTS = {Verdict.FAIL: "found", Verdict.WAIVED: "waived", Verdict.UNKNOWN: "not evaluated"}
+LEFT = {Verdict.UNKNOWN: "not evaluated", Verdict.WAIVED: "waived"}
 PASSED = {Verdict.PASS: "passed", Verdict.NOT_APPLICABLE: "not applicable"}
 
 
@@ -82,7 +83,7 @@ def _run(report: Report) -> Html:
 
 
 def _overview(seen: Sequence[View]) -> Html:
-    head = tag("thead", tag("tr", [tag("th", each, scope="col") for each in ("host", "findings", "not evaluated", "waived")]))
+    head = tag("thead", tag("tr", [tag("th", each, scope="col") for each in ("host", "findings", "left")]))
     return tag(
         "section",
         tag("h2", f"{len(seen)} hosts", id="hosts"),
@@ -95,7 +96,8 @@ def _rows(seen: Sequence[View]) -> Iterator[Html]:
     for number, view in enumerate(seen, 1):
         counts = view.host.counts()
         name = tag("th", tag("a", view.name, href=f"#{anchor(number)}"), scope="row")
-        yield tag("tr", name, tag("td", severities(view)), tag("td", str(counts["unknown"])), tag("td", str(counts["waived"])))
+        left = [tag("p", f"{counts[verdict]} {word}") for verdict, word in LEFT.items() if counts[verdict]]
+        yield tag("tr", name, tag("td", severities(view)), tag("td", left))
 
 
 def _filter(reader: Reader) -> Html:

@@ -38,7 +38,8 @@ code { font-size: .88em; }
 pre { margin: .3rem 0 .6rem; padding: .45rem .6rem; background: var(--sunk); border: 1px solid var(--line); border-radius: 3px;
   font-size: .84rem; line-height: 1.45; white-space: pre-wrap; tab-size: 8; }
 pre code { font-size: 1em; }
-table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: .85rem; }
+td p, th p { margin: 0; }
 th, td { padding: .35rem .5rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   font-weight: 400; }
 thead th { color: var(--soft); overflow-wrap: normal; }
@@ -86,7 +87,7 @@ form { margin: 0 0 1rem; padding: .5rem .8rem .6rem; background: var(--sunk); bo
   border-radius: 3px; font-size: .9rem; }
 form p { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; }
 fieldset { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; padding: 0; border: 0; }
-legend { float: left; width: 5rem; padding: .2rem 0; color: var(--soft); }
+legend { float: left; width: 100%; padding: .2rem 0 0; color: var(--soft); }
 fieldset label { padding: .2rem 0; white-space: nowrap; }
 form p label { color: var(--soft); }
 select, button { padding: .25rem .6rem; font: inherit; color: var(--ink); background: var(--paper);
@@ -115,15 +116,17 @@ mark.here { border-left: 2px solid var(--medium); }
 .rows li { padding: .15rem 0 .15rem 1rem; text-indent: -1rem; font-size: .93rem; }
 .files li { padding: .35rem 0; border-bottom: 1px solid var(--line); }
 .files li li { padding: .1rem 0 .1rem 1rem; border: 0; font-size: .9rem; }
+.files .verdict { white-space: normal; }
 .files p { margin: 0; max-width: none; } .digest { font-size: .72rem; }
 .lifetimes li { padding: .4rem 0; } .lifetimes p { margin: 0; max-width: none; }
 .axis, .life { display: block; width: 100%; overflow: visible; }
 svg.life { height: 16px; } .axis { height: 32px; }
-rect.life { fill: currentColor; }
+.bar { fill: currentColor; }
 .tick { stroke: var(--line); } .now { stroke: var(--ink); stroke-width: 1.5; }
 text.now { stroke: none; fill: var(--ink) !important; }
 footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line); font-size: .9rem; color: var(--soft); }
 
+@media (min-width: 40rem) { legend { width: 5rem; padding: .2rem 0; } }
 @media (min-width: 52rem) {
   body { padding: 2.5rem 2rem 4rem; }
   .way-and-hops { grid-template-columns: 24rem 1fr; gap: 2rem; align-items: start; }
@@ -148,7 +151,7 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
   .way-and-hops { grid-template-columns: 78mm 1fr; gap: 8mm; }
   .finding { display: grid; grid-template-columns: 26mm 1fr; gap: 4mm; }
   .margin { display: block; }
-  pre, mark, .added, .removed, .host, .life { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  pre, mark, .added, .removed, .host, .bar { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; }
 }
 """
