@@ -31,6 +31,7 @@ def test_help_is_whole_and_fits_a_terminal(path: str, run: Run) -> None:
     assert max(map(len, out.splitlines())) <= 80
     assert "\x1b" not in out
     assert "{" not in out
+    assert "\n  -h, --help" in out.partition("General:" if not VERBS[path].below else "Options:")[2]
     assert f"{int(ExitCode.USAGE):>5}  {ExitCode.USAGE.short}" in out
     for each in VERBS[path].below:
         assert re.search(rf"^  {each.name}  ", out, re.MULTILINE), each.name

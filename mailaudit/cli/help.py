@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mailaudit.choices import REPORT
+from mailaudit.choices import CODE, HOSTS, JUDGED, NETWORK, REPORT
 from mailaudit.exitcodes import ExitCode, epilog
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 Command = TypeVar("Command", bound=Callable[..., Any])
 NO_VERDICT = (ExitCode.FINDINGS, ExitCode.NOTHING, ExitCode.FIX_FAILED)
 """The codes that a command never ends with which neither judges nor mends."""
+_ORDER = ("Arguments", "Options", NETWORK, HOSTS, JUDGED, REPORT, CODE, "General")
 _SECTIONS = {"--format": REPORT, "--color": REPORT, "--debug": "General", "--help": "General"}
 
 
@@ -49,7 +50,7 @@ class Plain(TyperCommand):
             record = each.get_help_record(ctx)
             if record is not None:
                 sections.setdefault(_section(each), []).append(record)
-        for title in sorted(sections, key=lambda each: (each != "Arguments", each != "Options", each == "General")):
+        for title in sorted(sections, key=_ORDER.index):
             _list(formatter, title, sections[title])
 
 
@@ -91,7 +92,8 @@ def _piece(argument: Any, ctx: Any) -> str:
 def _section(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return "Arguments"
-    return getattr(parameter, "rich_help_panel", None) or _SECTIONS.get(parameter.opts[-1], "Options")
+    named = (_SECTIONS[each] for each in parameter.opts if each in _SECTIONS)
+    return getattr(parameter, "rich_help_panel", None) or next(named, "Options")
 
 
 def _list(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
