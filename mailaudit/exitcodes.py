@@ -36,13 +36,16 @@ class ExitCode(IntEnum):
         "findings at or above --fail-on",
         (
             "findings at or above `--fail-on`; `fix` that would change something, or that wrote all it was allowed to "
-            "and left findings (unsafe, manual) behind; `trace` that breaks"
+            "and left findings (unsafe, manual) behind; `diff` with new ones; `trace` that breaks"
         ),
     )
     OK = (
         0,
         "all was evaluated, nothing found",
-        "all that was selected was evaluated, and nothing at or above `--fail-on` was found (waived findings do not count)",
+        (
+            "all that was selected was evaluated, and nothing at or above `--fail-on` was found "
+            "(waived and baselined findings do not count)"
+        ),
     )
 
     def __new__(cls, value: int, short: str = "", meaning: str = "") -> Self:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
+from mailaudit import cli
 from mailaudit.checks import CHECKS
 from mailaudit.commands import scan
 from mailaudit.exitcodes import Terminated
@@ -128,6 +129,24 @@ def and_a_dead_host(folder: Path, patch: pytest.MonkeyPatch) -> Sequence[str]:
     return [*host(SKIPS_NOTHING)(folder, patch), DEAD]
 
 
+def beside(file: str, content: str | None, before: str = SKIPS_NOTHING) -> Callable[[Path, pytest.MonkeyPatch], Sequence[str]]:
+    """A host with findings, and a file in the working directory: a baseline or a report of what it was, or what is none."""
+
+    def made(folder: Path, patch: pytest.MonkeyPatch) -> Sequence[str]:
+        patch.chdir(folder)
+        host(before)(folder, patch)
+        if content is not None:
+            (folder / file).write_text(content)
+        elif file == "baseline.json":
+            cli.run(["baseline", "create", "host", "--select", "PF010", "--baseline", file])
+        else:
+            cli.run(["scan", "host", "--select", "PF010", "--output", f"json:{file}"])
+        (folder / "host" / "etc" / "pf.conf").write_text(SKIPS_NOTHING)
+        return ["host"]
+
+    return made
+
+
 SITUATIONS = (
     Situation("all was evaluated, nothing found", (), 0, host()),
     Situation("nothing found; the network was not asked", (), 0, host(), select="PF010,DNS001"),
@@ -138,6 +157,12 @@ SITUATIONS = (
     Situation("findings, all of them waived", ("--no-inline-ignores",), 1, host(WAIVED)),
     Situation("a waiver that nothing needs", (), 0, host(PF + WAIVED.splitlines()[0] + "\n")),
     Situation("a waiver that nothing needs", ("--strict-waivers",), 1, host(PF + WAIVED.splitlines()[0] + "\n")),
+    Situation("findings, all of them in the baseline", ("--baseline", "baseline.json"), 0, beside("baseline.json", None)),
+    Situation("a finding that is not in the baseline", ("--baseline", "baseline.json"), 1, beside("baseline.json", None, PF)),
+    Situation("the baseline is none", ("--baseline", "baseline.json"), 2, beside("baseline.json", "{}")),
+    Situation("findings that were there before", ("--changed-since", "last.json"), 0, beside("last.json", None)),
+    Situation("a finding that was not there before", ("--changed-since", "last.json"), 1, beside("last.json", None, PF)),
+    Situation("the earlier report is none", ("--changed-since", "last.json"), 2, beside("last.json", "{}")),
     Situation("findings, and a file that cannot be read", (), 4, with_a_fifo),
     Situation("findings, and a file that cannot be read", ("--exit-zero",), 4, with_a_fifo),
     Situation("findings, and a file that cannot be read", ("--allow-incomplete",), 1, with_a_fifo),
@@ -158,6 +183,52 @@ SITUATIONS = (
     Situation("a defect of one format", (), 70, without_a_format),
     Situation("a report cannot be written", ("--output", "json:/dev/full"), 4, host()),
 )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which `mailaudit diff A B` ends: what A and B are, options, the exit code."""
+
+    found: str
+    options: tuple[str, ...]
+    code: int
+    before: Callable[[Path, pytest.MonkeyPatch], Sequence[str]] = field(default_factory=lambda: host(PF, "a"))
+    after: Callable[[Path, pytest.MonkeyPatch], Sequence[str]] = field(default_factory=lambda: host(SKIPS_NOTHING, "b"))
+
+    def arguments(self, folder: Path, patch: pytest.MonkeyPatch) -> list[str]:
+        """The command line."""
+        return ["diff", *self.before(folder, patch), *self.after(folder, patch), *self.options, "--select", "PF010"]
+
+
+def failed(folder: Path, _patch: pytest.MonkeyPatch) -> Sequence[str]:
+    """The report of a run that audited nothing."""
+    cli.run(["scan", "./nowhere", "--output", f"json:{folder / 'failed.json'}"])
+    return [str(folder / "failed.json")]
+
+
+DIFFERENCES = (
+    Difference("nothing is new", (), 0, after=host(PF, "b")),
+    Difference("something is new", (), 1),
+    Difference("something is new", ("--exit-zero",), 0),
+    Difference("something is new, below the threshold", ("--fail-on", "critical"), 0),
+    Difference("something is fixed", (), 0, host(SKIPS_NOTHING, "a"), host(PF, "b")),
+    Difference("B is not complete", (), 4, after=with_a_fifo),
+    Difference("B is not complete", ("--allow-incomplete",), 1, after=with_a_fifo),
+    Difference("A is not complete", (), 0, before=with_a_fifo),
+    Difference("B is the report of a run that audited nothing", (), 4, after=failed),
+    Difference("A is the report of a run that audited nothing", (), 2, before=failed),
+    Difference("A is not there", (), 2, before=lambda *_: ["./nowhere"]),
+    Difference("B holds nothing to audit", (), 3, after=empty),
+    Difference("A is a live host", (), 2, before=lambda *_: [DEAD]),
+)
+
+
+def differences_table() -> str:
+    """The table of those."""
+    rows = [
+        f"| {each.found} | {f'`{chr(32).join(each.options)}`' if each.options else ''} | {each.code} |" for each in DIFFERENCES
+    ]
+    return "\n".join(("| situation | options | code |", "|---|---|---|", *rows)) + "\n"
 
 
 def table(said: Sequence[tuple[Situation, Mapping[str, str]]]) -> str:
