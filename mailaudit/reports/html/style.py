@@ -148,7 +148,9 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
   h2, h3, h4, h5, figcaption, summary { break-after: avoid; }
   .of-host + .of-host { break-before: page; }
   figure, .hops li, .lifetimes li, .files li, tr { break-inside: avoid; }
-  .way-and-hops { grid-template-columns: 78mm 1fr; gap: 8mm; }
+  .way-and-hops { display: block; }
+  .picture { display: grid; grid-template-columns: 80mm 1fr; gap: 8mm; align-items: center; max-width: none; }
+  .hops { columns: 2; column-gap: 8mm; }
   .finding { display: grid; grid-template-columns: 26mm 1fr; gap: 4mm; }
   .margin { display: block; }
   pre, mark, .added, .removed, .host, .bar { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
