@@ -67,7 +67,7 @@ def _contents(pages: dict[str, str]) -> str:
     """The navigation, which hangs on the first page: the README."""
     trees = []
     for caption, paths in NAVIGATION.items():
-        there = [path for path in paths if path in pages and path != "README.md"]
+        there = [path for path in paths if path != "README.md"]
         there += [path for path in pages if path.startswith("man/") and caption == "Look up"]
         own = "self\n" if "README.md" in paths else ""
         trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{own}" + "\n".join(there) + "\n```\n")
