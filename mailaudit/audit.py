@@ -18,7 +18,7 @@ from mailaudit.collect.login import Login, unwatched
 from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.targets import Opened, open_targets
-from mailaudit.collect.world import World
+from mailaudit.collect.world import Layers, World
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.fingerprints import Unsaid, fingerprint, numbered
@@ -335,15 +335,21 @@ def _connected(world: World, outside: Outside | None) -> World:
 
 def auditor_for(world: World, book: Rulebook, options: Options) -> Auditor:
     """An auditor with the settings that go with the world, or those named on the command line."""
-    loaded = settings.load(world.settings if options.config is None else named_settings(options.config))
+    loaded = settled(world.settings, book, options)
+    selected = select(book, loaded, options)
+    return Auditor(_trusting(world, loaded, options), book, loaded, options, selected)
+
+
+def settled(files: Layers, book: Rulebook, options: Options) -> Settings:
+    """What the files say, or the one that is named, and the command line; each rule in it is one. Raises `SettingsError`."""
+    loaded = settings.load(files if options.config is None else named_settings(options.config))
     if options.domain:
         loaded = replace(loaded, site=replace(loaded.site, domains=options.domain))
     for waiver in loaded.waivers:
         book.named((waiver.rule,), waiver.origin)
     for selector in loaded.severity:
         book.named((selector,), loaded.said["rules", "severity", selector])
-    selected = select(book, loaded, options)
-    return Auditor(_trusting(world, loaded, options), book, loaded, options, selected)
+    return loaded
 
 
 def _trusting(world: World, loaded: Settings, options: Options) -> World:

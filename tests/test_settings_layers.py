@@ -211,7 +211,7 @@ def test_settings_that_are_no_file_of_settings_are_a_usage_error(
     (tmp_path / "elsewhere.toml").write_text("")
     path = tmp_path / "repo" / where / "mailaudit.toml"
     make(path)
-    for command in (["scan"], ["fix"]):
+    for command in (["scan"], ["fix"], ["config", "show"]):
         assert run([*command, str(tmp_path / "repo")]) == 2, command
         told = capsys.readouterr()
         assert str(path) in told.err

@@ -16,6 +16,7 @@ from mailaudit.cli.comparing import baseline, diff
 from mailaudit.cli.help import NO_VERDICT, Commands
 from mailaudit.cli.options import with_options
 from mailaudit.cli.pf import pf
+from mailaudit.cli.settings import config
 from mailaudit.exitcodes import ExitCode, Terminated, epilog
 
 # Commands import mailaudit.commands when they run: `mailaudit --help` pays for no parser, model or report.
@@ -267,6 +268,7 @@ def init(
 SETTINGS = "mailaudit.toml"
 policy = Commands()
 app.add_typer(policy, name="policy")
+app.add_typer(config, name="config")
 
 
 @policy.callback(invoke_without_command=True)

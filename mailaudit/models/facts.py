@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mailaudit.findings import Coverage, FileStatus
 from mailaudit.models.accounts import Accounts, read_accounts
+from mailaudit.models.acme import PATH as ACME
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.behind import Behind, read_behind
 from mailaudit.models.clock import Clock
@@ -48,6 +49,7 @@ from mailaudit.models.shells import Shells, read_shells
 from mailaudit.models.shown import ShownCertificates, read_shown
 from mailaudit.models.sieve.script import Sieve, read_sieve
 from mailaudit.models.site import Declared, Hints, Site, read_site
+from mailaudit.models.smtpd.config import PATH as SMTPD
 from mailaudit.models.smtpd.config import SmtpdConfig, read_smtpd
 from mailaudit.models.smtpd.maps import Maps, read_maps
 from mailaudit.models.smtpd.name import MailName, read_mail_name
@@ -172,10 +174,13 @@ def _hints(smtpd: Slot[SmtpdConfig], acme: Slot[AcmeConfig], credentials: Slot[C
     certificates = acme.value.domains if isinstance(acme, Known) else ()
     entries = credentials.value.entries if isinstance(credentials, Known) else ()
     names = config.certificate_names if config else ()
+    got = tuple(domain.name.value.lower() for domain in certificates)
+    logins = credentials.value.path if isinstance(credentials, Known) else ""
     return Hints(
         accepted_domains=config.accepted_domains if config else (),
-        certificate_names=(*names, *(domain.name.value.lower() for domain in certificates)),
+        certificate_names=(*names, *got),
         logins=tuple(entry.address for entry in entries),
+        paths=dict.fromkeys(got, ACME) | dict.fromkeys(names, SMTPD) | {"accepted_domains": SMTPD, "logins": logins},
     )
 
 

@@ -15,6 +15,7 @@ from mailaudit.settings.tables import Expected, Lines, Said, SettingsError, Tabl
 from mailaudit.settings.waivers import BadWaiver, Waived, Waiver, inline_waivers, waive
 
 __all__ = [
+    "SITE",
     "BadWaiver",
     "Declared",
     "Layer",
@@ -62,7 +63,7 @@ class Layer:
     waivers: tuple[Waiver, ...]
 
 
-_SITE: Mapping[str, Expected] = {
+SITE: Mapping[str, Expected] = {
     "domains": Expected('a list of domains like ["example.com"]', values.domains),
     "mail_host": Expected('a host name like "mail.example.com"', values.domain),
     "host_name": Expected('a host name like "host7.example.com"', values.domain),
@@ -112,7 +113,7 @@ def read_layer(data: bytes, origin: str) -> Layer:
     for selector in severity.content:
         if not selector.strip():
             raise severity.error(selector, "is no rule")
-    said: dict[tuple[str, ...], Any] = {("site", key): value for key, value in site.read(_SITE).items()}
+    said: dict[tuple[str, ...], Any] = {("site", key): value for key, value in site.read(SITE).items()}
     said |= {("rules", key): value for key, value in ruled.items()}
     said |= {
         ("rules", "severity", key): value for key, value in severity.read(dict.fromkeys(severity.content, _SEVERITY)).items()
