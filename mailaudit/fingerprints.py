@@ -48,7 +48,7 @@ def identity(rule: str, finding: Finding, unsaid: Unsaid) -> str:
     """What a fingerprint is made of, in words: rule, path or question, the setting's place, the offending value."""
     first = finding.places[0] if finding.places else None
     path = first.path if isinstance(first, Place) else first.question if first else ""
-    return "\0".join((rule, *(unsaid.without(each) for each in (path, finding.about, finding.value))))
+    return unsaid.without(f"{rule}\0{path}\0{finding.about}\0{finding.value}")
 
 
 def fingerprint(rule: str, finding: Finding, unsaid: Unsaid) -> str:

@@ -146,6 +146,8 @@ def test_numbers_times_and_addresses_are_no_change(one: str, other: str, same: b
 
 def test_messages_are_compared_promptly() -> None:
     steady("1" * 200_000 + " and " * 100_000 + "1, " * 100_000)
+    steady("a" * 200_000)
+    steady("a1" * 100_000)
 
 
 # ---- reading a report back

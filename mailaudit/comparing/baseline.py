@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailaudit.comparing.differences import Named, unjudged
@@ -166,14 +166,24 @@ def accepted(hosts: Sequence[HostReport], baseline: Baseline) -> tuple[HostRepor
         for entry, on in _on(baseline, known)
         if on and not any(entry.fingerprint in each.findings or unjudged(_told(entry), each) for each in on)
     ]
-    return tuple(_accepted(host, name, baseline, stale) for host, name in zip(hosts, names, strict=True))
+    entries = {name: {each.fingerprint: each for each in of_one} for name, of_one in _by_host(baseline.entries).items()}
+    gone = _by_host(stale)
+    return tuple(
+        _accepted(host, entries.get(name, {}), gone.get(name, ()), baseline.origin)
+        for host, name in zip(hosts, names, strict=True)
+    )
 
 
-def _accepted(host: HostReport, name: str, baseline: Baseline, stale: Iterable[Entry]) -> HostReport:
-    entries = {each.fingerprint: each for each in baseline.entries if each.host == name}
-    results = tuple(_waived(each, entries.get(each.fingerprint), baseline.origin) for each in host.results)
-    note = _note([each for each in stale if each.host == name], baseline.origin)
-    return replace(host, results=results, notes=(*host.notes, *note))
+def _accepted(host: HostReport, entries: Mapping[str, Entry], stale: Sequence[Entry], origin: str) -> HostReport:
+    results = tuple(_waived(each, entries.get(each.fingerprint), origin) for each in host.results)
+    return replace(host, results=results, notes=(*host.notes, *_note(stale, origin)))
+
+
+def _by_host(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for each in entries:
+        found.setdefault(each.host, []).append(each)
+    return found
 
 
 def _names(baseline: Baseline, hosts: Sequence[Named]) -> list[str]:

@@ -201,7 +201,7 @@ def _is_same(one: Told, other: Told) -> bool:
 
 
 _UNIT = r"(?: (?:second|minute|hour|day|week|month|year)s?\b)?"
-_VARYING = re.compile(rf"[^\s,;()]*\d[^\s,;()]*{_UNIT}")
+_VARYING = re.compile(rf"(?<![^\s,;()])[^\s,;()\d]*\d[^\s,;()]*{_UNIT}")
 _SEVERAL = re.compile(r"#(?:(?:, | and |; )#)+")
 
 
