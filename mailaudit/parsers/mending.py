@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from mailaudit.parsers.quotes import straightened
 from mailaudit.parsers.tree import Problem, Token
 from mailaudit.text import Span
 
@@ -19,6 +20,9 @@ def readings(seen: Sequence[Token], at: int) -> Iterator[Mended]:
         yield from _quoted(seen, at)
     if seen[-1].kind == ";":
         yield _without_semicolon(seen)
+    straight = straightened(tuple(seen))
+    if straight is not None:
+        yield straight
 
 
 def _quoted(seen: Sequence[Token], at: int) -> Iterator[Mended]:

@@ -15,6 +15,7 @@ from mailaudit.parsers.pf_grammar import GRAMMAR, NESTING
 from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_mending import Mender
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced, shown
+from mailaudit.parsers.quotes import straightened
 from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Text
@@ -254,11 +255,9 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mend
     read = GRAMMAR.read(seen) if problem is None else None
     if isinstance(read, Template):
         return Statement(read.kind, tokens, seen, read)
-    mended = _without_stray(seen)
-    if len(mended) < len(seen) and mended:
-        again = GRAMMAR.read(mended)
-        if isinstance(again, Template) and not any(token.kind == "bad" for token in mended):
-            return Statement(again.kind, tokens, mended, again, _stray(seen, mended))
+    plain = _plainly_meant(tokens, seen)
+    if plain is not None:
+        return plain
     if problem is None:
         assert isinstance(read, Mismatch)
         moved = _word_moved(seen, read.at)
@@ -269,6 +268,17 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mend
             return Statement(meant[1].kind, tokens, meant[0], meant[1], meant[2])
         problem = mismatch(read, seen, tokens, too_nested=_nesting(seen) > NESTING)
     return _unread(tokens, problem, seen)
+
+
+def _plainly_meant(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement | None:
+    """The statement without marks that are too much in it, or with the quotes that are meant."""
+    kept, straight = _without_stray(seen), straightened(seen)
+    others = [(kept, _stray(seen, kept))] if kept and len(kept) < len(seen) else []
+    for row, problem in (*others, *((straight,) if straight is not None else ())):
+        read = GRAMMAR.read(row)
+        if isinstance(read, Template) and not any(token.kind == "bad" for token in row):
+            return Statement(read.kind, tokens, row, read, problem)
+    return None
 
 
 def _lexical(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Problem | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
+from mailaudit.parsers.quotes import is_typographic, straightened
 from mailaudit.parsers.smtpd_grammar import GRAMMAR, KEYWORDS, LEXICON, STATEMENTS
 from mailaudit.parsers.smtpd_old import became, is_rule, told
 from mailaudit.parsers.tokens import TRIVIA, Macro, Undefined, expand, tokenise
@@ -197,10 +198,15 @@ def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> 
     if at == 1 and expected == '"="' and row[0].span.line == row[1].span.line:  # no macro, so the first word is the mistake
         at = 0
     found = row[at]
+    straight = straightened(row)
+    if straight is not None and isinstance(read := GRAMMAR.read(straight[0]), Template):
+        return Reading(read.kind, straight[0], read, straight[1])
     meant = _meant(row, at)
     message = _old_grammar(row, found)
     if not message:
         message = _message(row, at, expected)
+        if is_typographic(found):
+            message += "; typographic quotes are no quotes to smtpd"
         if meant is not None:
             message += f"; quote it: {meant.mend}" if meant.mend.startswith('"') else f'; "{meant.mend}" is meant'
     if meant is None:
@@ -285,6 +291,8 @@ def _meant(row: tuple[Token, ...], at: int) -> _Meant | None:
     while end < len(row) and row[end].start == row[end - 1].end and row[end].kind not in _MARKS:
         end += 1
     span = Span(found.text, found.start, row[end - 1].end)
+    if any(is_typographic(token) for token in row[at:end]):
+        return None  # in quotes it would be a part of the value
     if row[end - 1].text is found.text and not any(mark in span.chars for mark in "\"'\\\n"):
         read = _reread(row, at, end, Token("string", span.chars, found.text, span.start, span.end), f'"{span.chars}"')
         if read is not None:
