@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from mailaudit import rulebook, settings
-from mailaudit.checks import CHECKS
-from mailaudit.checks.runner import Judged, judge
 from mailaudit.collect.authorities import site_authorities
 from mailaudit.collect.login import Login, unwatched
 from mailaudit.collect.named import named_settings
@@ -32,6 +31,9 @@ from mailaudit.settings import Settings, inline_waivers, waive
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey, told
 from mailaudit.text import Span
+
+if TYPE_CHECKING:
+    from mailaudit.checks.runner import Judged
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 _READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
@@ -111,6 +113,9 @@ class Auditor:
 
     def examine(self, snapshot: Snapshot, facts: Facts) -> HostReport:
         """All selected rules' results on the facts."""
+        from mailaudit.checks import CHECKS  # noqa: PLC0415  asking needs none of them: see `prepared`
+        from mailaudit.checks.runner import judge  # noqa: PLC0415
+
         results: list[Result] = []
         unsaid = Unsaid(facts.site.host_name or "", facts.secrets)
         for identity in self.selected:
@@ -282,8 +287,12 @@ def _shared(auditor: Auditor) -> Iterator[Path]:
 
 
 def prepared(options: Options, book: Rulebook) -> Login:
-    """How live hosts are entered, with what is asked of each first of all."""
-    return replace(options.login, first=lambda world: auditor_for(world, book, options).first())
+    """How live hosts are entered, with what is asked of each first of all; what judges is imported while that is waited for."""
+    return replace(options.login, first=lambda world: auditor_for(world, book, options).first(), meanwhile=_import_checks)
+
+
+def _import_checks() -> None:
+    import mailaudit.checks  # noqa: F401, PLC0415
 
 
 @contextmanager

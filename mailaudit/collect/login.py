@@ -27,8 +27,8 @@ class Login:
     """How live hosts are entered: `become` is none, doas, sudo or auto; `seconds` are for one host's whole scan.
 
     `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
-    and nothing when it is done; `first` tells what will be asked of a host first of all. Several threads call them. `begun` are
-    the connections that are being opened already, by target.
+    and nothing when it is done; `first` tells what will be asked of a host first of all, `meanwhile` is done while that is waited
+    for. Several threads call them. `begun` are the connections that are being opened already, by target.
     """
 
     become: str = "auto"
@@ -38,6 +38,7 @@ class Login:
     outside: Outside | None = None
     watch: Callable[[str, str], None] = unwatched
     first: Callable[[World], Sequence[Question]] = lambda _world: ()
+    meanwhile: Callable[[], None] = lambda: None
     begun: Mapping[str, Opening] = field(default_factory=dict)
 
 

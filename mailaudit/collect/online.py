@@ -75,6 +75,10 @@ class Network:
         await together(*(ask() for wanted, ask in kinds if wanted))
         return found
 
+    def prepare(self) -> None:
+        """Import what asks: here, and not on the loop, where a host's answers come in."""
+        self._lookups, self._ports = self.lookups, self.ports
+
     @property
     def lookups(self) -> Lookups:
         """DNS; what was asked is remembered over the waves."""

@@ -84,10 +84,13 @@ def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
     try:
         world.begin(login.begun.get(target))
         wave = login.first(asked or world)
+        world.send(wave)
         if asked is not None:
             asked.network.budget.left()  # from now on: one budget for all of a host
+            asked.network.prepare()
             asked.begin(wave)
-        world.connect(wave)
+        login.meanwhile()
+        world.connect()
     except BaseException as error:
         world.close()
         if asked is not None:

@@ -58,6 +58,7 @@ class HostWorld:
     _opening: Opening | None = None
     _connection: Channel | None = None
     _begun: Asked | None = None
+    _first: Future[tuple[list[tuple[Part, Asked]], Steps]] | None = None
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
     _late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = field(default_factory=dict)
@@ -72,26 +73,36 @@ class HostWorld:
         self._deadline = time.monotonic() + self.timeout
         self._opening = begun or opening(self.channel())
 
+    def send(self, first: Collection[Question] = ()) -> None:
+        """Have the first questions asked as soon as the login is done, whatever else is done meanwhile."""
+        if self._opening is None:
+            self.begin()
+        asked = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        self._first = begin(self._entered(asked))
+
+    async def _entered(self, asked: list[Question]) -> tuple[list[tuple[Part, Asked]], Steps]:
+        assert self._opening is not None
+        channel, opened = self._opening
+        _, login = await asyncio.wrap_future(opened)
+        self._connection = channel
+        late = self.later(asked, login)
+        quick = [each for each in asked if each not in late]
+        return await alone(self._run_all(_parts(quick) or [{}]), login)
+
     def connect(self, first: Collection[Question] = ()) -> None:
-        """Log in, see that the collector runs, and ask the first questions with the same words.
+        """Log in, see that the collector runs, and ask the first questions with the same words, unless they are sent already.
 
         Raises `TargetError` with code 4 where that cannot be done.
         """
-        if self._opening is None:
-            self.begin()
-        assert self._opening is not None
-        self._connection, opened = self._opening
-        asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        if self._first is None:
+            self.send(first)
+        assert self._first is not None
         with self.journey.waiting():
             try:
-                _, login = opened.result()
+                said, chain = self._first.result()
             except BaseException:
-                self._connection = None
-                opened.cancel()
+                self._first.cancel()
                 raise
-            late = self.later(asked, login)
-            quick = [each for each in asked if each not in late]
-            said, chain = wait_for(alone(self._run_all(_parts(quick) or [{}]), login))
         self.journey.note(chain)
         begun = next((each for _, each in said if each.user), None)
         if begun is None:
