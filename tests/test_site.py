@@ -111,6 +111,10 @@ def test_what_the_guide_gets_wrong_is_of_today() -> None:
     assert guide.PAGE.read_text("utf-8") == guide.made(), "`make docs-update` writes it anew"
 
 
+def test_the_readme_counts_the_rules() -> None:
+    assert f"the {len(BOOK.pages)} rules" in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_pages_that_are_made_are_not_written_by_hand() -> None:
     assert not [path for path in MADE if (ROOT / path).exists()]
 
