@@ -222,6 +222,28 @@ def test_its_policy_lets_nothing_be_loaded_or_run(browser: Browser, pages: dict[
         assert heard(server) == b""
 
 
+def test_bars_are_as_long_as_lifetimes(browser: Browser, pages: dict[str, str]) -> None:
+    with opened(browser, pages["usual"]) as page:
+        boxes = page.evaluate("""() => {
+          const ends = (part) => [part.getBoundingClientRect().left, part.getBoundingClientRect().right];
+          const parts = (line) => [line, line.querySelector(".bar"), line.querySelector(".now")];
+          return [...document.querySelectorAll("svg.life")].map((line) => parts(line).map(ends));
+        }""")
+        (line, expired, now), (_, good, _) = boxes
+        assert line[0] <= expired[0] < expired[1] < now[0] < good[1] <= line[1] + 1
+        assert expired[0] < good[0] < now[0]
+
+
+def test_what_is_folded_is_printed(browser: Browser, pages: dict[str, str]) -> None:
+    with opened(browser, pages["usual"]) as page:
+        folded = "document.querySelectorAll('details:not([open])').length"
+        before = page.evaluate(folded)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert before > 0 == page.evaluate(folded)
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(folded) == before
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_it_can_be_printed(browser: Browser, pages: dict[str, str], name: str) -> None:
     with opened(browser, pages[name], scheme="dark") as page:

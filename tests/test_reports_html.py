@@ -127,7 +127,7 @@ def test_what_was_not_told_stands_by_reason_and_waived_findings_with_theirs() ->
     assert "the network was not asked (offline): 2 rules" in told
     assert "depends on a statement that was not read (not-read): 1 rule" in told
     assert "Waived: the disk is small, until 2027-03-31" in told
-    assert "service names as OpenBSD ships them (PF044)" in told
+    assert "service names as OpenBSD ships them (1 rule)PF044" in told
     assert "line 7: frobnicate the queue" in told
     assert "Exit code 4 (incomplete): not read: host7.example.com: /etc/mail/smtpd.conf" in told
     assert "Incomplete: something could not be evaluated." in told

@@ -70,6 +70,10 @@ WAYS = (
     ),
     (3, READING, "Reading", "Dovecot reads the maildirs for users' programs, which come in through pf."),
 )
+WORDS = (
+    "In order: all that was asked passed. Partly asked: so did what was asked. Not asked: no network, or no record of it. "
+    "Not told: it was asked, and could not be told. Not audited: there is nothing of it to judge."
+)
 TOLD = "Each box is a part of the mail's way and says, by a mark and in words, the worst that was found there. It leads there."
 
 
@@ -92,7 +96,9 @@ def picture(host: str, name: str, standings: Mapping[Hop, Standing]) -> Html:
         aria_describedby=told,
     )
     ways = [tag("li", _sample(number, way), tag("span", tag("b", f"{word}: "), about)) for number, way, word, about in WAYS]
-    return tag("figure", drawn, tag("figcaption", tag("ol", ways, class_="ways")), class_="picture")
+    return tag(
+        "figure", drawn, tag("figcaption", tag("ol", ways, class_="ways"), tag("p", WORDS, class_="soft")), class_="picture"
+    )
 
 
 def _numbers() -> Iterator[Html]:

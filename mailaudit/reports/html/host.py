@@ -169,15 +169,16 @@ def _rules(count: int) -> str:
 
 
 def _assumed(view: View, told: Sequence[Entry]) -> Html:
-    rests: dict[str, list[str]] = {}
+    rests: dict[str, set[str]] = {}
     for each in told:
         for assumed in each.result.assumed:
-            rests.setdefault(assumed, []).append(each.result.rule)
-    rows = [
-        joined(view.clean(assumed), tag("span", f" ({' '.join(dict.fromkeys(rules))})", class_="soft"))
-        for assumed, rules in sorted(rests.items())
-    ]
-    return listed(rows, class_="rows")
+            rests.setdefault(assumed, set()).add(each.result.rule)
+    return joined(*(_rest(view.clean(assumed), sorted(rules)) for assumed, rules in sorted(rests.items())))
+
+
+def _rest(assumed: str, rules: Sequence[str]) -> Html:
+    summary = tag("summary", assumed, tag("span", f" ({_rules(len(rules))})", class_="soft"))
+    return tag("details", summary, tag("p", tag("code", " ".join(rules))))
 
 
 def _files(view: View) -> Html:
