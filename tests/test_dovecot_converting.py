@@ -418,6 +418,13 @@ def test_a_file_that_would_have_to_be_written_in_two_ways_is_named() -> None:
     assert "sections of several kinds" in left.why
 
 
+@pytest.mark.parametrize("opened", ["passdb {\n  driver = pam\n", "service auth {\n  unix_listener x {\n  }\n"])
+def test_behind_what_is_never_closed_nothing_is_converted(opened: str) -> None:
+    made = conversion_of({MAIN: (SAYS + opened + "ssl_cert = </etc/ssl/x.pem\nuserdb {\n  driver = passwd\n}\n").encode()})
+    assert made.files == {}
+    assert [(left.span.path, left.todo) for left in made.left] == [(MAIN, "mend it first")]
+
+
 def test_mail_that_2_3_looks_for_is_named() -> None:
     (left,) = conversion_of({MAIN: b"protocols = imap\n"}).left
     assert "where the mail lies" in left.why

@@ -96,12 +96,12 @@ def _told(done: Converted, *, written: bool) -> HostReport:
 
 def _concluded(done: list[Converted], chosen: Options, level: Level, *, written: bool) -> tuple[ExitCode, str]:
     left = sum(len(each.conversion.left) for each in done)
+    changed = any(each.conversion.files for each in done)
     if all(each.conversion.missing for each in done):
         return ExitCode.NOTHING, "no configuration of Dovecot is here"
     if left and (level.write or level.out is not None) and not written:
-        why = f"{_places(left)}: nothing was written; mend them first, or write the rest with --force-partial"
-        return ExitCode.FIX_FAILED, why
-    changed = any(each.conversion.files for each in done)
+        rest = ", or write the rest with --force-partial" if changed else ""
+        return ExitCode.FIX_FAILED, f"{_places(left)}: nothing was written; mend {'them' if left > 1 else 'it'} first{rest}"
     if not left and not changed:
         return ExitCode.OK, "the configuration of Dovecot is one of 2.4 already"
     new = "with findings that were not there before" if any(each.new for each in done) else ""

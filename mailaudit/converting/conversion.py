@@ -82,6 +82,9 @@ class _Whole:
 
     def conversion(self) -> Conversion:
         """All of it."""
+        never_closed = [problem for problem in self.config.refusals if problem.swallows]
+        if never_closed:  # what stands behind it may be a part of it, so nothing is known of any of it
+            return Conversion(left=tuple(Left(each.span, each.message, "mend it first") for each in never_closed))
         texts = {path: tree.text for path, tree in self.reading.trees.items()}
         lacking = {file.problem.span for file in self.config.files}  # they are on the host, perhaps
         for problem in (each for each in self.config.refusals if each.span not in lacking):
