@@ -164,6 +164,9 @@ def test_the_line_for_prometheus_writes_its_file_and_says_nothing(home: Path) ->
     assert table.run(home) == [(1, "")]
     assert [each.name for each in home.glob("*.prom*")] == ["mailaudit.prom"]
     assert (home / "mailaudit.prom").stat().st_mode & 0o777 == 0o640
+    dead = Table.of(BLOCKS["crontab(5) for Prometheus"], {**instead, "mx1.example.com": "ssh://127.0.0.1:1 --offline"})
+    assert dead.run(home) == [(4, "")]
+    assert report_formats.prometheus((home / "mailaudit.prom").read_text()) == "complete: 0"
 
 
 @pytest.mark.daemon
