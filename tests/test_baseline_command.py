@@ -54,7 +54,7 @@ def write(host: Path, pf: str) -> None:
 def test_a_baseline_is_made_and_its_findings_do_not_count(host: Path, run: Run) -> None:
     code, out, err = run("baseline", "create", host, *ONLY)
     assert (code, err) == (0, "")
-    assert out.splitlines()[:2] == ["1 finding on 1 hosts in mailaudit-baseline.json", "1 added"]
+    assert out.splitlines()[:2] == ["1 finding on 1 host in mailaudit-baseline.json", "1 added"]
     code, out, _ = run("scan", host, *ONLY, "--baseline", "mailaudit-baseline.json")
     assert code == 0
     assert "1 in the baseline" in out
@@ -116,13 +116,13 @@ def test_update_adds_prune_takes_out_show_shows(host: Path, run: Run) -> None:
     code, out, _ = run("baseline", "update", host, *ONLY)
     assert (code, out.splitlines()[1]) == (0, "1 added")
     before = Path("mailaudit-baseline.json").read_bytes()
-    assert run("baseline", "update", host, *ONLY)[1] == "2 findings on 1 hosts in mailaudit-baseline.json\n"
+    assert run("baseline", "update", host, *ONLY)[1] == "2 findings on 1 host in mailaudit-baseline.json\n"
     assert Path("mailaudit-baseline.json").read_bytes() == before
     _, out, _ = run("scan", host, *ONLY, "--baseline", "mailaudit-baseline.json")
     assert "1 entry is not needed, the finding is gone: PF010" in " ".join(out.split())
     assert run("scan", host, *ONLY, "--baseline", "mailaudit-baseline.json", "--strict-waivers")[0] == 1
     code, out, _ = run("baseline", "prune", host, *ONLY)
-    assert (code, out.splitlines()[:2]) == (0, ["1 finding on 1 hosts in mailaudit-baseline.json", "1 taken out"])
+    assert (code, out.splitlines()[:2]) == (0, ["1 finding on 1 host in mailaudit-baseline.json", "1 taken out"])
     _, out, _ = run("baseline", "show")
     assert "PF048" in out
     assert "PF010" not in out

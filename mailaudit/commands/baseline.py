@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mailaudit import output
 from mailaudit.choices import AnswerFormat, Common, Looking
-from mailaudit.commands.diff import side
-from mailaudit.commands.earlier import baseline_in, is_report, is_there
+from mailaudit.commands.diff import audited
+from mailaudit.commands.earlier import baseline_in, earlier_report, is_report, is_there
 from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.comparing.baseline import Baseline, Entry, Upkeep, created, pruned, updated, written
@@ -81,25 +81,22 @@ def _nothing(file: str) -> Known:
 
 
 def _audited(common: Common, looking: Looking, targets: Sequence[str]) -> Known:
-    """All targets as one report."""
-    for each in targets:
-        if not is_report(each):
-            chosen_targets([each], None, live=True)
-    sides = [side(common, each, looking) for each in targets]
+    """All targets as one report: those that are reports are read, the others audited together."""
+    sides = [earlier_report(each, "") for each in targets if is_report(each)]
+    others = [each for each in targets if not is_report(each)]
+    if others:
+        sides.append(audited(common, chosen_targets(others, None, live=True), looking))
     empty = next((each for each in sides if not each.hosts), None)
-    if empty is not None and len(sides) == 1:
+    if empty is not None:
         raise UsageError(f"{empty.origin}: no host was audited: {empty.exit_reason}")
-    first = sides[0]
-    bad = next((each.exit_code for each in sides if not each.is_complete), first.exit_code)
-    reasons = "; ".join(dict.fromkeys(each.exit_reason for each in sides if not each.is_complete))
-    hosts = tuple(host for each in sides for host in each.hosts)
-    errors = tuple(error for each in sides for error in each.errors)
-    return replace(first, hosts=hosts, exit_code=bad, exit_reason=reasons, errors=errors)
+    bad = next((each for each in sides if not each.is_complete), sides[0])
+    return replace(bad, hosts=tuple(host for each in sides for host in each.hosts))
 
 
 def _told(kept: Upkeep, report: Known, file: str) -> Iterable[str]:
     entries = kept.baseline.entries
-    yield clean(f"{len(entries)} finding{'s' * (len(entries) != 1)} on {len(kept.baseline.hosts)} hosts in {file}")
+    hosts = len(kept.baseline.hosts)
+    yield clean(f"{len(entries)} finding{'s' * (len(entries) != 1)} on {hosts} host{'s' * (hosts != 1)} in {file}")
     for words, changed in (("added", kept.added), ("taken out", kept.removed)):
         if changed:
             yield f"{len(changed)} {words}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from shlex import quote
+
 from mailaudit import output
 from mailaudit.audit import audit
 from mailaudit.choices import Common, DiffFormat, Format, Looking
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import options
 from mailaudit.commands.earlier import earlier_report, is_report, known
-from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, explained
 from mailaudit.commands.watching import watched
 from mailaudit.comparing.differences import Comparison, compare
@@ -52,9 +54,7 @@ def _text(common: Common, compared: Compared, form: DiffFormat) -> str:
 
 
 def _compared(common: Common, before: str, after: str) -> Compared:
-    for each in (before, after):
-        chosen_targets([each], None)
-    one, other = side(common, before), side(common, after)
+    one, other = _side(common, before), _side(common, after)
     if not one.hosts:
         raise UsageError(f"{before}: it is the report of a run that audited no host: {one.exit_reason}")
     comparison = compare(one, other)
@@ -62,14 +62,19 @@ def _compared(common: Common, before: str, after: str) -> Compared:
     return Compared(comparison, other.errors, code, why)
 
 
-def side(common: Common, target: str, looking: Looking | None = None) -> Known:
-    """A report that is read, or one that is made of a target; of a path offline, unless `looking` says otherwise."""
+def _side(common: Common, target: str) -> Known:
+    """A report that is read, or one that is made of a path, offline."""
     if is_report(target):
         return earlier_report(target, "")
-    if looking is None and not is_path(target):
-        raise UsageError(f"{target} is a live host", f"mailaudit snapshot {target} -o DIR records it")
+    if not is_path(target):
+        raise UsageError(f"{target} is a live host", f"mailaudit snapshot {quote(target)} -o DIR records it")
+    return audited(common, [target])
+
+
+def audited(common: Common, targets: Sequence[str], looking: Looking | None = None) -> Known:
+    """The report of targets; offline, unless `looking` says otherwise."""
     with watched(common, options(common, looking)) as chosen:
-        return known(audit([target], chosen), target)
+        return known(audit(targets, chosen), ", ".join(targets))
 
 
 def _concluded(common: Common, comparison: Comparison) -> tuple[ExitCode, str]:

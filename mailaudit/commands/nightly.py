@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,9 +77,7 @@ class Nightly:
 
 
 def _is_same(one: Path | str, other: Path | str) -> bool:
-    return Path(one).absolute() == Path(other).absolute() or (
-        Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
-    )
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _concluded(report: Report, night: Night, options: Options, path: str) -> tuple[int, str]:
