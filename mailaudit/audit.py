@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,16 +18,17 @@ from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.targets import Opened, open_targets
 from mailaudit.collect.world import Layers, World
+from mailaudit.concluding import conclude, first_of
 from mailaudit.exitcodes import ExitCode, worst
-from mailaudit.findings import FileStatus, Finding, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.findings import Finding, HostReport, Place, Report, Result, Severity
 from mailaudit.fingerprints import Unsaid, fingerprint, numbered
 from mailaudit.models.clock import Clock, read_clock
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.lifetimes import lifetimes
 from mailaudit.models.sources import Known, Shelf, Sources
-from mailaudit.questions import Question, Reason
+from mailaudit.questions import Question
 from mailaudit.rulebook import Page, Rulebook
-from mailaudit.settings import Settings, inline_waivers, waive
+from mailaudit.settings import Settings, Waiver, inline_waivers, told_once, waive
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey, told
 from mailaudit.text import Span
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 _READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
-QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
-UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
-MOST_NAMES = 8  # in the reason of an exit code
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ class Auditor:
     selected: tuple[str, ...]
     shelf: Shelf = field(default_factory=Shelf)
     crashes: list[Exception] = field(default_factory=list)
+    needed: set[Waiver] = field(default_factory=set)
     present: datetime = field(default_factory=lambda: datetime.now(UTC))
     live: bool = False
 
@@ -157,8 +156,8 @@ class Auditor:
             unknown = (each for each in inline if not self.book.matching(each.rule))
             notes += [f"{each.origin}: the waiver of {each.rule} waives nothing: no rule is called so" for each in unknown]
         waived = waive(results, waivers, datetime.now(UTC).date(), host)
-        notes += [f"{each.origin}: the waiver of {each.rule} has expired ({each.expires})" for each in waived.expired]
-        notes += [f"{each.origin}: the waiver of {each.rule} is not needed: no finding matches it" for each in waived.unused]
+        notes += [*(each.over for each in waived.expired), *(each.needless for each in waived.unused)]
+        self.needed.update(waived.used)
         return list(waived.results), tuple(notes)
 
     def _results(self, page: Page, judged: Judged, unsaid: Unsaid) -> Iterator[Result]:
@@ -251,6 +250,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
             auditors += made if options.since is None or not made else _touched(each.target, made, options, gone)
         live = sum(each.live for each in all_opened)
         hosts = _examined(auditors, min(options.login.jobs, live), keep)
+    hosts = _told_once(hosts, auditors, every)
     if options.accept is not None:
         hosts = options.accept(hosts)
     rules = {identity for auditor in every for identity in auditor.selected}
@@ -260,11 +260,19 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         gone.insert(0, f"{left} host{'s' * (left != 1)} not touched since {options.since} and not scanned")
         code, why = (code, why) if hosts or not rules else (ExitCode.OK, "nothing to do")
     if gone:
-        why = f"{why}; {_first_of(gone, '; ')}"
+        why = f"{why}; {first_of(gone, '; ')}"
     if worst((code, *codes)) != code:
         code, why = worst((code, *codes)), "; ".join(errors)
     errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
     return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
+
+
+def _told_once(hosts: Sequence[HostReport], auditors: Sequence[Auditor], every: Sequence[Auditor]) -> tuple[HostReport, ...]:
+    """The hosts, with what is to be said of waivers that they share told once, and only if none of all of them needs it."""
+    scanned = set(map(id, auditors))
+    needed = [each for auditor in every for each in (auditor.needed if id(auditor) in scanned else auditor.settings.waivers)]
+    notes = told_once([host.notes for host in hosts], [auditor.settings.waivers for auditor in auditors], needed)
+    return tuple(replace(host, notes=told) for host, told in zip(hosts, notes, strict=True))
 
 
 def _touched(target: str, auditors: Sequence[Auditor], options: Options, told: list[str]) -> list[Auditor]:
@@ -371,33 +379,3 @@ def _trusting(world: World, loaded: Settings, options: Options) -> World:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _first_of(names: Iterable[str], between: str = ", ") -> str:
-    """So many names as one reads at the end of a report, in which all of them stand."""
-    each = list(dict.fromkeys(names))
-    return between.join(each[:MOST_NAMES]) + (f" and {len(each) - MOST_NAMES} more" if len(each) > MOST_NAMES else "")
-
-
-def conclude(hosts: Sequence[HostReport], options: Options, *, selected: bool) -> tuple[ExitCode, str]:
-    """The exit code and its reason; the worst wins (contract, section 2)."""
-    if not hosts or not selected:
-        return ExitCode.NOTHING, "no rule was selected" if hosts else "nothing to audit"
-    results = [result for host in hosts for result in host.results]
-    gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
-    open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in QUIET]
-    if (gaps_ or open_) and not options.allow_incomplete:
-        what = [f"not read whole: {_first_of(gaps_)}"] if gaps_ else []
-        what += [f"could not tell: {_first_of(open_)}"] if open_ else []
-        return ExitCode.INCOMPLETE, "; ".join(what)
-    failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
-    notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
-    if not failed and not notes:
-        quiet = sum(result.verdict is Verdict.UNKNOWN for result in results)
-        left = f"; {quiet} rule{'s' * (quiet != 1)} not evaluated for want of evidence" if quiet else ""
-        return ExitCode.OK, f"nothing found at or above {options.fail_on}{left}"
-    if options.exit_zero:
-        return ExitCode.OK, "findings, and --exit-zero"
-    if not failed:
-        return ExitCode.FINDINGS, "waivers that are not right, and --strict-waivers"
-    return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"

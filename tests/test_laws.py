@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parsers",),
     ("editing",),
     ("models",),
-    ("checks", "collect", "comparing", "converting", "relevance", "rulebook", "settings", "survey"),
+    ("checks", "collect", "comparing", "concluding", "converting", "relevance", "rulebook", "settings", "survey"),
     ("audit", "founding", "trace", "worklist"),
     ("repair",),
     ("apply", "reports"),

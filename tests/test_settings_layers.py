@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -264,3 +265,25 @@ def test_a_policy_s_measure_is_one_value(tmp_path: Path) -> None:
     layer = read_layer(b'[policy.smtpd]\ndomains = { subset = ["a.b"], at_least = ["a.b"] }\n', str(tmp_path))
     (found,) = [value for keys, value in layer.values.items() if keys[0] == "policy"]
     assert all(isinstance(each, Expectation) for each in found)
+
+
+# ---- waivers that several hosts share
+
+
+def waivers_told(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, list[str]]:
+    code = run(["scan", str(folder), "--select", "PF010", "--strict-waivers", "--format", "json", *options])
+    return code, [each.replace(str(folder), "") for each in json.loads(capsys.readouterr().out)["errors"]]
+
+
+def test_a_shared_waiver_is_needless_only_if_no_host_needs_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, rules in (("mx1", "set skip on lo\nblock\n"), ("mx2", "block\n"), ("mx3", "set skip on lo\nblock\n")):
+        (tmp_path / name / "etc").mkdir(parents=True)
+        (tmp_path / name / "etc/pf.conf").write_text(rules)
+    (tmp_path / "mailaudit.toml").write_text('[[waiver]]\nrule = "PF010"\nreason = "nothing talks to itself"\n')
+    assert waivers_told(tmp_path, capsys) == (0, [])
+    (tmp_path / "mx2/etc/pf.conf").write_text("set skip on lo\nblock\n")
+    needless = "mx1: /mailaudit.toml:1: the waiver of PF010 is not needed: no finding matches it"
+    assert waivers_told(tmp_path, capsys) == (1, [needless])
+    with (tmp_path / "mailaudit.toml").open("a") as file:
+        file.write("expires = 2020-01-01\n")
+    assert waivers_told(tmp_path, capsys) == (1, ["mx1: /mailaudit.toml:1: the waiver of PF010 has expired (2020-01-01)"])

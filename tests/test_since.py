@@ -378,3 +378,15 @@ def test_a_link_for_settings_always_counts(repository: Path) -> None:
     (repository / "mailaudit.toml").symlink_to("README")
     commit(repository)
     assert touched(repository, "HEAD") == EVERY
+
+
+def test_a_waiver_that_a_host_may_need_that_is_not_scanned_is_not_called_needless(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(repository, {"mailaudit.toml": '[[waiver]]\nrule = "PF010"\nreason = "x"\n', "hosts/mx1/etc/pf.conf": "set skip on lo\n"})
+    commit(repository)
+    scan = ["scan", str(repository), "--select", "PF010", "--format", "json"]
+    lay(repository, {"hosts/mx1/etc/pf.conf": "set skip on lo\nblock\n"})
+    assert run([*scan, "--since", "HEAD"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (len(told["hosts"]), told["errors"]) == (1, [])

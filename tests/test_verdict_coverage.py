@@ -13,9 +13,10 @@ import pytest
 
 from bench.metamorphic.evidence import losses, recorded_lists
 from bench.metamorphic.host import BOOK, Bench
-from mailaudit.audit import MOST_NAMES, Options, audit, conclude
+from mailaudit.audit import Options, audit
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Check, Declared
+from mailaudit.concluding import MOST_NAMES, conclude
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import HostReport, Outcome, Verdict
 from mailaudit.questions import ListFiles, PublicKey, ReadFile, Reason, RunCommand, StatFile

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from mailaudit import rulebook
 from mailaudit.apply.folder import out_folder, write_folder
-from mailaudit.audit import Auditor, Options, auditor_for, conclude, select
+from mailaudit.audit import Auditor, Options, auditor_for, select
 from mailaudit.choices import Common
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World
 from mailaudit.commands.choosing import detail, options
 from mailaudit.commands.level import Level
 from mailaudit.commands.telling import UsageError, now
+from mailaudit.concluding import conclude
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import Report
 from mailaudit.models.sources import Shelf

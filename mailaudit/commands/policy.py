@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mailaudit import output
 from mailaudit.apply import write_folder
-from mailaudit.audit import QUIET
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.named import named_file
 from mailaudit.commands.new_folder import writable
 from mailaudit.commands.snapshot import learned
 from mailaudit.commands.telling import UsageError, now, shown
+from mailaudit.concluding import QUIET
 from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
 from mailaudit.models.policy.measure import Found, Measure

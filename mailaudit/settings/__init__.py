@@ -12,7 +12,7 @@ from mailaudit.models.site import Declared
 from mailaudit.settings import values
 from mailaudit.settings.policy import read_policy
 from mailaudit.settings.tables import Expected, Lines, Said, SettingsError, Table, read_toml
-from mailaudit.settings.waivers import BadWaiver, Waived, Waiver, inline_waivers, waive
+from mailaudit.settings.waivers import BadWaiver, Waived, Waiver, inline_waivers, told_once, waive
 
 __all__ = [
     "SITE",
@@ -29,6 +29,7 @@ __all__ = [
     "parse_settings",
     "read_layer",
     "together",
+    "told_once",
     "waive",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -33,6 +33,16 @@ class Waiver:
     origin: str = ""
     path: str | None = None
     lines: tuple[int, ...] = ()
+
+    @property
+    def needless(self) -> str:
+        """What is told of it where no finding needs it."""
+        return f"{self.origin}: the waiver of {self.rule} is not needed: no finding matches it"
+
+    @property
+    def over(self) -> str:
+        """What is told of it behind its last day."""
+        return f"{self.origin}: the waiver of {self.rule} has expired ({self.expires})"
 
     def names(self, result: Result) -> bool:
         """True if it is about the rule of a result."""
@@ -88,6 +98,20 @@ def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, hos
         done.append(_waived(result, covering[0]) if covering else result)
     unused = [each for each in valid if each not in used and any(each.names(result) for result in decided)]
     return Waived(tuple(done), tuple(each for each in valid if each in used), tuple(expired), tuple(unused))
+
+
+def told_once(
+    notes: Sequence[Sequence[str]], shared: Sequence[Sequence[Waiver]], needed: Iterable[Waiver]
+) -> Iterator[tuple[str, ...]]:
+    """The notes of several hosts without what is told again of a waiver that they share, or is not so of the next host.
+
+    `shared` are the waivers in each host's settings, `needed` those that some host needs or may need.
+    """
+    said = {waiver.needless for waiver in needed}
+    for each, waivers in zip(notes, shared, strict=True):
+        own = {waiver.needless for waiver in waivers} | {waiver.over for waiver in waivers}
+        yield tuple(note for note in each if note not in own or note not in said)
+        said |= own & {*each}
 
 
 def _waived(result: Result, waiver: Waiver) -> Result:
