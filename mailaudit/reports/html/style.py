@@ -59,7 +59,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .9rem; }
 .verdict { font-weight: 600; white-space: nowrap; }
 .c-critical { color: var(--critical); } .c-high { color: var(--high); } .c-medium { color: var(--medium); }
 .c-low { color: var(--low); } .c-info { color: var(--info); } .c-untold { color: var(--untold); }
-.c-waived, .c-unasked, .c-nothing { color: var(--soft); } .c-partly, .c-fine { color: var(--fine); }
+.c-waived, .c-partly, .c-unasked, .c-nothing { color: var(--soft); } .c-fine { color: var(--fine); }
 
 .way-and-hops { display: grid; gap: 1rem; }
 .picture { margin: 0 auto; width: 100%; max-width: 27rem; }
