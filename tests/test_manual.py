@@ -222,6 +222,18 @@ def test_every_rule_that_is_named_is_one() -> None:
     assert set(re.findall(r"\b[A-Z]{2,}\d{3}\b", COMMAND + SETTINGS)) <= rules
 
 
+def test_the_examples_are_commands() -> None:
+    examples = [line.removeprefix(".Dl $ ") for line in (COMMAND + SETTINGS).splitlines() if line.startswith(".Dl $ ")]
+    assert len(examples) > 8
+    for example in examples:
+        program, *words = example.replace("\\&", "").split()
+        assert program == "mailaudit"
+        path = max((each for each in VERBS if words[: len(each.split())] == each.split()), key=len)
+        taken = {name for option in VERBS[path].options for name in option.names}
+        assert {word for word in words if word.startswith("-")} <= taken, example
+        assert not re.search(r" [.,;:]( |$)", example), f"mandoc would glue: {example}"
+
+
 # mailaudit.toml(5)
 
 
@@ -273,7 +285,7 @@ def test_the_example_is_read() -> None:
 def test_mandoc_finds_no_fault(page: Path) -> None:
     """Manuals of OpenBSD that this system does not have are none."""
     need(HERE, "mandoc")
-    done = subprocess.run(["mandoc", "-Tlint", "-Wstyle", page], capture_output=True, text=True, check=False)
+    done = subprocess.run(["mandoc", "-Ios=OpenBSD", "-Tlint", "-Wstyle", page], capture_output=True, text=True, check=False)
     faults = [line for line in (done.stdout + done.stderr).splitlines() if "STYLE: referenced manual not found:" not in line]
     assert [line for line in faults if "mandoc.db" not in line] == []
 
