@@ -15,7 +15,8 @@ _HEAD = """\
 def script(program: Verb) -> str:
     """The program's words as ksh has them: commands, then what is below them, then options and what they take.
 
-    Rules go by their ids alone: a path that begins as some rule's name does could not be completed.
+    Rules go by their ids alone, and languages are left out: a path that begins as one of their names does could not be
+    completed.
     """
     verbs = list(program.all())
     commands = [each.name for each in program.below]
@@ -26,7 +27,7 @@ def script(program: Verb) -> str:
         for verb in verbs
         for each in (*(option.value for option in verb.options), *(argument.value for argument in verb.arguments))
         for word in each.words
-        if each.called not in ("RULE", "ID") or word.isupper()
+        if each.called not in ("RULE", "ID", "LANGUAGE") or word.isupper()
     ]
     arrays = {
         "complete_mailaudit_1": [*commands, *(name for option in program.options for name in option.names)],
