@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bench.metamorphic.identity import Wrong, judged, moved, prints, wrongs
+from bench.metamorphic.identity import WAYS, Wrong, judged, moved, prints, published, wrongs
 from mailaudit import fingerprints
 from mailaudit.findings import Basis, Evidence, Finding, Place, Result, Severity, Verdict
 from mailaudit.fingerprints import Unsaid, fingerprint, identity, numbered
@@ -29,6 +30,19 @@ def finding(path: str = "/etc/pf.conf", about: str = "", value: str = "", messag
 def test_a_finding_is_known_again_however_the_host_is_written(wrong: Wrong, seed: int) -> None:
     """Comments, blank lines, another order, host, address or time; `make metamorphic` tries all pages."""
     assert list(moved(wrong, seed)) == []
+
+
+@pytest.fixture(scope="module")
+def example() -> list[str]:
+    """What the findings of the published example are known by."""
+    return prints(judged(None, published()))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_published_example_is_known_again(way: str, example: list[str]) -> None:
+    files = WAYS[way](published(), random.Random(way))
+    assert len(example) > 30
+    assert prints(judged(None, files, "another")) == example
 
 
 @pytest.mark.parametrize("rule", ["TLS002", "DNS001", "DNS016", "CROSS091", "HOST003", "SMTPD050", "DNS054", "TLS005"])

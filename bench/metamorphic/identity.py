@@ -19,6 +19,7 @@ from mailaudit.recording import ANSWERS
 from mailaudit.rulebook import Page
 
 BOOK = rulebook.load()
+PUBLISHED = Path(__file__).resolve().parents[2] / "examples" / "as-published"
 NAME, OTHER = "host7.example.com", "h9.example.com"
 _COMMENTED = re.compile(r"/etc/(?:pf|acme-client|httpd|doas)\.conf|/etc/mail/smtpd\.conf|/etc/(?:dovecot|rspamd)/.*")
 ABOUT_ADDRESSES = ("DNS018", "SMTPD027")  # what is wrong there is wrong for that address alone
@@ -47,8 +48,14 @@ def wrongs() -> list[Wrong]:
     ]
 
 
-def judged(page: Page, files: Files, name: str = "a", later: timedelta = timedelta()) -> HostReport:
-    """The report of a page's rule on a host of these files, judged at its own time or later."""
+def published() -> Files:
+    """The published example, which has many findings; a file that is no text is left out."""
+    files = {f"/{path.relative_to(PUBLISHED).as_posix()}": path for path in sorted(PUBLISHED.rglob("*")) if path.is_file()}
+    return {path.removeprefix("/") if path.count("/") == 1 else path: file.read_text("utf-8") for path, file in files.items()}
+
+
+def judged(page: Page | None, files: Files, name: str = "a", later: timedelta = timedelta()) -> HostReport:
+    """The report of a page's rule, or of all, on a host of these files, judged at its own time or later."""
     with TemporaryDirectory() as folder:
         root = Path(folder) / name
         for path, text in files.items():
@@ -59,7 +66,8 @@ def judged(page: Page, files: Files, name: str = "a", later: timedelta = timedel
         world = FolderWorld(root)
         taken = datetime.fromisoformat(world.taken) if world.taken and later else None
         options = Options(now=taken + later if taken is not None else None)
-        auditor = Auditor(world, BOOK, settings.load(world.settings), options, (page.id,))
+        rules = tuple(BOOK.pages) if page is None else (page.id,)
+        auditor = Auditor(world, BOOK, settings.load(world.settings), options, rules)
         return auditor.examine(*auditor.learn())
 
 
