@@ -209,9 +209,19 @@ def test_help_pays_for_no_parser_dns_ssh_or_crypto() -> None:
 
 def test_a_scan_of_files_pays_for_no_event_loop() -> None:
     code = (
-        "import sys, mailaudit.commands.scan\n"
+        "import sys, mailaudit.commands.ahead, mailaudit.commands.scan\n"
         "unused = {'asyncio', 'asyncssh', 'concurrent.futures', 'dns', 'OpenSSL', 'ssl', 'mailaudit.comparing'}\n"
         "print(sorted(unused & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_login_waits_for_nothing_that_reads_or_judges() -> None:
+    code = (
+        "import sys, mailaudit.cli, mailaudit.commands.ahead, mailaudit.collect.ssh.connection, mailaudit.collect.ssh.opening\n"
+        "rooms = {'audit', 'checks', 'models', 'parsers', 'settings', 'survey'}\n"
+        "print(sorted(rooms & {name.split('.')[1] for name in sys.modules if name.startswith('mailaudit.')}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -77,8 +77,8 @@ def scan(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what a live host would be asked for; ask nothing.")] = False,
 ) -> int:
     """Collect, judge, report: what is wrong with hosts, why, and what mends it."""
-    from mailaudit.commands.scan import Wish, show_what_is_asked
-    from mailaudit.commands.scan import scan as run
+    from mailaudit.commands.ahead import Wish, show_what_is_asked
+    from mailaudit.commands.ahead import scan as run
 
     if dry_run:
         return show_what_is_asked()

@@ -77,7 +77,7 @@ class HostWorld:
         """Have the first questions asked as soon as the login is done, whatever else is done meanwhile."""
         if self._opening is None:
             self.begin()
-        asked = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
         self._first = begin(self._entered(asked))
 
     async def _entered(self, asked: list[Question]) -> tuple[list[tuple[Part, Asked]], Steps]:
