@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from mailaudit.edits import Fix
-from mailaudit.questions import Reason
+from mailaudit.questions import Reason, Stat
 from mailaudit.text import Span, Text
 
 
@@ -76,6 +76,11 @@ class Evidence:
 
     question: str
     answer: str
+
+    @classmethod
+    def stat(cls, path: str, seen: Stat | None) -> Evidence:
+        """What was seen at a path: mode and owner, or that nothing is there."""
+        return cls(f"stat {path}", "absent" if seen is None else seen.shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,12 @@ class Stat:
     mtime: str | None = None
     target: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """Mode and owner as ls(1) has them: `0644 root:wheel`."""
+        mode = "?" if self.mode is None else f"{self.mode:04o}"
+        return f"{mode} {self.owner}:{self.group}"
+
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:

@@ -40,7 +40,7 @@ def results(files: Mapping[str, str], answers: Mapping[str, object] | None, rule
     if answers is not None:
         held["/answers.json"] = json.dumps({"format": "mailaudit.snapshot/1", **answers}).encode()
     world = MemoryWorld(MemoryDirectory.of({"/etc/hosts": b"", **held}), "host", "host")
-    host = Auditor(world, BOOK, settings.load(None), Options(), rules)
+    host = Auditor(world, BOOK, settings.load(()), Options(), rules)
     found = host.examine(*host.learn())
     assert not host.crashes
     return found.results

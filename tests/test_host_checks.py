@@ -29,7 +29,7 @@ def results(files: Mapping[str, str], answers: Mapping[str, object] | None, rule
     if record is not None:
         held["/answers.json"] = json.dumps(record).encode()
     world = MemoryWorld(MemoryDirectory.of({"/etc/hosts": b"", **held}), "host", "host")
-    host = Auditor(world, BOOK, settings.load(None), Options(), rules)
+    host = Auditor(world, BOOK, settings.load(()), Options(), rules)
     found = host.examine(*host.learn())
     assert not host.crashes
     return found.results

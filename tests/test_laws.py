@@ -144,6 +144,11 @@ def test_imports_point_down(modules: dict[str, Module]) -> None:
     assert wrong == []
 
 
+def test_what_checks_know_others_learn_of_the_models(modules: dict[str, Module]) -> None:
+    ask = {room(name) for name, module in modules.items() if any(room(target) == "checks" for target in own(module))}
+    assert ask == {"audit", "checks"}
+
+
 def test_no_module_imports_itself_by_a_circle(modules: dict[str, Module]) -> None:
     graph = {name: {t for t in own(module) if t in modules and t != name} for name, module in modules.items()}
     done: set[str] = set()

@@ -32,12 +32,12 @@ class RootsDirectory:
         elif stat is None or stat.type != "directory":
             make = f"install -d -o root -g wheel -m {self.mode:04o} {quote(self.path)}"
             fix = Fix("Make the directory", Safety.SAFE, commands=(make,))
-            yield Finding(self.absent, (evidence(self.path, stat), named), fix, about, "absent")
+            yield Finding(self.absent, (Evidence.stat(self.path, stat), named), fix, about, "absent")
         elif stat.owner != "root" or (stat.mode or 0) & 0o077 & ~self.mode:
             message = f"{self.opened}: it has mode {stat.mode:04o} and belongs to {stat.owner}."
             commands = (f"chown root:wheel {quote(self.path)}", f"chmod {self.mode:04o} {quote(self.path)}")
             fix = Fix("Close it to others", Safety.SAFE, commands=commands)
-            yield Finding(message, (evidence(self.path, stat), named), fix, about, f"{stat.mode:04o}")
+            yield Finding(message, (Evidence.stat(self.path, stat), named), fix, about, f"{stat.mode:04o}")
 
 
 def looked(files: Files, path: str) -> Stat | Doubt | None:
@@ -61,14 +61,3 @@ def open_to_all(files: Files, path: str) -> Stat | Doubt | None:
     above = way.directories if isinstance(way, Way) else ()
     hidden = any(each.mode is not None and not each.mode & OTHERS_ENTER for _, each in above)
     return None if hidden else stat
-
-
-def shown(stat: Stat) -> str:
-    """Mode and owner as ls(1) has them: `0644 root:wheel`."""
-    mode = "?" if stat.mode is None else f"{stat.mode:04o}"
-    return f"{mode} {stat.owner}:{stat.group}"
-
-
-def evidence(path: str, stat: Stat | None) -> Evidence:
-    """What was asked about a path, and the answer."""
-    return Evidence(f"stat {path}", "absent" if stat is None else shown(stat))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.modes import evidence
 from mailaudit.findings import Evidence, Place
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.clock import Clock
@@ -59,7 +58,7 @@ def _readable(host: Host, name: str, user: str, path: str, so: str) -> None:
     files = host.known(Files)
     verdict = files.may(user, path, Access.READ) if files is not None else None
     if isinstance(verdict, Denied):
-        raise broken(Kind.DAEMON, name, f"{user} may not read {path}: {so}.", evidence(verdict.path, verdict.stat))
+        raise broken(Kind.DAEMON, name, f"{user} may not read {path}: {so}.", Evidence.stat(verdict.path, verdict.stat))
 
 
 def _is_gone(files: Files | None, path: str) -> bool:

@@ -6,9 +6,9 @@ import posixpath
 import re
 from collections.abc import Generator, Iterator
 
-from mailaudit.checks.dovecot.sockets import GROUP, OTHERS, OWNER, Socket, sockets
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.dovecot.sockets import GROUP, OTHERS, OWNER, Socket, sockets
 from mailaudit.models.pf.values import MAX_PORT
 from mailaudit.models.release import read_release
 from mailaudit.models.smtpd.config import SmtpdConfig

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from mailaudit.checks.pf.words import why
 from mailaudit.findings import Evidence, Place
 from mailaudit.models.pf.config import Answer3, Ruleset
+from mailaudit.models.pf.doubt import why
 from mailaudit.models.pf.running import PfStatus
 from mailaudit.models.pf.values import TCP
 from mailaudit.models.rc import RcConf

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailaudit.checks.smtpd.listeners import covers
 from mailaudit.findings import Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.parts import Listener as DovecotListener
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Listener
-from mailaudit.models.smtpd.reach import Reach, is_outward, reach
+from mailaudit.models.smtpd.reach import Reach, covers, is_outward, reach
 from mailaudit.questions import Reason
 from mailaudit.trace.daemons import certificate
 from mailaudit.trace.hops import Hop, Kind, broken, ok, unknown

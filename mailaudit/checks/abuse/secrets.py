@@ -8,11 +8,11 @@ from typing import TypeGuard
 
 from mailaudit.checks.dkim.keys import other_reader
 from mailaudit.checks.lacking import unread
-from mailaudit.checks.modes import evidence, looked, open_to_all
+from mailaudit.checks.modes import looked, open_to_all
 from mailaudit.checks.registry import rule
 from mailaudit.checks.tls.files import MOST_OF_A_KEY
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.accounts import MASTER, Accounts
 from mailaudit.models.credentials import COPIES, Credentials
 from mailaudit.models.dovecot.config import DovecotConfig
@@ -97,7 +97,9 @@ def _readers(row: SecretFile, accounts: Accounts | None, files: Files) -> Iterat
         more = f" and {len(names) - MOST_NAMES} more accounts" if len(names) > MOST_NAMES else ""
         who = f"{', '.join(names[:MOST_NAMES])}{more}"
         message = f"{who} can read {row.path}; {row.what} is for {_rightful(row)} alone."
-        yield Finding(message, (evidence(row.path, stat), _place(row)), _closed(row), f"readers of {row.path}", " ".join(names))
+        yield Finding(
+            message, (Evidence.stat(row.path, stat), _place(row)), _closed(row), f"readers of {row.path}", " ".join(names)
+        )
 
 
 def _rightful(row: SecretFile) -> str:
@@ -144,7 +146,7 @@ def _tables(smtpd: SmtpdConfig, files: Files) -> Iterator[Outcome]:
             fix = Fix("Open it to smtpd", Safety.SAFE, commands=opened) if opened else None
             yield Finding(
                 message,
-                (evidence(verdict.path, verdict.stat), Place.at(table.at.span, "named here")),
+                (Evidence.stat(verdict.path, verdict.stat), Place.at(table.at.span, "named here")),
                 fix,
                 f"table {table.name}",
                 "unreadable",
@@ -168,7 +170,7 @@ def no_secret_lies_open(secrets: SecretFiles, files: Files) -> Iterator[Outcome]
             commands = (f"chown {each.owner}:{each.group} {quoted}", f"chmod {each.mode} {quoted}")
             yield Finding(
                 f"Every account of this host can read {each.path}, and {each.what} stands in it.",
-                (evidence(each.path, stat), _place(each)),
+                (Evidence.stat(each.path, stat), _place(each)),
                 Fix("Close it to others", Safety.SAFE, commands=commands),
                 f"mode of {each.path}",
                 f"{stat.mode:04o}",
@@ -214,4 +216,4 @@ def no_hashes_lie_open(
                     "Close it to others", Safety.SAFE, commands=(f"chmod {mode} {quoted}" if each == path else f"rm {quoted}",)
                 )
                 message = f"{each} {what}, and every account of this host can read it."
-                yield Finding(message, (evidence(each, stat), place), fix, f"mode of {each}", f"{stat.mode:04o}")
+                yield Finding(message, (Evidence.stat(each, stat), place), fix, f"mode of {each}", f"{stat.mode:04o}")

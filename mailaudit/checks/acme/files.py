@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from mailaudit.checks.acme.config import NO_DOMAIN, signers
-from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, looked
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -43,7 +43,9 @@ def account_key_is_closed(acme: AcmeConfig, shown: ShownCertificates, site: Site
 
 def _closed(message: str, path: str, stat: Stat, at: Token, *commands: str) -> Finding:
     fix = Fix("Give it to root alone", Safety.SAFE, commands=commands)
-    return Finding(message, (evidence(path, stat), Place.at(at.span, "named here")), fix, f"mode of {path}", f"{stat.mode:04o}")
+    return Finding(
+        message, (Evidence.stat(path, stat), Place.at(at.span, "named here")), fix, f"mode of {path}", f"{stat.mode:04o}"
+    )
 
 
 @rule("ACME005")
@@ -63,7 +65,7 @@ def key_lies_in_a_closed_directory(acme: AcmeConfig, shown: ShownCertificates, s
             yield Exempt(f"there is no {directory}")
         elif (stat.mode or 0) & _GROUP_OR_OTHERS:
             message = f"The key {key.value} lies in {directory}, which others may enter: its mode is {stat.mode:04o}."
-            places = (Place.at(key.span, "the key"), evidence(directory, stat))
+            places = (Place.at(key.span, "the key"), Evidence.stat(directory, stat))
             fix = None
             if directory not in SHIPPED:  # what the system shares stays open
                 fix = Fix(
@@ -103,7 +105,7 @@ def challenge_directory_is_there(acme: AcmeConfig, shown: ShownCertificates, sit
             command = f"install -d -o root -g daemon -m 0755 {quote(directory)}"
             fix = Fix("Make the directory", Safety.SAFE, commands=(command,))
             message = f"There is no directory {directory}, so acme-client has no place for the authority's challenge."
-            yield Finding(message, (evidence(directory, stat),), fix, "challenges", "absent")
+            yield Finding(message, (Evidence.stat(directory, stat),), fix, "challenges", "absent")
         else:
             yield from _readable(files, directory, stat)
 
@@ -119,7 +121,7 @@ def _readable(files: Files, directory: str, stat: Stat) -> Iterator[Outcome]:
         wrong = "others than root can put files there"
     if wrong is not None:
         commands = (f"chown root:daemon {quote(directory)}", f"chmod 0755 {quote(directory)}")
-        places: tuple[Evidence, ...] = (evidence(directory, stat),)
+        places: tuple[Evidence, ...] = (Evidence.stat(directory, stat),)
         message = f"{directory} has mode {stat.mode:04o} and belongs to {stat.owner}: {wrong}."
         fix = Fix("Open it to readers alone", Safety.SAFE, commands=commands)
         yield Finding(message, places, fix, "challenges", f"{stat.mode:04o}")

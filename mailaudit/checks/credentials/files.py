@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from mailaudit.checks.lacking import unread
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import looked
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -69,7 +69,7 @@ def both_daemons_read_it(
             what = path if is_file else f"{path}, for {verdict.path} is closed to it"
             yield Finding(
                 f"{user} may not read {what}: {effect}.",
-                (evidence(verdict.path, verdict.stat), Place.whole(credentials.tree.text)),
+                (Evidence.stat(verdict.path, verdict.stat), Place.whole(credentials.tree.text)),
                 Fix("Give the file to both daemons", Safety.SAFE, commands=_opened(path)) if is_file else _way(verdict.path),
                 f"read by {user}",
                 f"{verdict.stat.mode:04o}" if verdict.stat.mode is not None else "",
@@ -101,7 +101,7 @@ def no_service_writes_it(credentials: Credentials, files: Files) -> Iterator[Out
         command = f"chmod {stat.mode & ~excess:04o} {shlex.quote(path)}"
         yield Finding(
             f"Not only root may write {path}, but {who} too: a broken service could give itself a mailbox and a login.",
-            (evidence(path, stat), Place.whole(credentials.tree.text)),
+            (Evidence.stat(path, stat), Place.whole(credentials.tree.text)),
             Fix("Let nobody but root write it", Safety.SAFE, commands=(command,)),
             "write",
             f"{excess:o}",
@@ -119,7 +119,7 @@ def no_open_copies(credentials: Credentials, files: Files) -> Iterator[Outcome]:
         elif isinstance(stat, Stat) and (stat.mode or 0) & OTHERS_READ:
             yield Finding(
                 f"{copy} is a copy of the password hashes that every account on this host can read.",
-                (evidence(copy, stat), Evidence("copy of", credentials.path)),
+                (Evidence.stat(copy, stat), Evidence("copy of", credentials.path)),
                 Fix("Remove the copy", Safety.SAFE, commands=(f"rm {shlex.quote(copy)}",)),
                 f"copy {suffix}",
                 f"{(stat.mode or 0) & 0o007:o}",

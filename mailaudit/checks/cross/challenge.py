@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from shlex import quote
 
 from mailaudit.checks.httpd import NO_CHALLENGE, NO_HTTP, asked, only_root_differs, verdict
-from mailaudit.checks.modes import shown as mode_of
 from mailaudit.checks.registry import rule
 from mailaudit.editing import httpd as editing
 from mailaudit.editing.style import Edits, Unwritable
@@ -86,8 +85,8 @@ def httpd_reads_what_acme_client_writes(
         elif isinstance(allowed, Denied):
             message = f"httpd cannot reach {directory}: www may not go through {allowed.path}."
             fix = Fix("Let others through", Safety.SAFE, commands=(f"chmod o+x {quote(allowed.path)}",))
-            proof = Evidence(f"stat {allowed.path}", mode_of(allowed.stat))
-            yield Finding(message, (proof,), fix, f"way to {directory}", mode_of(allowed.stat))
+            proof = Evidence.stat(allowed.path, allowed.stat)
+            yield Finding(message, (proof,), fix, f"way to {directory}", allowed.stat.shown)
         elif isinstance(way, Way) and not f"{way.path}/".startswith(f"{chroot}/"):
             message = f"{directory} is a link to {way.path}, which httpd does not see from its chroot {chroot}."
             yield Finding(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from posixpath import basename, dirname
 
 from mailaudit.checks.lacking import unread
-from mailaudit.checks.modes import evidence
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -105,7 +104,7 @@ def _owned(path: str, stat: Stat, entry: Entry, known: Accounts | None, owner: M
         message = f"The mail of {entry.name.value} is opened as {wanted}, and {path} belongs to {stat.owner}."
         yield Finding(
             message,
-            (evidence(path, stat), Place.at(entry.uid.span, "as here")),
+            (Evidence.stat(path, stat), Place.at(entry.uid.span, "as here")),
             fix,
             f"owner of {entry.address}",
             stat.owner or "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailaudit.checks.dovecot.edits import add_plugin, append, place_of, plugin_lines, plugin_setting
 from mailaudit.checks.dovecot.listeners import serve
 from mailaudit.checks.dovecot.sieve import plugins
-from mailaudit.checks.dovecot.sockets import closed, socket_lines, sockets
+from mailaudit.checks.dovecot.sockets import closed, socket_lines
 from mailaudit.checks.sieve.edits import SCRIPTS, files_of
 from mailaudit.checks.smtpd.actions import users_actions
 from mailaudit.checks.smtpd.scope import smtpd_rule
@@ -18,6 +18,7 @@ from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.sockets import sockets
 from mailaudit.models.files import Files
 from mailaudit.models.mail_owner import MailOwner
 from mailaudit.models.reference import Reference

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from shlex import quote
 
-from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, looked
 from mailaudit.checks.pf.words import NAMES, place_of, ports_text
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
@@ -130,4 +130,4 @@ def pf_conf_is_roots_alone(files: Files, pf: Ruleset) -> Iterator[Outcome]:
             )
             fix = Fix("Root's alone", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0600 {quote(path)}"))
             message = f"{path} is not root's alone, {harm}."
-            yield Finding(message, (evidence(path, stat),), fix, f"mode of {path}", f"{stat.mode:04o}")
+            yield Finding(message, (Evidence.stat(path, stat),), fix, f"mode of {path}", f"{stat.mode:04o}")

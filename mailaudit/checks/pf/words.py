@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from mailaudit.findings import Doubt, Place
 from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.doubt import why
 from mailaudit.models.pf.rules import Rule
 from mailaudit.models.pf.values import ICMP, ICMP6, MAX_PORT, TCP, UDP, Range
 from mailaudit.parsers.tree import Token
@@ -49,24 +50,3 @@ def doubt(pf: Ruleset, rules: Sequence[Rule], whether: str) -> Doubt:
     else:
         where = "it depends on what is not recorded"
     return Doubt(Reason.IN_DOUBT, f"It could not be told whether {whether}; {where}.", places)
-
-
-def why(pf: Ruleset, rule: Rule) -> str:
-    """What is not known about a rule."""
-    options = rule.options
-    peers = (*rule.sources, *rule.targets)
-    kinds = {peer.kind for peer in peers}
-    tables = [pf.tables.get(peer.name) for peer in peers if peer.kind == "table"]
-    reasons = (
-        (rule.action == "anchor", "the rules of this anchor are filled in by another program"),
-        (not all(map(pf.book.complete, tables)), "what its table holds is not known"),
-        (bool(options.users or options.groups), "it depends on who owns the socket"),
-        (bool(options.systems), "it depends on the sender's operating system"),
-        (bool(options.probability), "it matches by chance"),
-        ("table" in kinds, "it depends on addresses that are not recorded"),
-        (bool(kinds & {"urpf-failed", "no-route", "label"}), "it depends on the routing table"),
-        ("name" in kinds, "it depends on what a name resolves to"),
-        (len(pf.egress) > 1 and bool(rule.interfaces), "it depends on which interface leads to the Internet"),
-        (bool(kinds & {"net", "interface"}), "it depends on addresses that are not recorded"),
-    )
-    return next((text for holds, text in reasons if holds), "it depends on what is not recorded")

@@ -35,7 +35,7 @@ from mailaudit.models.endpoints import Endpoints
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import Listener
-from mailaudit.models.smtpd.reach import EVERYWHERE, Reach, is_outward, reach
+from mailaudit.models.smtpd.reach import EVERYWHERE, Reach, covers, is_outward, reach
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.parsers.tree import Token
 from mailaudit.questions import Reason
@@ -61,18 +61,6 @@ def _for_whom(listener: Listener) -> Doubt | None:
         return None
     message = f"Whether the listener on {listener.where}, port {listener.port}, is for strangers is not known."
     return Doubt(Reason.IN_DOUBT, message, (Place.at(listener.span),))
-
-
-def covers(listener: Listener, address: str) -> bool:
-    """True if a listener is bound to an address. An interface, a group and a host name are taken to be the site's own."""
-    wanted = ipaddress.ip_address(address)
-    if listener.family not in (None, wanted.version):
-        return False
-    try:
-        bound = ipaddress.ip_address(listener.where)
-    except ValueError:
-        return True
-    return bound.is_unspecified or bound == wanted
 
 
 def uncovered(listeners: Sequence[Listener], site: Site) -> list[str]:

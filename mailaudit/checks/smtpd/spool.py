@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
 
-from mailaudit.checks.modes import evidence, looked
+from mailaudit.checks.modes import looked
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd.scope import smtpd_rule
 from mailaudit.edits import Fix, Safety
@@ -63,7 +63,7 @@ def queue_directories_are_closed(_smtpd: SmtpdConfig, files: Files) -> Iterator[
             what = "smtpd does not start" if directory.must else "others may read or take mail from it"
             yield Finding(
                 f"{path} is not {directory.mode:04o} {directory.owner}:{group}: {what}.",
-                (evidence(path, stat),),
+                (Evidence.stat(path, stat),),
                 Fix(
                     "Give it back its owner and mode",
                     Safety.SAFE,

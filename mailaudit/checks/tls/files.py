@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from shlex import quote
 
 from mailaudit.checks.acme.config import LETSENCRYPT, option_fix
-from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, RootsDirectory, looked
 from mailaudit.checks.registry import rule
 from mailaudit.checks.tls.certificates import Chain, Pair, chains, gaps, mismatch
 from mailaudit.editing import crontab as cron_editing
 from mailaudit.editing import httpd as httpd_editing
 from mailaudit.editing import smtpd as smtpd_editing
 from mailaudit.edits import Fix, Safety
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.acme import AcmeConfig
 from mailaudit.models.certificates import NotReadError
 from mailaudit.models.cron import Crontabs
@@ -61,7 +61,7 @@ def keys_are_closed(shown: ShownCertificates, acme: Acme, files: Files) -> Itera
             fix = Fix(
                 "Give it to root alone", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0400 {quote(path)}")
             )
-            places = (evidence(path, stat), Place.at(span, "named here"))
+            places = (Evidence.stat(path, stat), Place.at(span, "named here"))
             yield Finding(message, places, fix, f"mode of {path}", f"{stat.mode:04o} {stat.owner}")
 
 
@@ -82,7 +82,7 @@ def certificates_are_not_writable(shown: ShownCertificates, files: Files) -> Ite
             fix = Fix(
                 "Close it to writers", Safety.SAFE, commands=(f"chown root:wheel {quote(path)}", f"chmod 0444 {quote(path)}")
             )
-            places = (evidence(path, stat), Place.at(span, "named here"))
+            places = (Evidence.stat(path, stat), Place.at(span, "named here"))
             yield Finding(message, places, fix, f"mode of {path}", f"{stat.mode:04o} {stat.owner}")
 
 

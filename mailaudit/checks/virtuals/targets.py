@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from shlex import quote
 
-from mailaudit.checks.modes import OTHERS_WRITE, evidence, looked
+from mailaudit.checks.modes import OTHERS_WRITE, looked
 from mailaudit.checks.registry import rule
 from mailaudit.checks.virtuals.addresses import reader
 from mailaudit.editing import tables
 from mailaudit.editing.style import Unwritable
 from mailaudit.edits import Fix, Safety, replace
-from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.credentials import Credentials
 from mailaudit.models.files import Files
 from mailaudit.models.mail_owner import MailOwner
@@ -207,7 +207,7 @@ def the_map_is_roots(virtuals: Virtuals, files: Files) -> Iterator[Outcome]:
             commands = (f"chown root:wheel {quoted}", f"chmod {stat.mode & ~OTHERS_WRITE:04o} {quoted}")
             yield Finding(
                 f"Somebody besides root may write {path}, and so take mail of anybody.",
-                (evidence(path, stat), Place.whole(tree.text)),
+                (Evidence.stat(path, stat), Place.whole(tree.text)),
                 Fix("Give the file to root alone", Safety.SAFE, commands=commands),
                 "write",
                 f"{stat.mode:04o} {stat.owner}",

@@ -132,3 +132,24 @@ def at_port(traffic: Traffic, classes: int) -> Traffic:
         return traffic
     low, _ = traffic.classes.ranges[(classes & -classes).bit_length() - 1]
     return replace(traffic, axis="", classes=ONE, target_ports=((low, low),))
+
+
+def why(pf: Ruleset, rule: Rule) -> str:
+    """What is not known about a rule."""
+    options = rule.options
+    peers = (*rule.sources, *rule.targets)
+    kinds = {peer.kind for peer in peers}
+    tables = [pf.tables.get(peer.name) for peer in peers if peer.kind == "table"]
+    reasons = (
+        (rule.action == "anchor", "the rules of this anchor are filled in by another program"),
+        (not all(map(pf.book.complete, tables)), "what its table holds is not known"),
+        (bool(options.users or options.groups), "it depends on who owns the socket"),
+        (bool(options.systems), "it depends on the sender's operating system"),
+        (bool(options.probability), "it matches by chance"),
+        ("table" in kinds, "it depends on addresses that are not recorded"),
+        (bool(kinds & {"urpf-failed", "no-route", "label"}), "it depends on the routing table"),
+        ("name" in kinds, "it depends on what a name resolves to"),
+        (len(pf.egress) > 1 and bool(rule.interfaces), "it depends on which interface leads to the Internet"),
+        (bool(kinds & {"net", "interface"}), "it depends on addresses that are not recorded"),
+    )
+    return next((text for holds, text in reasons if holds), "it depends on what is not recorded")

@@ -54,3 +54,15 @@ def _of_address(written: str) -> Reach:
 def is_outward(listener: Listener) -> bool:
     """True if strangers reach a listener, or may."""
     return reach(listener) in (Reach.PUBLIC, Reach.UNKNOWN)
+
+
+def covers(listener: Listener, address: str) -> bool:
+    """True if a listener is bound to an address. An interface, a group and a host name are taken to be the site's own."""
+    wanted = ipaddress.ip_address(address)
+    if listener.family not in (None, wanted.version):
+        return False
+    try:
+        bound = ipaddress.ip_address(listener.where)
+    except ValueError:
+        return True
+    return bound.is_unspecified or bound == wanted
