@@ -13,6 +13,7 @@ from mailaudit.findings import Finding, Place, Result
 _REVERSE = re.compile(r"\b(?:[0-9a-f]\.){31}[0-9a-f]\b", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9]+(?![\w.]))")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_NETWORK = re.compile(r"\S+\. [A-Z0-9]+\b.*|[0-9A-Fa-f:.]+ [0-9]+ \w+|https?://.*", re.DOTALL)  # DNS, a listener, a policy
 _SHORT = 6  # a shorter secret is found in words that hold none
 
 
@@ -45,9 +46,14 @@ def _address(match: re.Match[str]) -> str:
 
 
 def identity(rule: str, finding: Finding, unsaid: Unsaid) -> str:
-    """What a fingerprint is made of, in words: rule, path or question, the setting's place, the offending value."""
+    """What a fingerprint is made of, in words: rule, path or question, the setting's place, the offending value.
+
+    A question to the network is not in it: of several that show the same, another one may be answered first next time.
+    """
     first = finding.places[0] if finding.places else None
     path = first.path if isinstance(first, Place) else first.question if first else ""
+    if not isinstance(first, Place) and _NETWORK.fullmatch(path):
+        path = ""
     return unsaid.without(f"{rule}\0{path}\0{finding.about}\0{finding.value}")
 
 

@@ -287,6 +287,53 @@ def test_hostile_words_in_a_report_are_shown_and_not_obeyed(host: Path, run: Run
 # ---- nightly
 
 
+def test_what_was_never_but_waived_is_no_news(host: Path, run: Run) -> None:
+    nightly(run, host)
+    (host / "mailaudit.toml").write_text('[[waiver]]\nrule = "PF048"\nreason = "a test"\n')
+    write(host, WORSE)
+    assert nightly(run, host) == (0, "", "")
+    code, data = compared(run, "last.json", host)
+    assert (code, data["errors"]) == (0, [])
+    (host / "mailaudit.toml").write_text('[[waiver]]\nrule = "PF"\nreason = "a test"\n')
+    code, out, _ = nightly(run, host)
+    assert code == 0
+    assert "changed: /etc/pf.conf:1:1: medium (is waived now) PF010" in out
+    (host / "mailaudit.toml").unlink()
+    code, out, _ = nightly(run, host)
+    assert code == 1
+    assert out.count("(was waived)") == 2
+
+
+def test_a_question_that_times_out_for_a_night_is_never_mentioned(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = BOOK()
+    monkeypatch.setattr(rulebook, "load", lambda: book)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples" / "as-published", "host")
+    record = json.loads(Path("host/answers.json").read_text())
+    known = {each: answer for each, answer in record["dns"].items() if each.startswith("*.")}
+    timeout, none = {"error": "timeout"}, {"rcode": "NXDOMAIN"}
+
+    def night(answer: Any) -> tuple[int, str]:
+        record["dns"] |= {each: answer.get(each, answer) for each in known}
+        Path("host/answers.json").write_text(json.dumps(record))
+        line = ("--select", "DNS011", "-q", "--changed-since", "last.json", "--output", "json:last.json")
+        return run("scan", "host", *line)[:2]
+
+    assert night(known)[0] == 1
+    assert [night(each) for each in (known, timeout, known)] == [(0, ""), (4, ""), (0, "")]
+    assert night(timeout) == (4, "")
+    code, out = night(timeout)
+    assert code == 4
+    assert "DNS011 no-wildcard could not be told twice in a row (timed out)" in " ".join(out.split())
+    assert [night(each) for each in (timeout, known)] == [(4, ""), (0, "")]
+    for each in known:  # one answer of several
+        assert night({**known, each: timeout}) == (0, "")
+    assert "fixed" in night(none)[1]
+    assert [night(each) for each in (timeout, none)] == [(4, ""), (0, "")]
+
+
 def nightly(run: Run, *more: Any) -> tuple[int, str, str]:
     return run("scan", *more, *ONLY, "-q", "--changed-since", "last.json", "--output", "json:last.json")
 

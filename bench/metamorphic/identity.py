@@ -162,5 +162,18 @@ def moved(wrong: Wrong, seed: int) -> Iterator[str]:
         yield f"{wrong}: another time"
 
 
+def flapping(wrong: Wrong) -> Iterator[str]:
+    """The answers of the network without which a wrong host has a finding that it does not have with them."""
+    record = json.loads(wrong.files[ANSWERS]) if ANSWERS in wrong.files else {}
+    before: set[str] | None = None
+    for kind in ("dns", "endpoints"):
+        for asked in record.get(kind, {}):
+            before = set(prints(judged(wrong.page, wrong.files))) if before is None else before
+            lost = {**record, kind: {**record[kind], asked: {"error": "timeout"}}}
+            after = set(prints(judged(wrong.page, {**wrong.files, ANSWERS: json.dumps(lost)})))
+            if after - before:
+                yield f"{wrong}: {asked} timed out"
+
+
 def _is_dated(files: Files) -> bool:
     return "taken" in json.loads(files[ANSWERS]) if ANSWERS in files else False

@@ -59,7 +59,8 @@ def _compared(common: Common, before: str, after: str) -> Compared:
         raise UsageError(f"{before}: it is the report of a run that audited no host: {one.exit_reason}")
     comparison = compare(one, other)
     code, why = _concluded(common, comparison)
-    return Compared(comparison, other.errors, code, why)
+    noted = tuple(f"{host.name}: " for host in other.hosts)  # what is said of waivers stands among the errors
+    return Compared(comparison, tuple(each for each in other.errors if not each.startswith(noted)), code, why)
 
 
 def _side(common: Common, target: str) -> Known:

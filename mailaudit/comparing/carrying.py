@@ -19,7 +19,7 @@ class Night:
     """What there is to tell, and what the report carries for the next."""
 
     comparison: Comparison
-    persisting: tuple[tuple[str, Told], ...]  # hosts and rules that could not be told twice in a row: told once
+    persisting: tuple[tuple[KnownHost, Told], ...]  # hosts, and rules of theirs that could not be told twice in a row: told once
     carried: Mapping[Key, tuple[Carried, ...]]
 
 
@@ -27,7 +27,7 @@ def since(earlier: Known, now: Known) -> Night:
     """What changed between an earlier report and that of now."""
     hosts: list[HostDifference] = []
     carried: dict[Key, tuple[Carried, ...]] = {}
-    persisting: list[tuple[str, Told]] = []
+    persisting: list[tuple[KnownHost, Told]] = []
     before = _all_known(earlier)
     for old, new in paired([each for each, _ in before], now.hosts):
         states = next((state for each, state in before if each is old), {})
@@ -41,7 +41,7 @@ def since(earlier: Known, now: Known) -> Night:
         found = [_settled(each) for each in differences(old, new)] if old is not None else _added(new)
         hosts.append(HostDifference(old, new, tuple(found)))
         after = _after(new, found, states)
-        persisting += [(new.name, new.by_rule[each.rule][0]) for each in after if _is_said(each, states, new)]
+        persisting += [(new, new.by_rule[each.rule][0]) for each in after if _is_said(each, states, new)]
         if after:
             carried[new.name, new.target] = after
     return Night(Comparison(earlier, now, tuple(hosts)), tuple(persisting), carried)

@@ -47,6 +47,19 @@ class Difference:
         return self.told.is_found
 
     @property
+    def is_reworded(self) -> bool:
+        """True where nothing but the words changed, as they do when another answer of several was heard first."""
+        before, after = self.before, self.after
+        if self.kind is not Kind.CHANGED or before is None or after is None:
+            return False
+        return (before.verdict, before.severity) == (after.verdict, after.severity)
+
+    @property
+    def is_waived(self) -> bool:
+        """True for a finding that was never but waived."""
+        return all(each.verdict is Verdict.WAIVED for each in (self.before, self.after) if each is not None)
+
+    @property
     def is_worse(self) -> bool:
         """True for what counts: a finding that was not known before, or is worse than it was."""
         after, before = self.after, self.before

@@ -45,8 +45,10 @@ class Compared:
 
 
 def was(difference: Difference) -> str:
-    """How a changed finding was before: `was medium`."""
+    """How a changed finding was before, `was medium`; and of any that it is waived."""
     before, after = difference.before, difference.after
+    if difference.is_finding and difference.is_waived:
+        return "waived"
     if difference.kind is not Kind.CHANGED or before is None or after is None:
         return ""
     if before.verdict is not after.verdict:

@@ -93,7 +93,7 @@ def no_wildcard(dns: Dns, site: Site) -> Iterator[Outcome]:
         gone = [("CNAME", bare(found.aliases[0]) + ".")] if found.aliases else [(found.type, each) for each in found.data]
         lines += [delete(at, *each) for each in gone]
         fix = publish("Delete the wildcard; give the names that are used records of their own", *lines)
-        yield Finding(message, seen(found), fix, f"wildcard of {domain}", found.type)
+        yield Finding(message, seen(found), fix, f"wildcard of {domain}", "there")
 
 
 @rule("DNS012")

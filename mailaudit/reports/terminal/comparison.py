@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailaudit.comparing.carrying import Night
 from mailaudit.comparing.differences import HostDifference, Kind
@@ -39,7 +40,8 @@ def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, q
     """What changed since an earlier report; nothing at all if nothing did."""
     paper = Paper(screen)
     for host in night.comparison.hosts:
-        persisting = [told for name, told in night.persisting if host.after is not None and name == host.after.name]
+        persisting = [told for of, told in night.persisting if of is host.after]
+        host = replace(host, differences=tuple(each for each in host.differences if not (each.is_waived or each.is_reworded)))  # noqa: PLW2901
         changed = [each for each in host.of(*CHANGES) if each.is_finding]
         if host.before is not None and host.after is None:
             paper.wrapped(paper.clean(f"{host.name}: the host is gone; it had {len(host.differences)} findings"), hanging="  ")
