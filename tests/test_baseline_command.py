@@ -126,7 +126,10 @@ def test_update_adds_prune_takes_out_show_shows(host: Path, run: Run) -> None:
     _, out, _ = run("baseline", "show")
     assert "PF048" in out
     assert "PF010" not in out
-    assert json.loads(run("baseline", "show", "--format", "json")[1]) == json.loads(Path("mailaudit-baseline.json").read_text())
+    shown = json.loads(run("baseline", "show", "--format", "json")[1])
+    assert shown == json.loads(Path("mailaudit-baseline.json").read_text())
+    schema = json.loads((ROOT / "mailaudit/reports/schema/baseline.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(shown)
 
 
 def test_a_scan_that_did_not_run_prunes_nothing(host: Path, run: Run) -> None:
