@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from mailaudit.findings import Outcome
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.output import SUMMARY
 
+CORRECTED = Path(__file__).parents[1] / "examples" / "corrected"
 OPEN_RELAY = 'listen on all\naction "r" relay\nmatch from any for any action "r"\n'
 CANARY = re.compile("canary", re.IGNORECASE)
 SECRETS = {
@@ -133,14 +136,17 @@ def test_what_is_waived_is_so_in_every_format_and_code(run: Run, tmp_path: Path,
         code = run("scan", root, "--select", "SMTPD044", *everything(tmp_path / "told"))[0]
         return code, {form: report_formats.READ[form]((tmp_path / "told" / form).read_text("utf-8")) for form in Format}
 
-    def codes() -> set[int]:
-        return {run("scan", relay, "--select", "SMTPD044", "--format", form)[0] for form in Format}
+    def codes(*options: str) -> set[int]:
+        return {run("scan", relay, "--select", "SMTPD044", "--format", form, *options)[0] for form in Format}
 
     assert codes() == {1} == {told(relay)[0]}
     (relay / "mailaudit.toml").write_text('[[waiver]]\nrule = "SMTPD044"\nreason = "a test"\n')
     assert codes() == {0}
     assert told(relay) == told(host(tmp_path / "clean", {"mail/smtpd.conf": OPEN_RELAY.replace("from any", "from local")}))
     assert [each["verdict"] for each in results(run("scan", relay, "--format", "json")[1], "SMTPD044")] == ["waived"]
+    (relay / "mailaudit.toml").unlink()
+    run("baseline", "create", relay, "--select", "SMTPD044", "--baseline", tmp_path / "baseline")
+    assert codes("--baseline", str(tmp_path / "baseline")) == {0}
 
 
 def test_brackets_in_a_file_are_no_markup(run: Run, tmp_path: Path) -> None:
@@ -167,3 +173,73 @@ def test_no_text_of_a_host_becomes_markup_anywhere(run: Run, tmp_path: Path, mon
         assert kinds
         assert not kinds & {"link_open", "image", "html_inline"}
     assert not re.search(r"(?m)^::error::x", (tmp_path / "told" / "github").read_text())
+
+
+# ---- what was known already
+
+TELNET, SOCKS = "pass in proto tcp to port 23\n", "pass in proto tcp to port 1080\n"
+WITHOUT_TLS = "ssl = no\n"
+
+
+@pytest.fixture
+def known(run: Run, tmp_path: Path) -> Callable[[dict[str, str]], int]:
+    """The exit code of a host of these files, beside a baseline of the first one."""
+    baseline = tmp_path / "baseline.json"
+
+    def code(files: dict[str, str]) -> int:
+        root = host(tmp_path / f"{len(list(tmp_path.iterdir()))}", files)
+        rules = ("--select", "PF048,DOVECOT010", "--baseline", baseline)
+        if not baseline.exists():
+            assert run("baseline", "create", root, *rules)[0] == 0
+        return run("scan", root, *rules)[0]
+
+    return code
+
+
+def test_a_baseline_knows_a_finding_by_no_line_and_no_count(known: Callable[[dict[str, str]], int]) -> None:
+    """zizmor: a line moves, and the finding is new; eslint: one is mended, another made, and the count is the same."""
+    assert known({"pf.conf": f"block all\n{TELNET}"}) == 0
+    assert known({"pf.conf": f"# more\n\nblock   all # of it\n\n{TELNET}"}) == 0
+    assert known({"pf.conf": f"block all\n{SOCKS}"}) == 1
+    assert known({"pf.conf": f"block all\n{SOCKS}{TELNET}"}) == 1
+
+
+def test_a_baseline_knows_a_finding_by_its_file(known: Callable[[dict[str, str]], int]) -> None:
+    """checkov: what is accepted in one file is so in every other."""
+    assert known({"dovecot/dovecot.conf": f"{WITHOUT_TLS}!include conf.d/*.conf\n", "dovecot/conf.d/10.conf": "\n"}) == 0
+    assert known({"dovecot/dovecot.conf": "!include conf.d/*.conf\n", "dovecot/conf.d/10.conf": WITHOUT_TLS}) == 1
+
+
+def test_a_scan_that_did_not_run_fixes_nothing(run: Run, tmp_path: Path) -> None:
+    """A baseline that shrinks, or a difference that says "fixed", because nobody looked."""
+    root = host(tmp_path / "host", {"pf.conf": f"block all\n{TELNET}"})
+    baseline, report = tmp_path / "baseline.json", tmp_path / "report.json"
+    run("scan", root, "--select", "PF048", "--output", f"json:{report}")
+    run("baseline", "create", root, "--select", "PF048", "--baseline", baseline)
+    kept = baseline.read_text()
+    (root / "etc/pf.conf").unlink()
+    os.mkfifo(root / "etc/pf.conf")
+    for command in ("prune", "update"):
+        assert run("baseline", command, root, "--select", "PF048", "--baseline", baseline)[0] == 4
+        assert json.loads(baseline.read_text())["entries"] == json.loads(kept)["entries"]
+    assert run("baseline", "prune", root, "--select", "PF020", "--baseline", baseline)[0] in (0, 4)
+    assert json.loads(baseline.read_text())["entries"] == json.loads(kept)["entries"]
+    code, out, _ = run("diff", report, root, "--select", "PF048", "--format", "json")
+    assert code == 4
+    assert (json.loads(out)["counts"]["fixed"], json.loads(out)["counts"]["no-longer-evaluated"]) == (0, 1)
+
+
+def test_a_network_that_flaps_makes_no_mail(run: Run, tmp_path: Path) -> None:
+    """mailinabox: a timeout is mailed as a change, and its end as another; people look away."""
+    root = Path(shutil.copytree(CORRECTED, tmp_path / "host"))
+    rules = ("-q", "--select", "DNS0", "--changed-since", tmp_path / "last.json", "--output", f"json:{tmp_path / 'last.json'}")
+    well = json.loads((root / "answers.json").read_text())
+    well["dns"]["_dmarc.example.com. TXT"] = {"rcode": "NXDOMAIN"}
+    ill = {**well, "dns": {name: {"error": "timeout"} for name in well["dns"]}}
+    told = []
+    for night in (well, ill, well, ill, well):
+        (root / "answers.json").write_text(json.dumps(night))
+        told.append(run("scan", root, *rules)[:2])
+    assert [code for code, _ in told] == [1, 4, 0, 4, 0]
+    assert "DNS040" in told[0][1]
+    assert [out for _, out in told[1:]] == [""] * 4
