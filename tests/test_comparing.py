@@ -89,6 +89,32 @@ def test_only_a_rule_that_was_evaluated_says_that_something_is_fixed(after: Know
     assert [each.kind for each in found] == [kind]
 
 
+RESULTS = st.builds(
+    lambda findings, others: host(*findings, *others),
+    st.lists(
+        st.builds(fail, st.sampled_from(("A1", "A2")), st.integers(0, 3)), unique_by=lambda each: each.fingerprint, max_size=4
+    ),
+    st.lists(st.sampled_from((passed("A3"), unknown("A4"), exempt("A5"))), unique=True),
+)
+
+
+@given(RESULTS, RESULTS)
+def test_each_finding_is_told_once_and_the_way_back_is_the_mirror(one: KnownHost, other: KnownHost) -> None:
+    there, back = compare(report(one), report(other)), compare(report(other), report(one))
+    for host_, side in ((one, "before"), (other, "after")):
+        told = [
+            getattr(each, side).fingerprint for each in there.of(*Kind) if getattr(each, side) and getattr(each, side).is_found
+        ]
+        assert sorted(told) == sorted(host_.findings)
+    assert len(there.of(Kind.UNCHANGED)) == len(back.of(Kind.UNCHANGED))
+    assert len(there.of(Kind.RULE_ADDED)) == len(back.of(Kind.RULE_REMOVED))
+    if not (there.of(Kind.NOT_EVALUATED) or back.of(Kind.NOT_EVALUATED)):
+        assert len(there.of(Kind.NEW)) == len(back.of(Kind.FIXED))
+    same = compare(report(one), report(one))
+    assert {each.kind for each in same.of(*Kind)} <= {Kind.UNCHANGED}
+    assert not same.worse(Severity.INFO)
+
+
 def test_what_counts_as_worse() -> None:
     waived = replace(fail(), verdict=Verdict.WAIVED)
     for old, new, worse in (
