@@ -21,10 +21,11 @@ import dns_lab
 import pytest
 
 from mailaudit.collect import ways
-from mailaudit.collect.budget import Budget
+from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.dns import wire
+from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.dns.lookups import Lookups
-from mailaudit.collect.dns.wire import Server
+from mailaudit.collect.dns.wire import Exchange, Query, Server
 from mailaudit.collect.trips import alone
 from mailaudit.models.dns.reply import reply_of
 from mailaudit.models.dns.signatures import signatures
@@ -181,6 +182,7 @@ def saying(*records: str, rcode: dns.rcode.Rcode = dns.rcode.NOERROR, aa: bool =
 
 
 A = LookUp("mail.example.com.", "A")
+OF_A = Query(dns.name.from_text("mail.example.com."), dns.rdatatype.A)
 
 
 def asked_of(*replies: Reply, question: LookUp | ZoneSecurity = A, seconds: float = 10.0) -> Answer:
@@ -287,6 +289,36 @@ def test_a_silent_resolver_is_given_up_soon() -> None:
             return protocol.asked
 
     assert asyncio.run(run()) <= 2 * (wire.SILENT_AFTER + 1)
+
+
+def test_what_one_host_was_told_no_other_asks_again() -> None:
+    """Hosts of one site share their zones, and many at once are too much for a small name server."""
+
+    async def run() -> int:
+        async with server(lambda query: dns.message.make_response(query).to_wire()) as (at, protocol):
+            shared = Heard()
+            hosts = [Exchange(Budget(5), shared) for _ in range(3)]
+            await asyncio.gather(*(each.ask(at, OF_A) for each in hosts))
+            await asyncio.gather(*(each.ask(at, OF_A) for each in hosts))
+            return protocol.asked
+
+    assert asyncio.run(run()) == 1
+
+
+def test_what_one_host_was_not_told_in_its_time_another_asks_itself() -> None:
+    async def run() -> tuple[object, object]:
+        def slow(query: dns.message.Message) -> bytes | None:
+            return dns.message.make_response(query).to_wire() if protocol.asked > 1 else None
+
+        async with server(slow) as (at, protocol):
+            shared = Heard()
+            asked = (Exchange(Budget(seconds), shared).ask(at, OF_A) for seconds in (0.2, 5))
+            first, second = await asyncio.gather(*asked, return_exceptions=True)
+            return first, second
+
+    first, second = asyncio.run(run())
+    assert isinstance(first, Trouble)
+    assert isinstance(second, dns.message.Message)
 
 
 def test_what_one_wave_waits_for_is_not_asked_again_by_the_next() -> None:

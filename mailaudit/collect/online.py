@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailaudit.collect.budget import SECONDS, Budget
+from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.loop import begin
 from mailaudit.collect.trips import Journey, Steps, alone, journey_of, together
 from mailaudit.collect.world import Layers, World
@@ -30,7 +31,8 @@ class Outside:
 
     `resolvers` are addresses and ports (none: the system's), `seconds` are for one host. For tests there are `anchors`, the
     root's trust anchors as DS records, and `port`, where authoritative servers listen. `authorities` are trusted for TLS beside
-    the system's, each as PEM text. `probe_relay` is true if port 25 may be asked to relay.
+    the system's, each as PEM text. `probe_relay` is true if port 25 may be asked to relay. What name servers say is `heard`
+    once for all hosts of a run.
     """
 
     resolvers: tuple[tuple[str, int], ...] = ()
@@ -39,6 +41,7 @@ class Outside:
     port: int = 53
     authorities: tuple[str, ...] = ()
     probe_relay: bool = False
+    heard: Heard = field(default_factory=Heard, compare=False)
 
 
 class Network:
@@ -90,7 +93,7 @@ class Network:
 
             outside = self._outside
             servers = tuple(Server(*each) for each in outside.resolvers) or system_resolvers()
-            self._lookups = Lookups(servers, self.budget, outside.port, outside.anchors or ROOT_ANCHORS)
+            self._lookups = Lookups(servers, self.budget, outside.port, outside.anchors or ROOT_ANCHORS, outside.heard)
         return self._lookups
 
     @property

@@ -16,6 +16,7 @@ import dns.rdatatype
 from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.dns.authority import Authorities
 from mailaudit.collect.dns.chain import ROOT_ANCHORS, Chain
+from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.dns.replies import MOST_RECORDS, Told, not_public, told
 from mailaudit.collect.dns.resolvers import Resolvers
 from mailaudit.collect.dns.wire import Exchange, Query, Server
@@ -29,16 +30,16 @@ _RANDOM = 8  # bytes of a label that nobody has written down
 
 @dataclass
 class Lookups:
-    """DNS as one host's audit asks it. `port` is where authoritative servers listen: 53 but in tests."""
+    """DNS as one host's audit asks it. `port` is where authoritative servers listen: 53 but in tests; `heard` is the run's."""
 
     servers: tuple[Server, ...]
     budget: Budget
     port: int = 53
     anchors: tuple[str, ...] = ROOT_ANCHORS
-    labels: dict[dns.name.Name, bytes] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.budget)
+        self.exchange = Exchange(self.budget, self.heard)
         self.resolvers = Resolvers(self.servers, self.exchange)
         self.authorities = Authorities(self.resolvers, self.port)
         self.chain = Chain(self.resolvers, self.anchors)
@@ -118,7 +119,7 @@ class Lookups:
         name = dns.name.from_text(written)
         if name.labels[0] != b"*":
             return name
-        label = self.labels.setdefault(name, f"mailaudit-{secrets.token_hex(_RANDOM)}".encode())
+        label = self.heard.labels.setdefault(name, f"mailaudit-{secrets.token_hex(_RANDOM)}".encode())
         return dns.name.Name((label, *name.labels[1:]))
 
     async def _resolved(self, owner: dns.name.Name, type_: dns.rdatatype.RdataType) -> Told | Trouble:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import dns.asyncquery
@@ -19,6 +20,7 @@ import dns.rdatatype
 from mailaudit.collect import trips
 from mailaudit.collect.budget import Budget, Trouble
 from mailaudit.collect.dns import datagram
+from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.ways import no_way, unheard
 from mailaudit.questions import Reason
 
@@ -64,51 +66,48 @@ class Query:
 
 @dataclass
 class Exchange:
-    """Sends queries, each one once, and knows which servers are silent. All that is asked runs in one event loop."""
+    """Sends one host's queries, each one once and none that another host's audit has got an answer to.
+
+    It knows which servers are silent. All that is asked runs in one event loop.
+    """
 
     budget: Budget
-    known: dict[tuple[Server, Query], dns.message.Message | Trouble] = field(default_factory=dict)
-    answered: set[Server] = field(default_factory=set)
-    unanswered: dict[Server, int] = field(default_factory=dict)
-    _flying: dict[tuple[Server, Query], asyncio.Task[dns.message.Message]] = field(default_factory=dict)
-    _gates: dict[Server, asyncio.Semaphore] = field(default_factory=dict)
-    _chains: dict[tuple[Server, Query], trips.Steps] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
+    _own: dict[tuple[Server, Query], asyncio.Task[dns.message.Message]] = field(default_factory=dict)
 
     def is_silent(self, server: Server) -> bool:
         """True for a server that has never answered, however often it was asked."""
-        return server not in self.answered and self.unanswered.get(server, 0) >= SILENT_AFTER
+        return server not in self.heard.answered and self.heard.unanswered.get(server, 0) >= SILENT_AFTER
 
     async def ask(self, server: Server, query: Query) -> dns.message.Message:
         """The server's message, whatever its rcode. Raises `Trouble` where there is none."""
         key = (server, query)
-        known = self.known.get(key)
-        if known is None:
-            task = self._flying.get(key)
-            if task is None:
-                task = self._flying[key] = asyncio.ensure_future(self._remember(server, query))
-                task.add_done_callback(_heeded)
-            try:
-                return await asyncio.shield(task)
-            finally:
-                trips.follow(self._chains.get(key, ()))
-        trips.follow(self._chains.get(key, ()))
-        if isinstance(known, Trouble):
-            raise known
-        return known
+        try:
+            known = self.heard.known.get(key)
+            return await self._told(key) if known is None else known
+        finally:
+            trips.follow(self.heard.chains.get(key, ()))
+
+    async def _told(self, key: tuple[Server, Query]) -> dns.message.Message:
+        others = self.heard.flying.get(key)
+        if key not in self._own and others is not None:
+            with suppress(Trouble):  # theirs: their time may have been over
+                return await asyncio.shield(others)
+        task = self._own.get(key)
+        if task is None:
+            task = self._own[key] = self.heard.flying[key] = asyncio.ensure_future(self._remember(*key))
+            task.add_done_callback(_heeded)
+        return await asyncio.shield(task)
 
     async def _remember(self, server: Server, query: Query) -> dns.message.Message:
         try:
-            found = await self._gated(server, query)
-        except Trouble as trouble:
-            self.known[server, query] = trouble
-            raise
+            found = self.heard.known[server, query] = await self._gated(server, query)
         finally:
-            self._chains[server, query] = trips.reached()
-        self.known[server, query] = found
+            self.heard.chains[server, query] = trips.reached()
         return found
 
     async def _gated(self, server: Server, query: Query) -> dns.message.Message:
-        gate = self._gates.setdefault(server, asyncio.Semaphore(AT_ONCE))
+        gate = self.heard.gates.setdefault(server, asyncio.Semaphore(AT_ONCE))
         async with gate:
             if self.is_silent(server):
                 raise unheard(server.address, f"{server} does not answer")
@@ -116,9 +115,9 @@ class Exchange:
                 found = await self._send(server, query)
             except Trouble as trouble:
                 if trouble.reason in (Reason.TIMEOUT, Reason.OFFLINE) and not query.tcp:
-                    self.unanswered[server] = self.unanswered.get(server, 0) + 1
+                    self.heard.unanswered[server] = self.heard.unanswered.get(server, 0) + 1
                 raise
-            self.answered.add(server)
+            self.heard.answered.add(server)
             return found
 
     async def _send(self, server: Server, query: Query) -> dns.message.Message:
