@@ -166,7 +166,7 @@ def flapping(wrong: Wrong) -> Iterator[str]:
     """The answers of the network without which a wrong host has a finding that it does not have with them."""
     record = json.loads(wrong.files[ANSWERS]) if ANSWERS in wrong.files else {}
     before: set[str] | None = None
-    for kind in ("dns", "endpoints"):
+    for kind in ("dns", "endpoints", "commands"):
         for asked in record.get(kind, {}):
             before = set(prints(judged(wrong.page, wrong.files))) if before is None else before
             lost = {**record, kind: {**record[kind], asked: {"error": "timeout"}}}
