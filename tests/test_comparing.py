@@ -447,6 +447,15 @@ def test_what_is_told_over_the_nights_is_what_became_of_it(states: list[KnownHos
     assert told == changes or (late and told in (["new", *changes], changes))
 
 
+def test_a_dead_host_is_not_taken_for_the_one_that_answered() -> None:
+    earlier = report(host(fail()))
+    night = carrying.since(earlier, report(host(fail(number=2), name="other"), code=4))
+    assert [(each.kind, each.why) for each in night.comparison.of(*Kind)] == [(Kind.NEW, "the host is new")]
+    assert [each.findings for each in night.carried["mx", "mx"]] == [(fail(),)]
+    renamed = carrying.since(earlier, report(host(fail(), name="other")))
+    assert {each.kind for each in renamed.comparison.of(*Kind)} == {Kind.UNCHANGED}
+
+
 def test_a_run_that_audited_nothing_keeps_all() -> None:
     night = report(host(fail(), unknown("PF011")), carried={("mx", "mx"): (Carried("PF011", True, 1, (fail("PF011", 9),)),)})
     kept = carrying.kept(night)

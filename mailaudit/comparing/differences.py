@@ -125,9 +125,12 @@ Old = TypeVar("Old", bound=Named)
 New = TypeVar("New", bound=Named)
 
 
-def paired(before: Sequence[Old], after: Sequence[New]) -> list[tuple[Old | None, New | None]]:
-    """Hosts by their names; those of one name by their targets, then in order; the only two whatever they are called."""
-    if len(before) == len(after) == 1:
+def paired(before: Sequence[Old], after: Sequence[New], *, renamed: bool = True) -> list[tuple[Old | None, New | None]]:
+    """Hosts by their names; those of one name by their targets, then in order.
+
+    Where hosts may have been `renamed`, the only two are one whatever they are called.
+    """
+    if renamed and len(before) == len(after) == 1:
         return [(before[0], after[0])]
     left = list(before)
     found: dict[int, Old] = {}
