@@ -409,9 +409,9 @@ def test_own_files_that_cannot_be_read_are_not_passed_over(root: Path, name: str
 
 
 def test_settings_lie_beside_etc(root: Path) -> None:
-    assert FolderWorld(root).settings is None
+    assert FolderWorld(root).settings == ()
     write(root, "mailaudit.toml", "[site]\n")
-    assert FolderWorld(root).settings == (str(root / "mailaudit.toml"), b"[site]\n")
+    assert FolderWorld(root).settings == ((str(root / "mailaudit.toml"), b"[site]\n"),)
 
 
 class TestRecorded:
