@@ -120,7 +120,9 @@ def deliver(text: str, path: Path) -> str:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that nobody reads half of it; what is no plain file is written to as it is."""
+    """Write a file so that nobody reads half of it, through links too; what is no plain file is written to as it is."""
+    if path.is_symlink() and path.is_file():
+        path = path.resolve()
     if path.is_symlink() or (path.exists() and not path.is_file()):
         path.write_bytes(data)
         return

@@ -185,7 +185,9 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     link.symlink_to(path)
     assert not output.deliver("new", path)
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
-    assert not output.deliver("through", link)
+    with path.open() as reader:  # who reads the old one reads on
+        assert not output.deliver("through", link)
+        assert reader.read() == "new"
     assert (path.read_text(), link.is_symlink()) == ("through", True)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "mailaudit.prom"]
 
