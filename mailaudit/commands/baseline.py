@@ -103,8 +103,10 @@ def _told(kept: Upkeep, report: Known, file: str) -> Iterable[str]:
             yield from (f"  {_line(each)}" for each in changed[:MOST_TOLD])
             yield from ([f"  and {len(changed) - MOST_TOLD} more"] if len(changed) > MOST_TOLD else [])
     whys = Counter(why for _, why in kept.kept)
-    for why, count in sorted(whys.items()):
+    for why, count in whys.most_common(MOST_TOLD):
         yield clean(f"{count} stay{'s' * (count == 1)}, as it could not be told whether the finding is gone: {why}")
+    if len(whys) > MOST_TOLD:
+        yield f"and {sum(count for _, count in whys.most_common()[MOST_TOLD:])} more stay"
     if not report.is_complete:
         yield clean(f"not complete: {report.exit_reason}")
 

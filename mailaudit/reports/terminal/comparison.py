@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mailaudit.comparing.carrying import Night
 from mailaudit.comparing.differences import HostDifference, Kind
+from mailaudit.comparing.known import Told
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Report
 from mailaudit.reports.comparison import CHANGES, TITLES, Compared, rules_without_findings, sides, was
@@ -44,7 +45,9 @@ def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, q
         host = replace(host, differences=tuple(each for each in host.differences if not (each.is_waived or each.is_reworded)))  # noqa: PLW2901
         changed = [each for each in host.of(*CHANGES) if each.is_finding]
         if host.before is not None and host.after is None:
-            paper.wrapped(paper.clean(f"{host.name}: the host is gone; it had {len(host.differences)} findings"), hanging="  ")
+            count = len(host.differences)
+            text = f"{host.name}: the host is gone; it had {count} finding{'s' * (count != 1)}"
+            paper.wrapped(paper.clean(text), hanging="  ")
             paper.blank()
         if not changed and not persisting:
             continue
@@ -53,10 +56,7 @@ def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, q
         else:
             _name(paper, host)
             _findings(paper, host, CHANGES)
-        for told in persisting:
-            reason = REASONS[told.reason] if told.reason is not None else ""
-            text = f"{told.rule} {told.name} could not be told twice in a row ({reason}): {told.message}"
-            paper.wrapped(paper.clean(text), "  ", "    ")
+        _persisting(paper, persisting, f"{host.name}: " if quiet else "", "" if quiet else "  ")
         paper.blank()
     failures = errors(report)
     if not paper.text() and not failures:
@@ -65,6 +65,16 @@ def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, q
         paper.wrapped(paper.clean(f"changes since {earlier} ({night.comparison.before.started})"), hanging="  ")
     _ending(paper, failures, report.exit_code, report.exit_reason)
     return paper.text()
+
+
+def _persisting(paper: Paper, rules: Sequence[Told], before: str, indent: str) -> None:
+    """Rules that could not be told twice in a row, with the words of one for each reason: a resolver that is down fails many."""
+    for reason in dict.fromkeys(each.reason for each in rules):
+        alike = [each for each in rules if each.reason is reason]
+        names = f"{alike[0].rule} {alike[0].name}" if len(alike) == 1 else " ".join(each.rule for each in alike)
+        why = REASONS[reason] if reason is not None else ""
+        text = f"{names} could not be told twice in a row ({why}): {alike[0].message}"
+        paper.wrapped(paper.clean(f"{before}{text}"), indent, "    ")
 
 
 def _name(paper: Paper, host: HostDifference) -> None:
