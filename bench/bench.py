@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+HOSTS = 100  # of a large site
 MAILAUDIT = [sys.executable, "-m", "mailaudit"]
 BARE_HELP = """
 import typer
@@ -114,6 +115,20 @@ def scanning(figures: dict[str, float], folder: Path) -> None:
     row("whole scan: time for 100,000 / time for 10,000", f"{figures['scan_growth']:.1f}", "at most 12")
 
 
+def repositories(figures: dict[str, float], folder: Path) -> None:
+    """How a scan grows with the hosts of a repository: snapshots of the corrected example, each a host of its own."""
+    for count in (1, 10, HOSTS):
+        for number in range(count):
+            shutil.copytree(ROOT / "examples" / "corrected", folder / f"{count}" / f"mx{number}")
+    scan_memory(folder / "1")
+    one, few, many = (scan_memory(folder / str(count)) for count in (1, 10, HOSTS))
+    each, later = (few[0] - one[0]) / 9, (many[0] - few[0]) / (HOSTS - 10)
+    figures |= {"hosts_seconds": many[0], "hosts_growth": later / each, "hosts_mib": (many[1] - few[1]) / (HOSTS - 10)}
+    row(f"scan {HOSTS} snapshots (exit code {many[2]})", f"{many[0]:.1f} s, {many[1]:.0f} MiB", "under 10 s")
+    row("a host more: among 100 / among 10", f"{later * 1000:.0f} / {each * 1000:.0f} ms = {later / each:.2f}", "at most 1.3")
+    row("a host more, memory", f"{figures['hosts_mib']:.1f} MiB", "at most 3")
+
+
 def dovecot(figures: dict[str, float], folder: Path) -> None:
     """A file of 10,000 settings: a whole process of ours to their effective values, beside `doveconf -n`."""
     if shutil.which("doveconf") is None:
@@ -137,6 +152,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scanning(figures, Path(folder))
         dovecot(figures, Path(folder))
+        repositories(figures, Path(folder))
     row("peak of this script", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB", "")
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from mailaudit.collect.authorities import site_authorities
 from mailaudit.collect.login import Login, unwatched
 from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
+from mailaudit.collect.root import RootWorld
 from mailaudit.collect.targets import Opened, open_targets
 from mailaudit.collect.world import Layers, World
 from mailaudit.concluding import conclude, first_of
@@ -29,7 +30,7 @@ from mailaudit.models.sources import Known, Shelf, Sources
 from mailaudit.questions import Question
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, Waiver, inline_waivers, told_once, waive
-from mailaudit.snapshot import Snapshot
+from mailaudit.snapshot import AtHand, Snapshot
 from mailaudit.survey import survey, told
 from mailaudit.text import Span
 
@@ -97,6 +98,8 @@ class Auditor:
         world = self.world
         if snapshot is None:
             snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        if isinstance(world, RootWorld):
+            return self._looked_up(world, snapshot)
         watch = self.options.login.watch if self.live or world.online else unwatched
         ask = world.some if isinstance(world, OnlineWorld) else world.ask
         for number in range(1, MAX_WAVES + 1):
@@ -109,6 +112,17 @@ class Auditor:
             snapshot = snapshot.with_answers(ask(wave))
         watch(world.target, "")
         return snapshot, facts
+
+    def _looked_up(self, world: RootWorld, snapshot: Snapshot) -> tuple[Snapshot, Facts]:
+        """The same, of files and records: each question is answered when it is raised, so that few rounds are enough."""
+        at_hand = AtHand(**{each.name: getattr(snapshot, each.name) for each in fields(snapshot)}, look=world.answer)
+        for _ in range(MAX_WAVES):
+            known = len(at_hand.answers)
+            with _READING:
+                facts = self.facts(at_hand)
+            if len(at_hand.answers) == known:
+                break
+        return snapshot.with_answers(at_hand.answers), facts
 
     def examine(self, snapshot: Snapshot, facts: Facts) -> HostReport:
         """All selected rules' results on the facts."""
@@ -321,12 +335,15 @@ def opened(targets: Sequence[str], login: Login) -> Iterator[list[Opened]]:
 
 
 def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tuple[HostReport, ...]:
-    """The reports of all hosts; with `jobs`, so many are asked at once."""
-    learned = [auditor.learn() for auditor in auditors] if jobs < 2 else _at_once(auditors, jobs)
-    if keep is not None:
-        for auditor, known in zip(auditors, learned, strict=True):
+    """The reports of all hosts; with `jobs`, so many are asked at once. Else what is known of one is let go before the next."""
+    learned = (auditor.learn() for auditor in auditors) if jobs < 2 else _at_once(auditors, jobs)
+    hosts = []
+    for auditor, known in zip(auditors, learned, strict=True):
+        if keep is not None:
             keep(auditor, *known)
-    return tuple(auditor.examine(*known) for auditor, known in zip(auditors, learned, strict=True))
+        hosts.append(auditor.examine(*known))
+        auditor.shelf = Shelf()
+    return tuple(hosts)
 
 
 def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Facts]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -28,6 +28,10 @@ class Snapshot:
         """The answer, or None if it was never asked."""
         return self.answers.get(question)
 
+    def ask(self, question: Question) -> Answer | None:
+        """The same; of what is at hand, the answer is looked up."""
+        return self.answer(question)
+
     def with_answers(self, more: Mapping[Question, Answer]) -> Snapshot:
         """A snapshot with more answers."""
         return Snapshot(self.host, self.target, {**self.answers, **more}, self.recorded, self.online, self.taken)
@@ -44,6 +48,25 @@ class Snapshot:
                 if len(listed) > len(answer.value):
                     more[question] = Found(tuple(sorted(listed)))
         return self.with_answers(more)
+
+
+@dataclass(frozen=True)
+class AtHand(Snapshot):
+    """A snapshot of what lies here: `look` answers what was never asked, at once, and the answer is kept."""
+
+    look: Callable[[Question], Answer] = lambda question: unanswered(question, online=False)
+    _new: dict[Question, Answer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._new.update(self.answers)
+        object.__setattr__(self, "answers", self._new)
+
+    def ask(self, question: Question) -> Answer | None:
+        """The answer."""
+        answer = self.answer(question)
+        if answer is None:
+            answer = self._new[question] = self.look(question)
+        return answer
 
 
 def is_listed(path: str, pattern: str) -> bool:

@@ -157,7 +157,7 @@ class Sources:
 
     def ask(self, question: Question) -> Answer:
         """The answer to any question; `not-recorded` where it is still to be asked."""
-        answer = self.asked[question] = self.snapshot.answer(question)
+        answer = self.asked[question] = self.snapshot.ask(question)
         if answer is None:
             self.wanted.add(question)
             return Failed(Reason.NOT_RECORDED, f"{question} was not recorded")
