@@ -1,8 +1,8 @@
 """`make bench-live`: a whole scan of the lab's host beside a bare script and other tools; delayed, stalled, fifty times.
 
 What bounds a figure is printed with it: the lab's host, its daemons and name servers share this machine's processors with whoever
-asks, so beside each time stands what the asker and what everything together took of them. Medians; a machine that does anything else
-meanwhile tells nothing.
+asks, so beside a time stands what the asker and what everything together took of them. Times are medians; a machine that does
+anything else meanwhile tells nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ OTHERS = (
 )
 """The other tools as one types them: all that sslyze and ssh-audit look at, checkdmarc with its look at the exchanger's TLS.
 
-They are told of the lab's authority, as mailaudit is: nobody stops at a certificate that the world would trust. sslyze ends with 1
-where a server takes more than Mozilla's advice, ssh-audit with 3 where it warns; all of them look to the end.
+They are told of the lab's authority, as mailaudit is: nobody stops at a certificate that the world would trust. sslyze ends with
+1 where a server takes more than Mozilla advises, ssh-audit with 3 where it warns; all of them look to the end.
 """
 DELAY = 0.05  # seconds each way
 RUNS = 5
@@ -73,7 +73,7 @@ def median(scans: Sequence[Scan]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took, in seconds: by the clock, of processors the asker's processes, of processors everything on this machine."""
+    """What a run took: seconds by the clock, and of processors what the asker had and what everything on this machine had."""
 
     scan: Scan
     asker: float
@@ -170,9 +170,7 @@ def without_delay(lab: Lab, runs: int) -> None:
         total += median(took)
         print(f"{program + ' ' + rest[-1]:32}{median(took):7.2f} s   (code {took[-1].code})")
     print(f"other tools in turn     {total:7.2f} s   = {total / ours:.1f} x a scan (bound 8)")
-    print(
-        f"8 x faster than they are would be {total / 8:.2f} s; asking alone, without a thought, takes the bare script {bare:.2f} s"
-    )
+    print(f"what bounds it: 8 x faster would be {total / 8:.2f} s; the bare script, which only asks, takes {bare:.2f} s")
 
 
 def with_delay(lab: Lab, runs: int) -> None:
@@ -220,10 +218,7 @@ def many(lab: Lab) -> None:
     ratio = f"{took / one.scan.seconds:.1f} x one"
     print(f"{len(hosts)} hosts at -j {HOSTS}       {took:7.2f} s   {all_}; = {ratio} (bound 3, code {all_.scan.code})")
     asker, other = all_.asker / len(hosts), (all_.everything - all_.asker) / len(hosts)
-    print(
-        f"what bounds it: a host takes {asker:.2f} s of the asker's processor, one interpreter, and {other:.2f} s of the hosts' own,"
-        f" which are this machine's as well: {all_.everything:.1f} s of work for {os.cpu_count()} processors"
-    )
+    print(f"what bounds it: processors: for each host {asker:.2f} s of the asker's and {other:.2f} s of its own, also here")
 
 
 def main() -> int:
