@@ -256,7 +256,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
             if each.failure is not None:
                 errors.append(each.failure.message)
                 codes.append(each.failure.code)
-            codes += [ExitCode.INCOMPLETE] * bool(each.errors and not options.allow_incomplete)
+            codes += [ExitCode.INCOMPLETE] * bool(each.errors)
             outside = None if each.live else options.outside
             made = [auditor_for(_connected(world, outside), book, options) for world in each.worlds]
             made = [replace(auditor, live=each.live) for auditor in made]
@@ -275,6 +275,8 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         code, why = (code, why) if hosts or not rules else (ExitCode.OK, "nothing to do")
     if gone:
         why = f"{why}; {first_of(gone, '; ')}"
+    if options.allow_incomplete and hosts:  # where nothing was audited, there is no rest that could tell the code
+        codes = [each for each in codes if each != ExitCode.INCOMPLETE]
     if worst((code, *codes)) != code:
         code, why = worst((code, *codes)), "; ".join(errors)
     errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]

@@ -108,7 +108,7 @@ def _told(kept: Upkeep, report: Known, file: str) -> Iterable[str]:
     if len(whys) > MOST_TOLD:
         yield f"and {sum(count for _, count in whys.most_common()[MOST_TOLD:])} more stay"
     if not report.is_complete:
-        yield clean(f"not complete: {report.exit_reason}")
+        yield clean(f"not complete: {'; '.join(report.failures) or report.exit_reason}")
 
 
 def _line(entry: Entry) -> str:

@@ -59,8 +59,7 @@ def _compared(common: Common, before: str, after: str) -> Compared:
         raise UsageError(f"{before}: it is the report of a run that audited no host: {one.exit_reason}")
     comparison = compare(one, other)
     code, why = _concluded(common, comparison)
-    noted = tuple(f"{host.name}: " for host in other.hosts)  # what is said of waivers stands among the errors
-    return Compared(comparison, tuple(each for each in other.errors if not each.startswith(noted)), code, why)
+    return Compared(comparison, other.failures, code, why)
 
 
 def _side(common: Common, target: str) -> Known:

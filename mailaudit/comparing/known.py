@@ -100,10 +100,16 @@ class Known:
     carried: Mapping[tuple[str, str], tuple[Carried, ...]] = field(default_factory=dict)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong in the run; what is said of hosts' waivers stands among the errors too, behind their names."""
+        names = tuple(f"{host.name}: " for host in self.hosts)
+        return tuple(each for each in self.errors if not each.startswith(names))
+
+    @property
     def is_complete(self) -> bool:
         """True if all was evaluated that was asked for, whatever --allow-incomplete made of it."""
         whole = not any(host.unfinished or any(each.is_open for each in host.results) for host in self.hosts)
-        return whole and self.exit_code not in _FAILED
+        return whole and not self.failures and self.exit_code not in _FAILED
 
 
 def read_report(data: bytes, origin: str) -> Known:
