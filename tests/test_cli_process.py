@@ -43,6 +43,14 @@ def start(code: str, *arguments: str, **environment: str) -> subprocess.Popen[by
 
 USUAL = "scan.audit = lambda *_: report_samples.usual()"
 HOSTILE = "scan.audit = lambda *_: report_samples.hostile()"
+SLOWLY = """
+import mailaudit.output as output
+render = output.render
+def slowly(*those):
+    sys.stderr.write("writing\\n"); sys.stderr.flush(); time.sleep(0.2)
+    return render(*those)
+output.render = slowly
+"""
 SLEEP = "def audit(*_):\n    sys.stderr.write('ready\\n'); sys.stderr.flush(); time.sleep(60)\nscan.audit = audit"
 
 
@@ -60,6 +68,18 @@ def test_signals_have_their_codes(sent: signal.Signals, code: int, form: str) ->
         assert json.loads(out)["exit_code"] == code
     else:
         assert out == b""
+
+
+def test_a_second_signal_does_not_cut_off_what_the_first_has_to_say() -> None:
+    with start(f"{SLEEP}\n{SLOWLY}", "--format", "json") as process:
+        assert process.stderr is not None
+        for line in (b"ready\n", b"mailaudit: interrupted\n", b"writing\n"):
+            assert process.stderr.readline() == line
+            process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert json.loads(out)["exit_code"] == 130
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

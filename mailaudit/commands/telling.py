@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,31 +43,44 @@ class Keeper(Protocol):
 
 def reported(common: Common, make: Callable[[], tuple[Report, Telling]], keeper: Keeper | None = None) -> int:
     """Make a report and deliver it. Whatever goes wrong is told on standard error, and in reports for programs and files."""
-    outlets: list[Outlet] = []
+    with ExitStack() as ending:
+        outlets: list[Outlet] = []
+        try:
+            outlets = output.outlets(common.output or ())
+            report, tell = make()
+            if common.debug:
+                for host in report.hosts:
+                    mask = Mask.of(host.secrets, host.texts.values())
+                    for crash in host.crashes:
+                        _trace(crash, mask)
+            text, copies = _rendered(common, report, tell, outlets)
+        except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
+            ending.enter_context(_undisturbed())
+            code, message = explained(error, debug=common.debug)
+            report = _failure(code, message, common.profile or "recommended")
+            if keeper is not None:
+                report = keeper.failed(report)
+                outlets = [each for each in outlets if not keeper.spares(each)]
+            text, copies = _rendered(common, report, partial(terminal.write, report, pages={}), outlets)
+            text = "" if common.form is Format.TERMINAL else text
+        failures = [output.deliver(copy, each.path) for each, copy in zip(outlets, copies, strict=True)]
+        failures.append(output.write(text, common.form) if text else "")
+        failures.append(output.summarize(report) if common.form is Format.GITHUB else "")
+        for failure in filter(None, failures):
+            output.complain(failure)
+            report = replace(report, exit_code=worst((report.exit_code, ExitCode.INCOMPLETE)))
+        return report.exit_code
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals do not cut off what a run that failed has to say; it is little."""
+    heeded = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        outlets = output.outlets(common.output or ())
-        report, tell = make()
-        if common.debug:
-            for host in report.hosts:
-                mask = Mask.of(host.secrets, host.texts.values())
-                for crash in host.crashes:
-                    _trace(crash, mask)
-        text, copies = _rendered(common, report, tell, outlets)
-    except BaseException as error:  # noqa: BLE001  the report must be valid on every way out (contract, section 4)
-        code, message = explained(error, debug=common.debug)
-        report = _failure(code, message, common.profile or "recommended")
-        if keeper is not None:
-            report = keeper.failed(report)
-            outlets = [each for each in outlets if not keeper.spares(each)]
-        text, copies = _rendered(common, report, partial(terminal.write, report, pages={}), outlets)
-        text = "" if common.form is Format.TERMINAL else text
-    failures = [output.deliver(copy, each.path) for each, copy in zip(outlets, copies, strict=True)]
-    failures.append(output.write(text, common.form) if text else "")
-    failures.append(output.summarize(report) if common.form is Format.GITHUB else "")
-    for failure in filter(None, failures):
-        output.complain(failure)
-        report = replace(report, exit_code=worst((report.exit_code, ExitCode.INCOMPLETE)))
-    return report.exit_code
+        yield
+    finally:
+        for each, handler in heeded.items():
+            signal.signal(each, handler)
 
 
 def _rendered(common: Common, report: Report, tell: Telling, outlets: Sequence[Outlet]) -> tuple[str, list[str]]:
