@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ import pytest
 from mailaudit.audit import Options, auditor_for, select
 from mailaudit.cli import run
 from mailaudit.collect.roots import find_worlds
-from mailaudit.findings import Severity
+from mailaudit.findings import Basis, Result, Severity, Verdict
 from mailaudit.models.policy.operators import Expectation
 from mailaudit.rulebook import SelectionError
 from mailaudit.rulebook import load as load_rulebook
-from mailaudit.settings import Settings, SettingsError, load, parse_settings, read_layer
+from mailaudit.settings import Settings, SettingsError, Waiver, load, parse_settings, read_layer, waive
 from mailaudit.settings.tables import Lines
 from mailaudit.settings.writing import as_toml
 
@@ -168,6 +169,42 @@ def test_lines_are_found_in_one_pass() -> None:
     lines = Lines('a.b = 1\n[x."y z"]\nk = 2\n"q" . r = 3\n[[w]]\n[[w]]\nz = 1\n')
     asked = [("a",), ("a", "b"), ("x",), ("x", "y z", "k"), ("x", "y z", "q", "r"), ("w[2]", "z"), ("w[3]", "z"), ("none",)]
     assert [lines.of(keys) for keys in asked] == [1, 1, 2, 3, 4, 7, 5, None]
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("a" + ".a" * 300_000 + " = 1", "m:1: a key of more than 100 names is none"),
+        ('x = 1\n["a"' + '."a"' * 200_000 + "]", "m:2: a key of more than 100 names is none"),
+        ('"' + "a" * 900_000 + '" = 1', f"m:1: {'a' * 57}... is no known key; known are site"),
+        ('[site]\nmail_host = "' + "a." * 400_000 + '"', "m:2: site.mail_host: expected a host name"),
+        ("x = " + "{a = " * 2000 + "1" + "}" * 2000, "m: it is nested too deeply"),
+        ("[[waiver]]\n" * 80_000, "m:1: waiver[1].rule is missing"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_hostile_file_is_refused_soon_and_in_few_words(toml: str, told: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(SettingsError) as error:
+        parse_settings(toml.encode(), "m")
+    assert time.monotonic() - begun < 5
+    assert str(error.value).startswith(told)
+    assert len(str(error.value)) < 300
+
+
+def test_dots_in_quotes_and_comments_are_no_names() -> None:
+    names = ", ".join(f'"d{n}.example.com"' for n in range(1000))
+    assert len(parse_settings(f"[site]\ndomains = [{names}] # {'.' * 200}\n".encode()).site.domains) == 1000
+
+
+def test_many_waivers_of_one_rule_are_looked_at_once() -> None:
+    waivers = [Waiver("PF", "r", origin=f"m:{n}") for n in range(30_000)]
+    found = [Result(f"PF{n:03}", "x", Verdict.FAIL, Severity.LOW, Basis.GUIDE, "", "") for n in range(3)]
+    found += [Result(f"DNS{n:03}", "x", Verdict.PASS, Severity.LOW, Basis.GUIDE, "", "") for n in range(400)]
+    begun = time.monotonic()
+    done = waive(found, waivers, date(2026, 11, 22), "mx")
+    assert time.monotonic() - begun < 5
+    assert ({each.verdict for each in done.results[:3]}, len(done.used), done.unused) == ({Verdict.WAIVED}, 30_000, ())
 
 
 # ---- what is no file of settings

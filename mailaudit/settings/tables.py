@@ -9,12 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
+LONGEST = 60  # characters of a key or a value, in a message
+MOST_DOTS = 100  # outside of quotes in one line: the time for a dotted key is the square of its names
+DEEPEST = 8  # names of a key that leads to something
 MAX_SETTINGS = 1024 * 1024  # bytes
 _HEADER = re.compile(r"[ \t]*(\[\[?)[ \t]*([^\[\]\n]+?)[ \t]*\]")
 _NAME = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[A-Za-z0-9_-]+)"
 _KEY = re.compile(rf"[ \t]*({_NAME}(?:[ \t]*\.[ \t]*{_NAME})*)[ \t]*=")
+_QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|#.*")
 _PART = re.compile(_NAME)
 
 
@@ -65,7 +70,8 @@ class Lines:
 
 
 def _parts(written: str) -> tuple[str, ...]:
-    return tuple(each.strip("\"'") for each in _PART.findall(written))
+    """The names of a dotted key; no key that is known has so many."""
+    return tuple(each[0].strip("\"'") for each in islice(_PART.finditer(written), DEEPEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ class Table:
 
     def error(self, key: str, message: str, mark: str = "") -> SettingsError:
         """An error about one of its keys."""
-        return SettingsError(f"{self.said(key)}: {'.'.join((*self.keys, key))}{mark} {message}")
+        return SettingsError(f"{self.said(key)}: {'.'.join(map(_short, (*self.keys, key)))}{mark} {message}")
 
     def said(self, *keys: str) -> Said:
         """Where one of its keys stands, or else itself."""
@@ -117,7 +123,7 @@ class Table:
 
 
 def _nearest(key: str, known: Mapping[str, Expected]) -> str:
-    near = get_close_matches(key, known, n=1, cutoff=0.5)
+    near = get_close_matches(_short(key), known, n=1, cutoff=0.5)
     return f"the nearest is {near[0]}" if near else f"known are {', '.join(known)}"
 
 
@@ -125,7 +131,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a table" if value else "an empty table"
     written = json.dumps(value, default=lambda each: each.isoformat() if isinstance(each, date | time) else str(each))
-    return written if len(written) <= 60 else f"{written[:57]}..."
+    return _short(written)
+
+
+def _short(written: str) -> str:
+    return written if len(written) <= LONGEST else f"{written[: LONGEST - 3]}..."
 
 
 def read_toml(data: bytes, origin: str) -> tuple[str, dict[str, Any]]:
@@ -139,6 +149,9 @@ def read_toml(data: bytes, origin: str) -> tuple[str, dict[str, Any]]:
         raise SettingsError(f"{origin}:{line}: it is not UTF-8 text") from None
     if source.startswith("\ufeff"):
         raise SettingsError(f"{origin}:1: it begins with a byte order mark, which TOML has none of: save it as UTF-8 without one")
+    for number, written in enumerate(source.split("\n"), 1):
+        if written.count(".") > MOST_DOTS and _QUOTED.sub("", written).count(".") > MOST_DOTS:
+            raise SettingsError(f"{origin}:{number}: a key of more than {MOST_DOTS} names is none")
     try:
         return source, tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

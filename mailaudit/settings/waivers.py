@@ -49,8 +49,8 @@ class Waiver:
         return self.rule == result.name or any(each.startswith(self.rule.upper()) for each in (result.rule, *result.also))
 
     def covers(self, result: Result) -> bool:
-        """True if it waives a result."""
-        if not self.names(result) or (self.match is not None and self.match != result.fingerprint):
+        """True if it waives a result of the rule that it names."""
+        if self.match is not None and self.match != result.fingerprint:
             return False
         if self.path is None:
             return True
@@ -82,22 +82,29 @@ class Waived:
 def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, host: str) -> Waived:
     """Apply waivers to a host's results; `today` is the day in UTC by the clock.
 
-    Only findings are waived: a rule that could not tell has nothing to waive. A waiver is unused only if its rule was decided.
+    Only findings are waived: a rule that could not tell has nothing to waive. Of several waivers the first decides. One is unused
+    only if its rule was decided.
     """
     here = [each for each in waivers if each.host is None or fnmatchcase(host.lower(), each.host.lower())]
     expired = [each for each in here if each.expires is not None and each.expires < today]
-    valid = [each for each in here if each not in expired]
+    valid = [each for each in here if each.expires is None or each.expires >= today]
+    order = {each: number for number, each in enumerate(valid)}
+    groups: dict[str, list[Waiver]] = {}  # many name the same rule, which is looked at once
+    for each in valid:
+        groups.setdefault(each.rule if each.rule.islower() else each.rule.upper(), []).append(each)
     used: set[Waiver] = set()
+    decided: set[str] = set()
     done: list[Result] = []
-    decided: list[Result] = []
     for result in results:
-        covering = [each for each in valid if each.covers(result)] if result.verdict is Verdict.FAIL else []
+        about = [rule for rule, group in groups.items() if group[0].names(result)]
+        covering = [each for rule in about for each in groups[rule] if result.verdict is Verdict.FAIL and each.covers(result)]
         used.update(covering)
         if result.verdict is not Verdict.UNKNOWN:
-            decided.append(result)
-        done.append(_waived(result, covering[0]) if covering else result)
-    unused = [each for each in valid if each not in used and any(each.names(result) for result in decided)]
-    return Waived(tuple(done), tuple(each for each in valid if each in used), tuple(expired), tuple(unused))
+            decided.update(about)
+        done.append(_waived(result, min(covering, key=order.__getitem__)) if covering else result)
+    unused = {each for rule in decided for each in groups[rule]} - used
+    needed, needless = (tuple(each for each in valid if each in some) for some in (used, unused))
+    return Waived(tuple(done), needed, tuple(expired), needless)
 
 
 def told_once(
