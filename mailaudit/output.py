@@ -47,6 +47,8 @@ def outlet(wish: str) -> Outlet:
     formats = ", ".join(Format)
     if not colon or not path or name not in list(Format):
         raise OutputError(f"--output {wish}: expected FORMAT:PATH, with a format of {formats}")
+    if path == "-":
+        raise OutputError(f"--output {wish}: standard output is what --format writes to; a file of that name is ./-")
     where = Path(path)
     if where.is_dir() or not where.parent.is_dir():
         raise OutputError(f"--output {wish}: {'that is a directory' if where.is_dir() else f'there is no {where.parent}'}")
@@ -56,8 +58,9 @@ def outlet(wish: str) -> Outlet:
 def outlets(wishes: Sequence[str]) -> list[Outlet]:
     """All outlets that are wished for. Raises `OutputError` too where two would write one file."""
     found = [outlet(wish) for wish in wishes]
+    files = [each.path.resolve() for each in found]
     for number, each in enumerate(found):
-        if any(each.path == other.path for other in found[:number]) and (each.path.is_file() or not each.path.exists()):
+        if files[number] in files[:number] and (each.path.is_file() or not each.path.exists()):
             raise OutputError(f"--output {each.format}:{each.path}: another report goes there already")
     return found
 

@@ -120,6 +120,8 @@ def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
         (["init", "example.org", "--host", "h1", "--ipv4", "192.0.2.9", "-o", "x" * 300], "x: it cannot be written: file name"),
         (["scan", "./nowhere"], "./nowhere does not exist"),
         (["scan", "-T", "/nowhere/x"], "-T /nowhere/x: no such file or directory"),
+        (["scan", "-T", "/dev/zero"], "-T /dev/zero: over 1024 KiB"),
+        (["diff", "old.json", "."], "old.json: there is no such file, and a live host is recorded first"),
         (["scan", ".", "--now", "yesterday"], "--now yesterday: expected a time"),
         (["scan", ".", "--output", "xml:/x"], "--output xml:/x: expected FORMAT:PATH"),
         (["scan", ".", "--output", "json:/nowhere/x"], "there is no /nowhere"),

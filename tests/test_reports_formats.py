@@ -195,6 +195,11 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_two_reports_want_two_files(tmp_path: Path) -> None:
     with pytest.raises(output.OutputError, match="another report goes there already"):
         output.outlets([f"json:{tmp_path}/x", f"sarif:{tmp_path}/x"])
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    with pytest.raises(output.OutputError, match="another report goes there already"):
+        output.outlets([f"json:{tmp_path}/x", f"sarif:{tmp_path}/link"])
+    with pytest.raises(output.OutputError, match="standard output is what --format writes to"):
+        output.outlets(["json:-"])
     assert len(output.outlets(["json:/dev/null", "sarif:/dev/null"])) == 2
 
 

@@ -105,6 +105,14 @@ def test_a_rule_is_explained_once() -> None:
     assert "2 hosts" in shown
 
 
+def test_hosts_of_one_name_are_told_apart() -> None:
+    usual = samples.usual()
+    other = replace(usual.hosts[0], target="hosts/mx2")
+    shown = write(replace(usual, hosts=(usual.hosts[0], other)), Screen(), {})
+    assert f"{other.name} (hosts/mx2): " in shown
+    assert "(hosts/mx2): " not in write(replace(usual, hosts=(usual.hosts[0], replace(other, name="mx2"))), Screen(), {})
+
+
 def test_many_findings_of_one_rule_are_counted() -> None:
     findings = tuple(samples.result("PF020", "default-deny", Verdict.FAIL, f"wrong {number}") for number in range(100))
     host = HostReport("h", "t", online=False, site={}, files=(), results=findings)

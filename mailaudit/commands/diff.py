@@ -67,7 +67,8 @@ def _side(common: Common, target: str) -> Known:
     if is_report(target):
         return earlier_report(target, "")
     if not is_path(target):
-        raise UsageError(f"{target} is a live host", f"mailaudit snapshot {quote(target)} -o DIR records it")
+        why = f"{target}: there is no such file, and a live host is recorded first"
+        raise UsageError(why, f"mailaudit snapshot {quote(target)} -o DIR records it")
     return audited(common, [target])
 
 

@@ -20,6 +20,7 @@ MOST_SECONDS = 86_400
 MOST_PORTS = 65_536
 MOST_JOBS = 256
 MOST_OF_ANCHORS = 1024 * 1024  # bytes
+MOST_OF_TARGETS = 1024 * 1024  # bytes
 
 
 def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool = False) -> list[str]:
@@ -35,9 +36,13 @@ def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool
 
 def _listed(path: str) -> list[str]:
     try:
-        lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_OF_TARGETS + 1)
     except OSError as error:
         raise UsageError(f"-T {path}: {(error.strerror or str(error)).lower()}") from error
+    if len(data) > MOST_OF_TARGETS:
+        raise UsageError(f"-T {path}: over {MOST_OF_TARGETS // 1024} KiB, the most that mailaudit reads")
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 

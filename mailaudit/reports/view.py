@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -174,16 +175,19 @@ class View:
 
 
 def views(report: Report, reader: Reader) -> list[View]:
-    """The hosts of a report as this reader sees them; those of one name are told apart by their targets, or else by number."""
-    seen: list[View] = []
-    for host in report.hosts:
-        names = [visible(host.name), visible(f"{host.name} ({host.target})")]
-        alike = sum(each.name == host.name for each in report.hosts) > 1
-        taken = {view.name for view in seen}
-        numbered = (f"{names[1]} {number}" for number in count(2))
-        name = names[alike] if names[alike] not in taken else next(each for each in numbered if each not in taken)
-        seen.append(View(host, reader, name))
-    return seen
+    """The hosts of a report as this reader sees them."""
+    return [View(host, reader, name) for host, name in zip(report.hosts, names(report.hosts), strict=True)]
+
+
+def names(hosts: Sequence[HostReport]) -> list[str]:
+    """What hosts are called: those of one name are told apart by their targets, or else by number."""
+    alike = Counter(host.name for host in hosts)
+    taken: dict[str, None] = {}
+    for host in hosts:
+        name = visible(f"{host.name} ({host.target})" if alike[host.name] > 1 else host.name)
+        numbered = (f"{name} {number}" for number in count(2))
+        taken[name if name not in taken else next(each for each in numbered if each not in taken)] = None
+    return list(taken)
 
 
 def findings(seen: Iterable[View], *verdicts: Verdict) -> list[tuple[View, Result]]:

@@ -16,7 +16,7 @@ from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.prose import first_words
-from mailaudit.reports.view import NOT_ASKED, REASONS, how, mask_of, order, worst_first
+from mailaudit.reports.view import NOT_ASKED, REASONS, how, mask_of, names, order, worst_first
 from mailaudit.rulebook import Page
 
 MANY = 20  # findings of one rule on one host that are shown whole
@@ -275,10 +275,10 @@ def _mendable(paper: Paper, host: HostReport, findings: list[Result]) -> None:
 
 def _totals(paper: Paper, report: Report) -> None:
     paper.line((f"{len(report.hosts)} hosts", "bold"))
-    for host in report.hosts:
+    for host, name in zip(report.hosts, names(report.hosts), strict=True):
         counts = host.counts()
         told = f"{_plural(counts['fail'], 'finding')}, {counts['unknown']} not evaluated"
-        paper.wrapped(f"{paper.clean(host.name)}: {told}", "  ", "    ")
+        paper.wrapped(f"{paper.clean(name)}: {told}", "  ", "    ")
     paper.blank()
 
 
