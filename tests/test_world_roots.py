@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from report_formats import READ
 
+from mailaudit.choices import Format
+from mailaudit.cli import run
 from mailaudit.collect import roots
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import TargetError
@@ -48,7 +52,7 @@ def test_a_repository_of_several_at_any_depth(tmp_path: Path) -> None:
 def test_what_lies_in_a_root_is_not_searched(tmp_path: Path) -> None:
     lay(tmp_path, "etc/pf.conf", "old/etc/pf.conf")
     assert hosts(tmp_path) == [""]
-    told = "/old lies in a host root and was not audited: move it out, or name it as a target"
+    told = f"{tmp_path}/old lies in a host root and was not audited: move it out, or name it as a target"
     assert find_worlds(str(tmp_path)).errors == [told]
 
 
@@ -131,7 +135,7 @@ def test_directories_that_may_not_be_searched(tmp_path: Path) -> None:
     (tmp_path / "closed").chmod(0)
     try:
         found = find_worlds(str(tmp_path))
-        assert found.errors == ["/closed could not be searched: permission denied"]
+        assert found.errors == [f"{tmp_path}/closed could not be searched: permission denied"]
         assert len(found.worlds) == 1
         assert failure(str(tmp_path / "closed")).code == 4
     finally:
@@ -141,6 +145,30 @@ def test_directories_that_may_not_be_searched(tmp_path: Path) -> None:
 def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay(tmp_path, "a/b/c/d/etc/pf.conf", "mx1/etc/pf.conf")
     monkeypatch.setattr(roots, "MAX_DEPTH", 3)
-    assert find_worlds(str(tmp_path)).errors == ["/a/b/c is nested more than 3 directories deep; it was not searched"]
+    assert find_worlds(str(tmp_path)).errors == [f"{tmp_path}/a/b/c is nested more than 3 directories deep; it was not searched"]
     monkeypatch.setattr(roots, "MAX_LOOKED", 3)
     assert "more than 3 files to search" in failure(str(tmp_path)).message
+
+
+ODD = ("\x1b[31m", "a\nb", "x" * 255, "sp ace", "'\"`$(id)", os.fsdecode(b"\xff\xfe"), "[bold]", "::error::", "<b>", "-x", "é")
+
+
+def test_odd_names_links_and_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lay(tmp_path, *(f"{name}/etc/pf.conf" for name in ODD), "same/mx1/etc/pf.conf", "again/mx1/etc/pf.conf")
+    (tmp_path / "same/loop").symlink_to("..")
+    (tmp_path / "same/mx1/loop").symlink_to("../..")
+    os.mkfifo(tmp_path / "etc")
+    (tmp_path / "same/etc").symlink_to("nowhere")
+    found = find_worlds(str(tmp_path))
+    assert [str(world.root) for world in found] == sorted(str(world.root) for world in found)
+    assert (len(found.worlds), found.errors) == (len(ODD) + 2, [])
+    reports = [f"--output={form}:{tmp_path / f'report.{form}'}" for form in Format]
+    assert run(["scan", str(tmp_path), "--select", "PF010", "--exit-zero", "--color", "never", *reports]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    for form in Format:
+        text = (tmp_path / f"report.{form}").read_bytes().decode("utf-8")
+        assert "\x1b" not in text
+        READ[str(form)](text)
+    names = [host["name"] for host in json.loads((tmp_path / "report.json").read_text())["hosts"]]
+    assert names.count("mx1") == 2
+    assert "again/mx1" in (tmp_path / "report.markdown").read_text()

@@ -46,10 +46,10 @@ class Roots:
 
 @dataclass
 class _Search:
-    """A search for roots. `origin` gives the name that errors have for the settings in a directory by its path."""
+    """A search for roots. `named` gives the name that people have for what lies at a path in the target."""
 
     errors: list[str]
-    origin: Callable[[str], str]
+    named: Callable[[str], str]
     most: int = field(default_factory=lambda: MAX_LOOKED)
     looked: int = 0
     _way: list[tuple[str, Directory]] = field(default_factory=list)
@@ -60,12 +60,17 @@ class _Search:
 
         What lies in a root belongs to its host. Roots in there are told, not searched for to the end.
         """
-        if is_root(directory):
+        try:
+            found = is_root(directory)
+        except OSError as error:
+            self._lost(path, error)
+            return
+        if found:
             yield path, tuple(layer for above in self._way for layer in self._of(*above))
             self._inside(directory, path)
             return
         if len(self._way) == MAX_DEPTH:
-            self.errors.append(f"{path} is nested more than {MAX_DEPTH} directories deep; it was not searched")
+            self.errors.append(f"{self.named(path)} is nested more than {MAX_DEPTH} directories deep; it was not searched")
             return
         names = self._below(directory, path)
         self._way.append((path, directory))
@@ -77,34 +82,39 @@ class _Search:
             try:
                 inside = directory.enter(name)
             except OSError as error:
-                self.errors.append(f"{path}/{name} could not be searched: {(error.strerror or str(error)).lower()}")
+                self._lost(f"{path}/{name}", error)
                 continue
             try:
                 yield from self.roots(inside, f"{path}/{name}")
             finally:
                 inside.close()
 
+    def _lost(self, path: str, error: OSError) -> None:
+        self.errors.append(f"{self.named(path)} could not be searched: {(error.strerror or str(error)).lower()}")
+
     def _of(self, path: str, directory: Directory) -> Layers:
         """The settings in a directory above a root."""
         if path not in self._settings:
-            self._settings[path] = own_settings(directory, self.origin(path))
+            self._settings[path] = own_settings(directory, self.named(f"{path}/{SETTINGS}"))
         return self._settings[path]
 
     def _inside(self, directory: Directory, path: str) -> None:
         """Tell of roots beside the host's own directories."""
-        inner = _Search([], self.origin, MAX_LOOKED_INSIDE)
+        inner = _Search([], self.named, MAX_LOOKED_INSIDE)
         try:
             names = [name for name in inner._below(directory, path) if name not in OF_A_HOST]
             found = [root for root, _ in inner._deeper(directory, path, names)]
         except (TargetError, SettingsError):
             return
-        self.errors += [f"{root} lies in a host root and was not audited: move it out, or name it as a target" for root in found]
+        self.errors += [
+            f"{self.named(root)} lies in a host root and was not audited: move it out, or name it as a target" for root in found
+        ]
 
     def _below(self, directory: Directory, path: str) -> list[str]:
         try:
             names = sorted(name for name in directory.names() if not name.startswith("."))
         except OSError as error:
-            self.errors.append(f"{path or '/'} could not be searched: {(error.strerror or str(error)).lower()}")
+            self._lost(path, error)
             return []
         self.looked += len(names)
         if self.looked > self.most:
@@ -118,10 +128,13 @@ class _Search:
 
 
 def is_root(directory: Directory) -> bool:
-    """True if a directory is a host root. A known file that cannot be looked at is there all the same."""
+    """True if a directory is a host root. A known file that cannot be looked at is there all the same.
+
+    Raises `OSError` for a directory that may not be searched.
+    """
+    if directory.look("etc") is None:
+        return False
     try:
-        if directory.look("etc") is None:
-            return False
         return any(glob(directory, pattern) if "*" in pattern else look(directory, pattern).stat for pattern in KNOWN)
     except (RefusedError, OSError):
         return True
@@ -153,7 +166,7 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
 
 def _of_folder(path: Path, target: str, online: bool) -> Roots:
     found = Roots()
-    search = _Search(found.errors, lambda below: str(path / below.strip("/") / SETTINGS))
+    search = _Search(found.errors, lambda below: str(path / below.strip("/")))
     for below, settings in search.roots(FolderDirectory.at(path)):
         root = path / below.strip("/") if below else path
         world = FolderWorld(root, target if not below else str(root), online=online)
@@ -175,7 +188,7 @@ def _of_archive(path: Path, target: str) -> Roots:
     archive = read_archive(path)
     found = Roots(errors=archive.refused)
     top = MemoryDirectory(archive.root)
-    search = _Search(found.errors, lambda below: f"{target}:{f'{below}/{SETTINGS}'.lstrip('/')}")
+    search = _Search(found.errors, lambda below: f"{target}:{below.lstrip('/')}".rstrip(":"))
     for below, settings in search.roots(top):
         directory = top
         for name in below.strip("/").split("/") if below else ():
