@@ -224,7 +224,7 @@ def test_a_scan_of_files_pays_for_no_event_loop() -> None:
 
 def test_a_login_waits_for_nothing_that_reads_or_judges() -> None:
     code = (
-        "import sys, mailaudit.cli, mailaudit.commands.ahead, mailaudit.collect.ssh.connection, mailaudit.collect.ssh.opening\n"
+        "import sys, mailaudit.cli, mailaudit.commands.ahead, mailaudit.collect.ssh.host\n"
         "rooms = {'audit', 'checks', 'models', 'parsers', 'settings', 'survey'}\n"
         "print(sorted(rooms & {name.split('.')[1] for name in sys.modules if name.startswith('mailaudit.')}))\n"
     )

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from mailaudit import rulebook
+from mailaudit.audit import Options, auditor_for
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.online import _BATCHES, Network, OnlineWorld, Outside
+from mailaudit.collect.ssh.commands import FIRST
 from mailaudit.collect.ssh.host import HostWorld
-from mailaudit.collect.ssh.opening import opening
 from mailaudit.collect.ssh.target import Address
 from mailaudit.commands import choosing
 from mailaudit.commands.telling import UsageError
@@ -128,21 +130,46 @@ class Shell:
         pass
 
 
+class Known(HostWorld):
+    """The host at the end of a channel."""
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(Address("h"), "h", "key")
+        self.shell = shell
+
+    def channel(self) -> Shell:
+        return self.shell
+
+
 def test_a_slow_command_keeps_nobody_from_the_next_file() -> None:
     shell, slow, quick = Shell(), RunCommand(Command.RSPAMADM_CONFIGTEST), RunCommand(Command.UNAME)
-    host = HostWorld(Address("h"), "h", "key")
-    host.begin(opening(shell))
+    host = Known(shell)
     host.connect([slow, quick])
     world = OnlineWorld.of(host, Outside())
     assert world.some([slow, quick]).keys() == {quick}
     shell.let.set()
     assert world.some([slow]) == {slow: Found(CommandOutput(0, "said\n"))}
     assert len(shell.runs) == 2
-    other = HostWorld(Address("h"), "h", "key")
-    other.begin(opening(shell))
+    other = Known(shell)
     other.connect([slow])
     assert other.ask([slow]) == {slow: Found(CommandOutput(0, "said\n"))}
     assert len(shell.runs) == 4
+
+
+def test_what_goes_with_the_login_is_what_every_host_is_asked_first() -> None:
+    host = HostWorld(Address("h"), "h", "key")
+    asked = auditor_for(host, rulebook.load(), Options()).first()
+    assert {RunCommand(command) for command in FIRST} == {each for each in asked if isinstance(each, RunCommand)}
+
+
+def test_what_went_with_the_login_is_not_asked_again() -> None:
+    shell, name, machine = Shell(), RunCommand(Command.HOSTNAME), RunCommand(Command.MACHINE)
+    host = Known(shell)
+    host.send([name])
+    host.send([name, machine])
+    host.connect()
+    assert host.ask([name, machine]).keys() == {name, machine}
+    assert [each.count("command_ ") for each in shell.runs] == [1, 1]
 
 
 def test_whoever_waits_for_the_network_can_be_called_off() -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailaudit.collect.budget import SECONDS
+from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.online import Outside
+from mailaudit.collect.ssh.commands import FIRST
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import World
-from mailaudit.questions import Question
+from mailaudit.questions import Question, RunCommand
 
 if TYPE_CHECKING:
-    from mailaudit.collect.ssh.opening import Opening
+    from mailaudit.collect.ssh.host import HostWorld
 
 JOBS = 8  # hosts at once, unless -j says otherwise
 
@@ -28,7 +30,7 @@ class Login:
 
     `outside` says how the network is asked about them, None that it is not. `watch` is told for each target what is asked of it,
     and nothing when it is done; `first` tells what will be asked of a host first of all, `meanwhile` is done while that is waited
-    for. Several threads call them. `begun` are the connections that are being opened already, by target.
+    for. Several threads call them. `begun` are the hosts that are being logged in to already, by target.
     """
 
     become: str = "auto"
@@ -39,20 +41,23 @@ class Login:
     watch: Callable[[str, str], None] = unwatched
     first: Callable[[World], Sequence[Question]] = lambda _world: ()
     meanwhile: Callable[[], None] = lambda: None
-    begun: Mapping[str, Opening] = field(default_factory=dict)
+    begun: Mapping[str, HostWorld] = field(default_factory=dict)
 
 
 def begun(targets: Sequence[str], login: Login) -> Login:
-    """The same, with connections being opened to the live hosts that are asked first: they answer while the program is read.
+    """The same, with logins under way to the live hosts that are asked first: they answer while the program is read.
 
-    Raises `TargetError` with code 2 for what is no name of a host.
+    The commands that every host is asked, whatever is known of it, go with the login. Raises `TargetError` with code 2 for what
+    is no name of a host.
     """
     live = {target: read_address(target) for target in targets if not is_path(target)}
     if not live:
         return login
-    from mailaudit.collect.ssh.connection import CONNECT, Connection  # noqa: PLC0415  who scans files pays for no asyncssh
-    from mailaudit.collect.ssh.opening import opening  # noqa: PLC0415
+    from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  who scans files pays for no asyncssh
 
-    seconds = min(CONNECT, login.seconds)
-    first = list(live.items())[: login.jobs]
-    return replace(login, begun={target: opening(Connection(at, seconds, login.known_hosts)) for target, at in first})
+    key, worlds = masking_key(), {}
+    for target, address in list(live.items())[: login.jobs]:
+        world = worlds[target] = HostWorld(address, target, key, login.become, login.seconds, login.known_hosts)
+        world.begin()
+        world.send([RunCommand(command) for command in FIRST])
+    return replace(login, begun=worlds)

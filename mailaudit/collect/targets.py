@@ -78,11 +78,14 @@ def working_settings() -> Layers:
 def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
-    world = HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts, settings=settings)
+    begun = login.begun.get(target)
+    world = begun or HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts)
+    world.settings = settings
     asked = OnlineWorld.of(world, login.outside) if login.outside is not None else None
     login.watch(target, "logging in")
     try:
-        world.begin(login.begun.get(target))
+        if begun is None:
+            world.begin()
         wave = login.first(asked or world)
         world.send(wave)
         if asked is not None:

@@ -93,6 +93,16 @@ COMMANDS = {
     Command.NTPCTL: Words(("/usr/sbin/ntpctl", "-s", "status"), root=True),
 }
 """Every command of the closed list with its exact words, as doas.conf(5) may name them."""
+_LATER = (
+    Command.PFCTL_CHECK,
+    Command.SMTPD_CHECK,
+    Command.SMTPCTL_HOSTS,
+    Command.DOVECOT_VERSION,
+    Command.DOVECONF,
+    Command.RSPAMADM_CONFIGDUMP,
+)
+FIRST = tuple(each for each in COMMANDS if each not in _LATER)
+"""The commands that every host is asked, whatever is known of it: they go with the login, while the program is imported."""
 
 
 def is_readable(path: str) -> bool:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from mailaudit.collect.loop import begin, wait_for
 from mailaudit.collect.ssh import asking
-from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.commands import COMMANDS
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.opening import Channel, Opening, opening
@@ -58,7 +57,8 @@ class HostWorld:
     _opening: Opening | None = None
     _connection: Channel | None = None
     _begun: Asked | None = None
-    _first: Future[tuple[list[tuple[Part, Asked]], Steps]] | None = None
+    _sent: set[Question] = field(default_factory=set)
+    _first: list[Future[tuple[list[tuple[Part, Asked]], Steps]]] = field(default_factory=list)
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
     _late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = field(default_factory=dict)
@@ -68,17 +68,19 @@ class HostWorld:
         """Its name, as the user said it."""
         return self.address.host
 
-    def begin(self, begun: Opening | None = None) -> None:
-        """Begin to log in, or go on with a login that has begun; `connect` waits for it."""
+    def begin(self) -> None:
+        """Begin to log in; `connect` waits for it."""
         self._deadline = time.monotonic() + self.timeout
-        self._opening = begun or opening(self.channel())
+        self._opening = opening(self.channel())
 
     def send(self, first: Collection[Question] = ()) -> None:
-        """Have the first questions asked as soon as the login is done, whatever else is done meanwhile."""
+        """Have first questions asked as soon as the login is done, whatever else is done meanwhile; none of them twice."""
         if self._opening is None:
             self.begin()
-        asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
-        self._first = begin(self._entered(asked))
+        new = [each for each in first if each not in self._sent]
+        asked: list[Question] = [each for each in new if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        self._sent.update(asked)
+        self._first.append(begin(self._entered(asked)))
 
     async def _entered(self, asked: list[Question]) -> tuple[list[tuple[Part, Asked]], Steps]:
         assert self._opening is not None
@@ -94,16 +96,19 @@ class HostWorld:
 
         Raises `TargetError` with code 4 where that cannot be done.
         """
-        if self._first is None:
+        if not self._first:
             self.send(first)
-        assert self._first is not None
+        said: list[tuple[Part, Asked]] = []
         with self.journey.waiting():
             try:
-                said, chain = self._first.result()
+                for each in self._first:
+                    heard, chain = each.result()
+                    said += heard
+                    self.journey.note(chain)
             except BaseException:
-                self._first.cancel()
+                for each in self._first:
+                    each.cancel()
                 raise
-        self.journey.note(chain)
         begun = next((each for _, each in said if each.user), None)
         if begun is None:
             self.close()
@@ -157,11 +162,15 @@ class HostWorld:
         return {question: self._late[question] for question in slow}
 
     async def _slowly(self, question: Question, since: Steps) -> tuple[dict[Question, Answer], Steps]:
+        from mailaudit.collect.ssh.answering import answers  # noqa: PLC0415  a login waits for no model
+
         asked, chain = await alone(self._run({1: question}), since)
         return answers(question, asked, 1), chain
 
     def _learn(self, said: list[tuple[Part, Asked]]) -> None:
         """Keep the answers, and what was learned of the same paths on the way."""
+        from mailaudit.collect.ssh.answering import answers  # noqa: PLC0415  as above
+
         for part, asked in said:
             for number, question in part.items():
                 for each, answer in answers(question, asked, number).items():
@@ -195,6 +204,8 @@ class HostWorld:
 
     def close(self) -> None:
         """Log out."""
+        for each in self._first:
+            each.cancel()
         if self._opening is not None:
             self._opening[1].cancel()
         if self._connection is not None:
