@@ -50,19 +50,30 @@ def outlet(wish: str) -> Outlet:
     if path == "-":
         raise OutputError(f"--output {wish}: standard output is what --format writes to; a file of that name is ./-")
     where = Path(path)
-    if where.is_dir() or not where.parent.is_dir():
-        raise OutputError(f"--output {wish}: {'that is a directory' if where.is_dir() else f'there is no {where.parent}'}")
+    try:
+        is_folder, has_parent = where.is_dir(), where.parent.is_dir()
+    except OSError as error:
+        raise OutputError(f"--output {wish}: it cannot be written: {(error.strerror or str(error)).lower()}") from error
+    if is_folder or not has_parent:
+        raise OutputError(f"--output {wish}: {'that is a directory' if is_folder else f'there is no {where.parent}'}")
     return Outlet(Format(name), where)
 
 
 def outlets(wishes: Sequence[str]) -> list[Outlet]:
     """All outlets that are wished for. Raises `OutputError` too where two would write one file."""
     found = [outlet(wish) for wish in wishes]
-    files = [each.path.resolve() for each in found]
     for number, each in enumerate(found):
-        if files[number] in files[:number] and (each.path.is_file() or not each.path.exists()):
+        if any(_is_same(each.path, other.path) for other in found[:number]) and (each.path.is_file() or not each.path.exists()):
             raise OutputError(f"--output {each.format}:{each.path}: another report goes there already")
     return found
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """True if two names lead to one file."""
+    try:
+        return one == other or os.path.realpath(one) == os.path.realpath(other)
+    except OSError:  # relative names in a working directory that is gone
+        return False
 
 
 def screen(color: Color = Color.AUTO) -> Screen:
@@ -167,9 +178,14 @@ def write(text: str, form: Format | None = None) -> str:
     except BrokenPipeError:
         _forget_stdout()
     except OSError as error:
-        _forget_stdout()
-        return f"standard output could not be written: {(error.strerror or str(error)).lower()}"
+        return lost(error)
     return ""
+
+
+def lost(error: OSError) -> str:
+    """What to say of standard output when it takes no more; it is forgotten."""
+    _forget_stdout()
+    return f"standard output could not be written: {(error.strerror or str(error)).lower()}"
 
 
 def _inert(text: str) -> str:

@@ -234,6 +234,25 @@ def test_settings_that_cannot_be_read_are_a_usage_error(run: Run, published: Pat
     assert "mailaudit.toml is a FIFO" in err
 
 
+def test_links_in_a_circle_are_no_target(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for arguments in (["scan"], ["fix"], ["diff", CORRECTED], ["pf", "reachable"]):
+        code, _, err = run(*arguments, tmp_path / "loop")
+        assert (code, "neither a directory nor a tar archive" in err) == (2, True), err
+    code, _, err = run("scan", CORRECTED, "--config", tmp_path / "loop")
+    assert (code, err) == (2, f"mailaudit: {tmp_path}/loop cannot be read: its links lead in a circle\n")
+
+
+def test_a_working_directory_that_is_gone_is_no_defect(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for arguments in (["scan", "."], ["scan", "../host"], ["baseline", "create", CORRECTED], ["parse", "pf.conf"]):
+        code, _, err = run(*arguments)
+        assert (code in (2, 4), "internal error" in err) == (True, False), err
+    assert run("scan", CORRECTED, "--format", "html")[0] == 0
+
+
 def test_a_folder_without_a_host_has_its_code(run: Run, tmp_path: Path) -> None:
     code, out, err = run("scan", tmp_path, "--format", "json")
     assert code == report(out)["exit_code"] == 3

@@ -105,8 +105,12 @@ def test_a_full_disk_is_told() -> None:
     code = f"{SAMPLE}\n{USUAL}\nsys.argv = ['mailaudit', 'scan', '.']\nmain()"
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 4
-    assert done.stderr == b"mailaudit: standard output could not be written: no space left on device\n"
+    said = b"mailaudit: standard output could not be written: no space left on device\n"
+    assert (done.returncode, done.stderr) == (4, said)
+    with Path("/dev/full").open("wb") as full:
+        asked = [sys.executable, "-m", "mailaudit", "--help"]
+        done = subprocess.run(asked, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (4, said)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def _transaction() -> Iterator[Transaction]:
 
 
 @contextmanager
-def _telling(path: str) -> Iterator[None]:
+def _telling(path: str | Path) -> Iterator[None]:
     """Failures of the system name the file."""
     try:
         yield
@@ -303,7 +303,8 @@ def out_folder(
 
     Links are copied as links; FIFOs, sockets, devices and `.git` are left out. Nothing is there until all of it is.
     """
-    source, place = root.resolve(), out.resolve()
+    with _telling(out):
+        source, place = root.resolve(), out.resolve()
     if source == Path("/"):
         raise OutPlaceError("this machine as a whole is not copied; write the changes in place, or scan a copy of its etc/")
     if place == source or source in place.parents or place in source.parents:

@@ -329,8 +329,17 @@ def main() -> None:
         code = ExitCode.TERMINATED
     except BrokenPipeError:
         code = ExitCode.OK
+    except OSError as error:  # of help and version, which typer writes
+        code = _unheard(error)
     gc.freeze()  # nor to walk it once more at the end, when the system takes it all back: a fifth of a scan's time
     sys.exit(int(code))
+
+
+def _unheard(error: OSError) -> int:
+    from mailaudit.output import complain, lost
+
+    complain(lost(error))
+    return ExitCode.INCOMPLETE
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

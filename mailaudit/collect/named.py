@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from mailaudit.collect.directory import RefusedError, read
@@ -15,9 +17,24 @@ def named_file(path: str) -> bytes | None:
     try:
         whole = Path(path).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise RefusedError(f"{path} cannot be read: {error}") from error
+        raise RefusedError(f"{path} cannot be read: {_why(error)}") from error
     spot, data = read(FolderDirectory.at(Path("/")), str(whole))
     return None if spot.stat is None else data
+
+
+def absolute(path: str) -> str:
+    """A path from the root on, without `..`, links not followed; as it is where the working directory is gone."""
+    with suppress(OSError):
+        return os.path.abspath(path)  # noqa: PTH100  pathlib does not take ".." away without following links
+    return path
+
+
+def _why(error: Exception) -> str:
+    return (
+        "its links lead in a circle"
+        if isinstance(error, RuntimeError)
+        else str(getattr(error, "strerror", None) or error).lower()
+    )
 
 
 def named_settings(path: str) -> Layers:
@@ -25,7 +42,8 @@ def named_settings(path: str) -> Layers:
     try:
         data = named_file(path)
     except RefusedError as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
+        said = str(error)
+        raise SettingsError(said if said.startswith(path) else f"{path} cannot be read: {said}") from error
     if data is None:
         raise SettingsError(f"{path} cannot be read: there is no such file")
     return ((path, data),)

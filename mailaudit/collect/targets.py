@@ -47,12 +47,19 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
 
 def _path(target: str, login: Login) -> Opened:
     try:
-        if Path(target).resolve() == ROOT:
+        if _is_this_machine(target):
             return _here(target, login)
         found = find_worlds(target)
     except TargetError as error:
         return Opened(target, failure=error)
     return Opened(target, [*found], found.errors)
+
+
+def _is_this_machine(target: str) -> bool:
+    try:
+        return Path(target).resolve() == ROOT
+    except (OSError, RuntimeError):  # a circle of links, a working directory that is gone
+        return False
 
 
 def _here(target: str, login: Login) -> Opened:

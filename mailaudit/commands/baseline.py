@@ -13,6 +13,7 @@ from mailaudit.choices import AnswerFormat, Common, Looking
 from mailaudit.commands.diff import audited
 from mailaudit.commands.earlier import baseline_in, earlier_report, is_report, is_there
 from mailaudit.commands.looking import chosen_targets
+from mailaudit.commands.new_folder import writable
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.comparing.baseline import Baseline, Entry, Upkeep, created, pruned, updated, written
 from mailaudit.comparing.known import Known
@@ -72,8 +73,13 @@ def _kept(common: Common, looking: Looking, targets: Sequence[str], file: str, k
 def _check(file: str) -> None:
     """Raise `UsageError` where a file cannot be, before anything is scanned."""
     place = Path(file)
-    if place.is_dir() or not place.absolute().parent.is_dir():
-        raise UsageError(f"{OPTION} {file}: {'that is a folder' if place.is_dir() else f'there is no {place.absolute().parent}'}")
+    if file == "-":
+        raise UsageError(f"{OPTION} {file}: expected the name of a file")
+    with writable(f"{OPTION} {file}"):
+        if place.is_dir():
+            raise UsageError(f"{OPTION} {file}: that is a folder")
+        if not place.absolute().parent.is_dir():
+            raise UsageError(f"{OPTION} {file}: there is no {place.absolute().parent}")
 
 
 def _nothing(file: str) -> Known:

@@ -80,16 +80,19 @@ def _authorities(path: str) -> tuple[str, ...]:
 
 def _anchors(path: str) -> tuple[str, ...]:
     """The root's trust anchors in a file."""
-    from mailaudit.collect.dns.anchors import AnchorError, read_anchors  # noqa: PLC0415  only who names a file pays for dnspython
+    from mailaudit.collect.directory import RefusedError  # noqa: PLC0415  only who names a file pays for it, and for dnspython
+    from mailaudit.collect.dns.anchors import AnchorError, read_anchors  # noqa: PLC0415  as above
+    from mailaudit.collect.named import named_file  # noqa: PLC0415  as above
 
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MOST_OF_ANCHORS + 1)
+        data = named_file(path)
+        if data is None:
+            raise UsageError(f"--trust-anchor {path}: no such file or directory")
         if len(data) > MOST_OF_ANCHORS:
             raise AnchorError("too long for a file of trust anchors")
         return read_anchors(data.decode("ascii"))
-    except OSError as error:
-        raise UsageError(f"--trust-anchor {path}: {(error.strerror or str(error)).lower()}") from error
+    except RefusedError as error:
+        raise UsageError(f"--trust-anchor {path}: {error}") from error
     except ValueError as error:
         why = "no text" if isinstance(error, UnicodeDecodeError) else str(error)
         hint = "the file holds DS or DNSKEY records of the root, such as unbound's root.key or BIND's bind.keys"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ from functools import partial
 from mailaudit import output, relevance, rulebook
 from mailaudit.choices import Color
 from mailaudit.collect.directory import RefusedError
-from mailaudit.collect.named import file_below, named_file
+from mailaudit.collect.named import absolute, file_below, named_file
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import FileStatus
@@ -67,7 +68,7 @@ def parse(paths: Sequence[str], reading: Reading) -> int:
 
 def _language(path: str, named: str | None) -> tuple[Language, str | None]:
     """The language of a file, and the host root that it lies in, if its path tells."""
-    found = language_of(os.path.abspath(path))  # noqa: PTH100  pathlib does not take ".." away without following links
+    found = language_of(absolute(path))
     if named is None:
         if found is None and not os.path.lexists(path):
             raise UsageError(f"{path} does not exist")
@@ -86,7 +87,9 @@ def _read(path: str, language: Language, root: str | None, asking: Relevance) ->
     try:
         data = named_file(path)
     except RefusedError as error:
-        why = str(error).removeprefix(f"{os.path.realpath(path)} ")
+        why = str(error).removeprefix(f"{path} ")
+        with suppress(OSError):  # of a relative name in a working directory that is gone
+            why = why.removeprefix(f"{os.path.realpath(path)} ")
         return ParsedFile(path, language.name, None, why if why == str(error) else f"it {why}")
     if data is None:
         return ParsedFile(path, language.name, None, "it does not exist", missing=True)
@@ -123,7 +126,7 @@ def _meant(
 def _place(language: Language, path: str, root: str | None) -> str:
     """Where the file stands on a host: the usual place of its language where its path does not tell; empty if there is none."""
     if root is not None:
-        return os.path.abspath(path).removeprefix(root)  # noqa: PTH100  see _language
+        return absolute(path).removeprefix(root)
     name = os.path.basename(path)  # noqa: PTH119
     alike = [each for each in language.paths if fnmatchcase(name, each.rpartition("/")[2])]
     usual = [each for each in (*alike, *language.paths) if "*" not in each or each in alike]

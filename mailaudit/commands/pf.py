@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from mailaudit import output
 from mailaudit.choices import AnswerFormat, Color
 from mailaudit.collect.directory import RefusedError
-from mailaudit.collect.named import named_file
+from mailaudit.collect.named import absolute, named_file
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import TargetError
 from mailaudit.commands.looking import chosen_targets
@@ -252,7 +251,7 @@ def _file(target: str) -> Host | None:
     path = Path(target)
     if not path.is_file() or target.endswith((".tar", ".tgz", ".gz", ".xz", ".bz2", ".zst")):
         return None
-    named = language_of(os.path.abspath(path))  # noqa: PTH100  pathlib does not take ".." away without following links
+    named = language_of(absolute(target))
     if named is not None and named[0].name == "pf" and named[1]:
         return next(iter(_of_target(named[1])))
     data = named_file(target)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailaudit import output
-from mailaudit.apply import write_folder
+from mailaudit.apply import ApplyError, write_folder
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.named import named_file
 from mailaudit.commands.new_folder import writable
@@ -122,7 +122,10 @@ def _there(out: str) -> bytes:
 def _write(out: str, there: bytes, made: bytes) -> None:
     place = Path(out).absolute()
     if made != there:
-        write_folder(place.parent, {f"/{place.name}": made}, {f"/{place.name}": there if place.exists() else None})
+        try:
+            write_folder(place.parent, {f"/{place.name}": made}, {f"/{place.name}": there if place.exists() else None})
+        except ApplyError as error:
+            raise ApplyError(f"-o {out}: {error}") from error
 
 
 def _told(measured: Measured, there: bytes, made: bytes, host: str, out: str) -> Iterator[str]:
