@@ -318,6 +318,13 @@ def test_a_repository_in_the_folder_is_not_taken_for_its_own(repository: Path, t
         assert touched(repository) == []
 
 
+def test_a_work_tree_elsewhere_is_not_compared(repository: Path, tmp_path: Path) -> None:
+    git(repository, "worktree", "add", "-q", str(tmp_path / "linked"), "HEAD")
+    assert touched(tmp_path / "linked/hosts") == []
+    git(repository, "config", "core.worktree", "/")
+    assert "core.worktree" in wrong(repository / "hosts", "main")[0]
+
+
 def test_replaced_and_grafted_history_is_not_believed(repository: Path) -> None:
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "checkout", "-q", "-b", "topic")

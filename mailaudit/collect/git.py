@@ -20,7 +20,7 @@ from threading import Timer
 from mailaudit.collect.world import TargetError
 
 SECONDS = 60.0  # for one answer of git
-MOST_LISTED = 64 * 1024 * 1024  # bytes of a listing
+MOST_LISTED = 16 * 1024 * 1024  # bytes of a listing
 _HARMLESS = (
     "--no-pager",
     "--no-replace-objects",
@@ -87,6 +87,8 @@ def held_since(folder: Path, revision: str) -> Held:
     within, shallow = git.ask("rev-parse", "--is-inside-work-tree", "--is-shallow-repository").split()[:2]
     if within != "true":
         raise RevisionError(f"--since {revision}: {folder} is no work tree of git")
+    if not git.is_at_home():
+        raise RevisionError(f"--since {revision}: the repository is set up for files elsewhere (core.worktree)")
     more = ("get the whole history: git fetch --unshallow", "GitHub: actions/checkout with fetch-depth: 0; GitLab: GIT_DEPTH: 0")
     hints = more if shallow == "true" else ()
     cut = " in what this shallow clone has of the history" if hints else ""
@@ -130,6 +132,10 @@ class _Git:
         """The full name of a commit, or nothing."""
         found = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, may_fail=True).strip()
         return found if _COMMIT.fullmatch(found) else ""
+
+    def is_at_home(self) -> bool:
+        """True if the work tree is where the repository lies: what is compared is told from there."""
+        return Path(os.fsdecode(self.listing("rev-parse", "--show-toplevel")[:-1])) == self._top()
 
     def ask(self, *words: str, may_fail: bool = False) -> str:
         """What git answers in a few words; with `may_fail`, nothing where it says no."""
