@@ -7,9 +7,8 @@ from typing import Protocol
 
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import FileStatus, HostReport, Severity, Verdict
-from mailaudit.questions import Reason
+from mailaudit.questions import NOT_ASKED
 
-QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
 MOST_NAMES = 8  # in the reason of an exit code
 
@@ -46,7 +45,7 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
         return ExitCode.NOTHING, "no rule was selected" if hosts else "nothing to audit"
     results = [result for host in hosts for result in host.results]
     gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
-    open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in QUIET]
+    open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in NOT_ASKED]
     if (gaps_ or open_) and not options.allow_incomplete:
         what = [f"not read whole: {first_of(gaps_)}"] if gaps_ else []
         what += [f"could not tell: {first_of(open_)}"] if open_ else []

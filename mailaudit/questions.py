@@ -22,6 +22,10 @@ class Reason(StrEnum):
     CRASHED = "crashed"
 
 
+NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
+"""The reasons that are no failure: nobody was to ask, or whoever recorded did not; the audit is whole (contract, section 2)."""
+
+
 class Command(StrEnum):
     """The closed list of read-only commands (catalogue, Appendix D); a survey cannot invent one."""
 

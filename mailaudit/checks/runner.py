@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from mailaudit.checks.registry import Declared
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place, Verdict
 from mailaudit.models.sources import Known, Lacking, Missing, Model, NotHere, Slot
-from mailaudit.questions import Reason
+from mailaudit.questions import NOT_ASKED, Reason
 from mailaudit.text import Span
 
 STATES: tuple[type, ...] = (Missing, Lacking, NotHere)
-_NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _verdict(outcomes: list[Outcome], models: list[Model], refused: Mapping[str,
         return Judged(Verdict.UNKNOWN, message=message, reason=Reason.NOT_READ, places=(Place.at(problem.span),))
     doubts = [each for each in outcomes if isinstance(each, Doubt)]
     if doubts:
-        first = min(doubts, key=lambda doubt: doubt.reason in _NOT_ASKED)  # what was asked in vain says more
+        first = min(doubts, key=lambda doubt: doubt.reason in NOT_ASKED)  # what was asked in vain says more
         return Judged(Verdict.UNKNOWN, message=first.message, reason=first.reason, places=first.places, assumed=assumed)
     for each in outcomes:
         if isinstance(each, Exempt):

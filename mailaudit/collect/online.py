@@ -12,7 +12,7 @@ from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.loop import begin
 from mailaudit.collect.trips import Journey, Steps, alone, journey_of, together
 from mailaudit.collect.world import Layers, World
-from mailaudit.questions import LIVE, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, Reason, ZoneSecurity
+from mailaudit.questions import LIVE, NOT_ASKED, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, ZoneSecurity
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _BATCHES: tuple[tuple[type[Question], ...], ...] = ((LookUp, ZoneSecurity), (Handshake,), (FetchPolicy,))
 """Kinds of questions that wait for each other: a slow port does not keep what DNS says."""
-_NOT_TOLD = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +228,4 @@ class OnlineWorld:
 
 
 def _is_untold(answer: Answer) -> bool:
-    return isinstance(answer, Failed) and answer.reason in _NOT_TOLD
+    return isinstance(answer, Failed) and answer.reason in NOT_ASKED

@@ -15,13 +15,12 @@ from mailaudit.collect.named import named_file
 from mailaudit.commands.new_folder import writable
 from mailaudit.commands.snapshot import learned
 from mailaudit.commands.telling import UsageError, now, shown
-from mailaudit.concluding import QUIET
 from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
 from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.measures import SUBJECTS, taken
 from mailaudit.models.policy.operators import Value
-from mailaudit.questions import Failed
+from mailaudit.questions import NOT_ASKED, Failed
 from mailaudit.reports.masking import visible
 from mailaudit.settings import parse_settings, values
 from mailaudit.settings.merging import merged
@@ -72,7 +71,7 @@ def measure(facts: Facts) -> Measured:
         table = tables.setdefault(("policy", subject), {})
         for each in measures:
             found = taken(each, facts.slots)
-            if isinstance(found, Failed) and found.reason not in QUIET:
+            if isinstance(found, Failed) and found.reason not in NOT_ASKED:
                 failures.add(f"{each.says}: {found.detail or found.reason}")
             if not isinstance(found, Found) or not _is_text(found.value):
                 unknown.append(each)

@@ -17,11 +17,10 @@ from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode
-from mailaudit.questions import Failed, Handshake, Reason
+from mailaudit.questions import NOT_ASKED, Failed, Handshake, Reason
 from mailaudit.snapshot import Snapshot
 
-_QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
-_CLOSED = _QUIET | {Reason.REFUSED}
+_CLOSED = NOT_ASKED | {Reason.REFUSED}
 
 
 def snapshot(common: Common, target: str, out: str, looking: Looking) -> int:
@@ -109,5 +108,9 @@ def _failures(known: Snapshot) -> list[str]:
     """What could not be had. That a port is closed is an answer."""
     failed = ((question, each) for question, each in known.answers.items() if isinstance(each, Failed))
     return sorted(
-        {each.detail for question, each in failed if each.reason not in (_CLOSED if isinstance(question, Handshake) else _QUIET)}
+        {
+            each.detail
+            for question, each in failed
+            if each.reason not in (_CLOSED if isinstance(question, Handshake) else NOT_ASKED)
+        }
     )

@@ -29,8 +29,9 @@ def since(earlier: Known, now: Known) -> Night:
     carried: dict[Key, tuple[Carried, ...]] = {}
     persisting: list[tuple[KnownHost, Told]] = []
     before = _all_known(earlier)
+    known = {id(host): states for host, states in before}
     for old, new in paired([each for each, _ in before], now.hosts, renamed=now.is_complete):  # a dead host was not renamed
-        states = next((state for each, state in before if each is old), {})
+        states = known.get(id(old), {})
         if new is None:
             assert old is not None
             if now.is_complete:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,15 +133,19 @@ def paired(before: Sequence[Old], after: Sequence[New], *, renamed: bool = True)
     """
     if renamed and len(before) == len(after) == 1:
         return [(before[0], after[0])]
-    left = list(before)
-    found: dict[int, Old] = {}
-    for is_alike in (lambda old, new: old.target == new.target, lambda _old, _new: True):
+    found: dict[int, int] = {}  # the number of the old one by that of the new one
+    for known_by in (lambda host: (host.name, host.target), lambda host: host.name):
+        taken = set(found.values())
+        left: defaultdict[object, deque[int]] = defaultdict(deque)
+        for number, old in enumerate(before):
+            if number not in taken:
+                left[known_by(old)].append(number)
         for number, new in enumerate(after):
-            same = [old for old in left if old.name == new.name and is_alike(old, new)]
-            if number not in found and same:
-                found[number] = same[0]
-                left = [old for old in left if old is not same[0]]
-    return [*((found.get(number), new) for number, new in enumerate(after)), *((old, None) for old in left)]
+            if number not in found and left[known_by(new)]:
+                found[number] = left[known_by(new)].popleft()
+    taken = set(found.values())
+    pairs = ((before[found[number]] if number in found else None, new) for number, new in enumerate(after))
+    return [*pairs, *((old, None) for number, old in enumerate(before) if number not in taken)]
 
 
 def compare(before: Known, after: Known) -> Comparison:

@@ -9,11 +9,10 @@ from functools import cached_property
 from mailaudit.comparing.nodes import Node, document
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, FileStatus, HostReport, Result, Severity, Verdict
-from mailaudit.questions import Reason
+from mailaudit.questions import NOT_ASKED, Reason
 
 SCHEMA = "mailaudit.report/1"
 FOUND = (Verdict.FAIL, Verdict.WAIVED)
-QUIET = (Reason.OFFLINE, Reason.NOT_RECORDED)
 READ = (FileStatus.READ, FileStatus.REFUSED)
 UNFINISHED = (FileStatus.PARTLY_READ, FileStatus.UNREADABLE)
 _FAILED = (ExitCode.INCOMPLETE, ExitCode.USAGE, ExitCode.FIX_FAILED, ExitCode.INTERNAL, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
@@ -45,7 +44,7 @@ class Told:
     @property
     def is_open(self) -> bool:
         """True where it could not be told, though it was asked."""
-        return self.verdict is Verdict.UNKNOWN and self.reason not in QUIET
+        return self.verdict is Verdict.UNKNOWN and self.reason not in NOT_ASKED
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mailaudit.models.dns.site_records import Dns, is_ours
 from mailaudit.models.probed import Probe, read_probe
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
-from mailaudit.questions import Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
+from mailaudit.questions import NOT_ASKED, Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
 
 SHUT = (21, 23, 110, 995, 3306, 6379, 11211, 11332, 11333, 11334, 11335)
 """Ports of programs that a mail host may have and that are none of the Internet's: FTP, telnet, POP3, databases, rspamd."""
@@ -35,7 +35,6 @@ SMTP = 25
 MAX_ADDRESSES = 8  # of a site; one of each family is usual
 MAX_LINE = 1000  # characters of a greeting or of a line that follows it: twice what RFC 5321 allows
 MAX_LINES = 100
-NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 OLD = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
 
 

@@ -61,7 +61,7 @@ from mailaudit.models.sshd import SshdConfig, read_sshd
 from mailaudit.models.system import read_system
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
 from mailaudit.parsers.tree import Tree, gaps
-from mailaudit.questions import Absent, Answer, Failed, Question, Reason
+from mailaudit.questions import NOT_ASKED, Absent, Answer, Failed, Question
 from mailaudit.text import Span, Text
 
 
@@ -201,7 +201,7 @@ def _coverage(sources: Sources, slots: Mapping[type, Slot[object]]) -> tuple[Cov
 
 def _not_asked(found: Tree | Answer) -> bool:
     """True for a file that nobody looked for: it is no gap of this audit."""
-    return isinstance(found, Failed) and found.reason in (Reason.NOT_RECORDED, Reason.OFFLINE)
+    return isinstance(found, Failed) and found.reason in NOT_ASKED
 
 
 def _covered(path: str, language: str, found: Tree | Answer, refused: bool) -> Coverage:

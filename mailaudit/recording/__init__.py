@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailaudit.questions import Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.questions import NOT_ASKED, Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
 from mailaudit.recording.reading import Extra, Reader, RecordingError, read_document
 from mailaudit.recording.sections import SECTIONS, Section, normal
 from mailaudit.snapshot import Snapshot, is_listed, unanswered
@@ -21,7 +21,6 @@ __all__ = ["ANSWERS", "FORMAT", "Recording", "RecordingError", "parse_answers", 
 
 ANSWERS = "answers.json"
 FORMAT = "mailaudit.snapshot/1"
-_NEVER_ASKED = (Reason.OFFLINE, Reason.NOT_RECORDED)
 _WIDTH = 160
 
 
@@ -146,7 +145,7 @@ def save_answers(snapshot: Snapshot, extra: Iterable[Extra] = ()) -> str:
 
 def _is_saved(question: Question, answer: Answer, snapshot: Snapshot) -> bool:
     if isinstance(answer, Failed):
-        return answer.reason not in _NEVER_ASKED
+        return answer.reason not in NOT_ASKED
     if isinstance(question, ReadFile):  # bytes lie beside it; `stat` says already what is absent
         return isinstance(answer, Absent) and not isinstance(snapshot.answer(StatFile(question.path)), Absent)
     return True

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mailaudit.findings import Report, Result, Verdict
-from mailaudit.reports.view import NOT_ASKED, REASONS, Reader, View, ending, errors, is_complete, order, views
+from mailaudit.questions import NOT_ASKED
+from mailaudit.reports.view import REASONS, Reader, View, ending, errors, is_complete, order, views
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}

@@ -14,7 +14,7 @@ from mailaudit.choices import SarifProfile
 from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Result, Severity, Verdict
-from mailaudit.questions import Reason
+from mailaudit.questions import NOT_ASKED, Reason
 from mailaudit.reports.changes import diff_of
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal.prose import blocks
@@ -23,7 +23,6 @@ from mailaudit.text import Span
 
 MOST_LINES = 3  # of a file, in an excerpt
 WIDEST = 240  # characters of a line, in an excerpt
-NOT_ASKED = (Reason.OFFLINE, Reason.NOT_RECORDED)
 REASONS = {
     Reason.OFFLINE: "the network was not asked",
     Reason.NOT_RECORDED: "not recorded in the target",

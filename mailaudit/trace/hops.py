@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailaudit.findings import Evidence, Place
-from mailaudit.questions import Absent, Answer, Failed, Reason
+from mailaudit.questions import NOT_ASKED, Absent, Answer, Failed, Reason
 from mailaudit.text import Span
-
-NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
-"""The reasons that are no gap of this trace: the network was not asked, or a record never told."""
 
 
 class Kind(StrEnum):

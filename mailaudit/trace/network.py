@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 from mailaudit.findings import Evidence
 from mailaudit.models.endpoints import said
-from mailaudit.questions import Failed, Found, Handshake, LookUp, Reason, RRset
-from mailaudit.trace.hops import NOT_ASKED, ChainEndError, Hop, Kind, Verdict, broken, ok, unanswered, unknown
+from mailaudit.questions import NOT_ASKED, Failed, Found, Handshake, LookUp, Reason, RRset
+from mailaudit.trace.hops import ChainEndError, Hop, Kind, Verdict, broken, ok, unanswered, unknown
 from mailaudit.trace.host import Host
 
 MOST_NAMES = 16  # exchangers of a domain that are looked up

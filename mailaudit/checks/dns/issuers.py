@@ -16,14 +16,13 @@ from mailaudit.models.credentials import Credentials
 from mailaudit.models.dns.policies import mailboxes, tags
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
-from mailaudit.models.endpoints import NOT_ASKED
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.delivery import deliver
 from mailaudit.models.smtpd.maps import Maps
 from mailaudit.models.smtpd.route import exchanger_sessions
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Virtuals
-from mailaudit.questions import Reason
+from mailaudit.questions import NOT_ASKED, Reason
 
 ISSUERS = {
     "letsencrypt.org": "letsencrypt.org",

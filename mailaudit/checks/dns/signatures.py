@@ -12,11 +12,10 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Severi
 from mailaudit.models.clock import Clock
 from mailaudit.models.dns.signatures import signatures
 from mailaudit.models.dns.site_records import Dns
-from mailaudit.questions import Failed, Reason
+from mailaudit.questions import NOT_ASKED, Failed
 
 LEAST = timedelta(days=3)
 """What a signature must hold on for: a long weekend."""
-_QUIET = (Reason.OFFLINE, Reason.NOT_RECORDED)
 
 
 @rule("DNS001")
@@ -42,7 +41,7 @@ def signatures_are_valid(dns: Dns, clock: Clock) -> Iterator[Outcome]:
 def _signed(dns: Dns, domain: str, state: str, clock: Clock) -> Iterator[Outcome]:
     """What the signatures themselves tell. A record that has the state alone is enough for what it says."""
     reply = dns.look(domain, "RRSIG")
-    if reply.failed is not None and reply.failed.reason not in _QUIET:
+    if reply.failed is not None and reply.failed.reason not in NOT_ASKED:
         yield from doubts(reply)
     found = signatures(reply)
     if state == "insecure" and found:

@@ -20,7 +20,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.models.spf.check import SpfResult
-from mailaudit.questions import Failed, Found, LookUp, Reason, ZoneSecurity
+from mailaudit.questions import NOT_ASKED, Failed, Found, LookUp, Reason, ZoneSecurity
 
 TTL = 300  # seconds: what the reference's own records have
 MOST_DOMAINS = 20
@@ -30,7 +30,6 @@ OF_HOST = ("A", "AAAA", "CNAME", "TXT")
 SERVICES = ("_submissions._tcp", "_imaps._tcp", "_sieve._tcp")
 BELOW = (("_dmarc", "TXT"), ("_mta-sts", "TXT"), ("mta-sts", "A"), ("_smtp._tls", "TXT"), *((each, "SRV") for each in SERVICES))
 RANDOM = ("A", "CNAME", "MX", "TXT")
-_QUIET = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
         spf_costs={domain: spf.counted(domain) for domain in domains},
     )
     _names(asking, site, dns)
-    if all(reply.failed is not None and reply.failed.reason in _QUIET for reply in asking.replies.values()):
+    if all(reply.failed is not None and reply.failed.reason in NOT_ASKED for reply in asking.replies.values()):
         failed = next(reply.failed for reply in asking.replies.values() if reply.failed is not None)
         return Lacking(failed.reason, failed.detail)
     return Known(dns)

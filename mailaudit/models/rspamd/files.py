@@ -10,7 +10,7 @@ from mailaudit.models.rspamd.stock import Packaged, files, packaged
 from mailaudit.models.sources import Sources
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Tree, nothing
-from mailaudit.questions import Absent, Failed, Reason
+from mailaudit.questions import NOT_ASKED, Absent, Failed, Reason
 from mailaudit.text import Text
 
 FOLDERS = ("/etc/rspamd", "/usr/local/etc/rspamd")  # OpenBSD's and Linux's, FreeBSD's
@@ -66,7 +66,7 @@ class HostFiles:
     def barred(self) -> Failed | None:
         """Why a part of the folder cannot be looked into, if that is so."""
         failed = (listing for listing in self.listings.values() if isinstance(listing, Failed))
-        return next((each for each in failed if each.reason not in (Reason.NOT_RECORDED, Reason.OFFLINE)), None)
+        return next((each for each in failed if each.reason not in NOT_ASKED), None)
 
     def tree(self, path: str) -> Tree | str:
         """A file's tree: the host's, else the packaged one."""

@@ -13,7 +13,7 @@ from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.models.virtuals import Entry, Target, entries_of, target_of, written_entry
 from mailaudit.parsers.aliases import items
 from mailaudit.parsers.tree import Tree
-from mailaudit.questions import Absent, Failed, Reason
+from mailaudit.questions import NOT_ASKED, Absent, Failed, Reason
 from mailaudit.text import Span, Text
 
 MAPS = ("virtual", "alias")
@@ -66,7 +66,7 @@ class Maps(Model):
     def forward(self, account: Account) -> tuple[Target, ...] | Failed | None:
         """The targets of a user's .forward, None where there is none, or none that anybody told of."""
         text = self.texts.get(f"{(account.home or '').rstrip('/')}/.forward")
-        if isinstance(text, Failed) and text.reason not in (Reason.NOT_RECORDED, Reason.OFFLINE):
+        if isinstance(text, Failed) and text.reason not in NOT_ASKED:
             return text
         return tuple(listed(text)) if isinstance(text, Text) else None
 

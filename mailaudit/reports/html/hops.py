@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailaudit.findings import Evidence, Result, Severity, Verdict
-from mailaudit.reports.view import NOT_ASKED, View
+from mailaudit.questions import NOT_ASKED
+from mailaudit.reports.view import View
 
 
 class Hop(StrEnum):

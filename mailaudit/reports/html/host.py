@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from mailaudit.findings import Coverage, FileStatus, Verdict
+from mailaudit.questions import NOT_ASKED
 from mailaudit.reports.html.certificates import lifetimes
 from mailaudit.reports.html.finding import Told, filtered, finding
 from mailaudit.reports.html.flow import picture
@@ -14,7 +15,7 @@ from mailaudit.reports.html.markup import NOTHING, Child, Html, joined, listed, 
 from mailaudit.reports.html.prose import inline
 from mailaudit.reports.html.source import CUT, changed, copied
 from mailaudit.reports.terminal.coverage import status
-from mailaudit.reports.view import NOT_ASKED, REASONS, View, counted
+from mailaudit.reports.view import REASONS, View, counted
 
 MANY = 24  # findings that a hop names
 MOST_UNREAD = 20  # statements of a file
