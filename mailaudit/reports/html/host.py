@@ -82,13 +82,7 @@ def of(told: Iterable[Entry], verdict: Verdict) -> list[Entry]:
 def _standing(view: View) -> Html:
     host_ = view.host
     counts = host_.counts()
-    kinds = {
-        Verdict.PASS: "passed",
-        Verdict.UNKNOWN: "not evaluated",
-        Verdict.WAIVED: "waived",
-        Verdict.NOT_APPLICABLE: "not applicable",
-    }
-    told = ", ".join(f"{counts[verdict]} {word}" for verdict, word in kinds.items() if counts[verdict])
+    told = ", ".join(f"{counts[verdict]} {word}" for verdict, word in KINDS.items() if counts[verdict])
     site = {
         "Target": f"{view.clean(host_.target)}, {'online' if host_.online else 'offline'}",
         "Mail domains": _names(view, "domains"),
