@@ -169,6 +169,8 @@ def test_odd_names_links_and_what_is_no_folder(tmp_path: Path, capsys: pytest.Ca
         text = (tmp_path / f"report.{form}").read_bytes().decode("utf-8")
         assert "\x1b" not in text
         READ[str(form)](text)
+    assert run(["scan", str(tmp_path), "--select", "PF010", "--exit-zero", "-q"]) == 0
+    assert capsys.readouterr().out.count("/again/mx1)") == 2  # its findings, and the line among all hosts
     names = [host["name"] for host in json.loads((tmp_path / "report.json").read_text())["hosts"]]
     assert names.count("mx1") == 2
     assert "again/mx1" in (tmp_path / "report.markdown").read_text()

@@ -46,6 +46,7 @@ class _Told:
     show_passed: bool
     rules: set[str] = field(default_factory=set)
     notes: set[str] = field(default_factory=set)
+    alike: set[str] = field(default_factory=set)  # names that several hosts have
 
 
 def write(
@@ -54,6 +55,7 @@ def write(
     """The whole report. `pages` are the rules' pages by id, for why, what breaks and how to mend."""
     paper = Paper(screen)
     told = _Told(pages, detail, show_passed)
+    told.alike.update(name for name, count in Counter(host.name for host in report.hosts).items() if count > 1)
     for host in report.hosts:
         paper.mask = mask_of([host])
         told.notes.clear()
@@ -73,7 +75,8 @@ def write(
 def _host(paper: Paper, host: HostReport, told: _Told) -> None:
     name = paper.clean(host.name)
     where = paper.clean(f"{host.target}, {'online' if host.online else 'offline'}")
-    paper.wrapped(name, hanging="  ", style="bold")
+    one_of_many = told.detail is Detail.QUIET and host.name in told.alike
+    paper.wrapped(f"{name} ({paper.clean(host.target)})" if one_of_many else name, hanging="  ", style="bold")
     findings = sorted(_of(host, Verdict.FAIL), key=worst_first)
     if told.detail is Detail.QUIET:
         for result in findings:
