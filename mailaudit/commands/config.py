@@ -22,7 +22,6 @@ from mailaudit.settings import SITE, Settings
 
 DEFAULT = Origin(Kind.DEFAULT)
 HERE = "a live host"  # for which those of the working directory are read
-WAIVER = ("rule", "reason", "expires", "host", "match")
 INFERRED = ("domains", "mail_host", "host_name", "ipv4", "ipv6", "selectors")
 
 
