@@ -324,3 +324,24 @@ def test_a_shared_waiver_is_needless_only_if_no_host_needs_it(tmp_path: Path, ca
     with (tmp_path / "mailaudit.toml").open("a") as file:
         file.write("expires = 2020-01-01\n")
     assert waivers_told(tmp_path, capsys) == (1, ["mx1: /mailaudit.toml:1: the waiver of PF010 has expired (2020-01-01)"])
+
+
+def test_a_saved_host_keeps_what_all_files_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    etc = tmp_path / "repo/mx/etc"
+    etc.mkdir(parents=True)
+    (etc / "pf.conf").write_text("set skip on lo\nblock\n")
+    (tmp_path / "repo/mailaudit.toml").write_text('[site]\ndomains = ["example.com"]\n[rules.severity]\nPF020 = "info"\n')
+    (tmp_path / "repo/mx/mailaudit.toml").write_text('[site]\nbackup_days = 3\n[rules.severity]\nPF0 = "low"\n')
+    arguments = ["--select", "PF0", "--exit-zero", "--format", "json"]
+    run(["scan", str(tmp_path / "repo"), "--save", str(tmp_path / "kept"), *arguments])
+    before = json.loads(capsys.readouterr().out)["hosts"][0]
+    saved = parse_settings((tmp_path / "kept/mailaudit.toml").read_bytes())
+    assert (saved.site.domains, saved.site.backup_days) == (("example.com",), 3)
+    run(["scan", str(tmp_path / "kept"), *arguments])
+    after = json.loads(capsys.readouterr().out)["hosts"][0]
+    told = [{(each["rule"], each["severity"]) for each in host["results"]} for host in (before, after)]
+    assert told[0] == told[1]
+    assert ("PF020", "low") in told[1]
