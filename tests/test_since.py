@@ -13,6 +13,7 @@ import pytest
 
 from mailaudit.cli import run
 from mailaudit.collect import git as git_module
+from mailaudit.collect import since as since_module
 from mailaudit.collect.git import RevisionError, held_since
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.since import Since
@@ -140,6 +141,35 @@ def test_hosts_that_are_gone_or_called_otherwise_are_told(repository: Path) -> N
         "/hosts/mx1 was a host at main, and is /hosts/mail1 now",
         "/hosts/mx2 was a host at main, and is no host any more",
     ]
+
+
+def test_what_lies_in_another_host_was_none_of_its_own(repository: Path) -> None:
+    lay(repository, {"hosts/mx1/backup/etc/pf.conf": ""})
+    commit(repository)
+    lay(repository, {"hosts/b/etc/pf.conf": ""})  # mx4 lies in a host now, where it went unseen
+    assert gone(repository) == []
+    shutil.rmtree(repository / "hosts/mx1")
+    assert gone(repository) == ["/hosts/mx1 was a host at main, and is no host any more"]
+
+
+def test_a_repository_that_is_one_host(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    lay(tmp_path, {"etc/pf.conf": "block\n"})
+    commit(tmp_path)
+    assert touched(tmp_path) == []
+    lay(tmp_path, {"etc/pf.conf": "pass\n"})
+    assert touched(tmp_path) == [tmp_path.name]
+
+
+@pytest.mark.parametrize(("bound", "value"), [("MOST_FILES", 1), ("MAX_DEPTH", 2)])
+def test_a_host_too_large_to_compare_is_taken_for_touched(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    lay(repository, {"hosts/mx2/etc/mail/deep": ""})
+    commit(repository)
+    assert touched(repository) == []
+    monkeypatch.setattr(since_module, bound, value)
+    assert touched(repository) == ["mx2"]
 
 
 def test_a_repository_with_the_longer_names(tmp_path: Path) -> None:
@@ -330,6 +360,8 @@ def test_replaced_and_grafted_history_is_not_believed(repository: Path) -> None:
     git(repository, "checkout", "-q", "-b", "topic")
     lay(repository, {"hosts/mx2/etc/pf.conf": "pass\n"})
     second = commit(repository)
+    lay(repository, {".git/info/grafts": f"{second}\n"})  # no parent: nothing in common with the first
+    assert touched(repository, first) == ["mx2"]
     git(repository, "replace", first, second)
     assert touched(repository, first) == ["mx2"]
 
