@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from mailaudit import rulebook
 from mailaudit.audit import Options, audit
 from mailaudit.edits import Edit, Fix, Safety, apply
-from mailaudit.findings import Place, Report, Result, Severity, Verdict
+from mailaudit.findings import Evidence, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import Reason
 from mailaudit.reports import html
 from mailaudit.reports.changes import diff_of
-from mailaudit.reports.html.hops import ABOUT, PATHS, RULES, Hop, Shape, of_result, of_rule
+from mailaudit.reports.html.hops import ABOUT, PATHS, RULES, Hop, Shape, entries, of_result, of_rule, standings
 from mailaudit.reports.html.markup import joined, tag
 from mailaudit.reports.masking import Mask
-from mailaudit.reports.view import Reader
+from mailaudit.reports.view import Reader, views
 from mailaudit.text import Span, Text
 
 BOOK = rulebook.load()
@@ -62,6 +62,8 @@ def test_every_rule_belongs_to_a_hop_by_the_table() -> None:
         assert any(identity.startswith(begin) for begin in RULES), identity
     for begin, hop in RULES.items():
         assert any(of_rule(identity) is hop for identity in BOOK.pages if identity.startswith(begin)), begin
+        shorter = next((RULES[begin[:size]] for size in range(len(begin) - 1, 0, -1) if begin[:size] in RULES), None)
+        assert shorter is not hop, f"{begin} says what a shorter one says already"
     assert set(RULES.values()) == set(ABOUT) == set(Hop)
     assert set(PATHS.values()) <= set(Hop)
 
@@ -71,7 +73,16 @@ def test_a_rule_about_several_daemons_belongs_where_its_place_is() -> None:
     assert of_result(result) is Hop.PF
     assert of_result(replace(result, places=(Place.whole("/etc/dovecot/local.conf"),))) is Hop.DOVECOT
     assert of_result(replace(result, places=(Place.whole("/etc/mail/smtpd.conf"),))) is Hop.SMTPD
+    assert of_result(replace(result, places=(Evidence.stat("/var/vmail/example.com", None),))) is Hop.MAILDIR
     assert of_result(replace(result, rule="PF040", places=(Place.whole("/etc/dovecot/local.conf"),))) is Hop.PF
+
+
+def test_a_hop_of_which_a_part_was_not_asked_is_not_in_order() -> None:
+    asked = samples.result("DNS010", "x", Verdict.PASS, "x")
+    left = replace(samples.result("DNS011", "y", Verdict.UNKNOWN, "y"), reason=Reason.OFFLINE)
+    for results, shape in (((asked, left), Shape.PARTLY), ((asked,), Shape.FINE), ((left,), Shape.UNASKED)):
+        (view,) = views(only(samples.usual(), *results), READER)
+        assert standings(entries(view, "h"))[Hop.DNS].shape is shape
 
 
 def test_the_page_asks_nobody_and_forbids_it() -> None:
