@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mailaudit.findings import Report, Result
-from mailaudit.reports.view import LEVELS, Reader, View, ending, errors, findings, is_complete, views
+from mailaudit.reports.view import LEVELS, Reader, View, ending, errors, findings, has_verdict, views
 
 MOST = 10  # annotations of a level that one step may make
 COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -17,7 +17,7 @@ def write(report: Report, reader: Reader) -> str:
     """One command a line; the last says how the run ended."""
     seen = views(report, reader)
     lines: list[tuple[str, str]] = []
-    if not is_complete(report):
+    if not has_verdict(report):
         lines.append(("error", command("error", ending(report), title="mailaudit")))
     lines += [("error", command("error", each, title="mailaudit")) for each in errors(report) if each not in ending(report)]
     lines += [(LEVELS[result.severity], _annotation(view, result)) for view, result in findings(seen)]

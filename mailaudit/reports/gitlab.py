@@ -8,7 +8,7 @@ from typing import Any
 
 from mailaudit.findings import Basis, Report, Result, Severity
 from mailaudit.reports.json import dump
-from mailaudit.reports.view import Reader, Spot, View, ending, findings, is_complete, views
+from mailaudit.reports.view import Reader, Spot, View, ending, findings, has_verdict, views
 
 SEVERITIES = {
     Severity.CRITICAL: "blocker",
@@ -21,10 +21,10 @@ CATEGORIES = {Basis.CORRECTNESS: "Bug Risk", Basis.SECURITY: "Security", Basis.H
 
 
 def write(report: Report, reader: Reader) -> str:
-    """The findings of all hosts, worst first; an audit that is not complete is one more, as nothing unseen must look mended."""
+    """The findings of all hosts, worst first; an audit without a verdict is one more, as nothing unseen must look mended."""
     seen = views(report, reader)
     data = _known_apart([_issue(view, result) for view, result in findings(seen)])
-    if not is_complete(report):
+    if not has_verdict(report):
         path = seen[0].anchor if seen else "mailaudit.toml"
         data.insert(0, _entry(Spot(path), "mailaudit\0incomplete", "mailaudit", ending(report)))
     return dump(data)

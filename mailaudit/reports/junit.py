@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mailaudit.findings import Report, Result, Verdict
 from mailaudit.questions import NOT_ASKED
-from mailaudit.reports.view import REASONS, Reader, View, ending, errors, is_complete, order, views
+from mailaudit.reports.view import REASONS, Reader, View, ending, errors, has_verdict, order, views
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
@@ -45,8 +45,8 @@ def _suite(name: str, cases: Iterable[tuple[str, list[str]]], report: Report, ho
 
 
 def _run(report: Report) -> Iterator[tuple[str, list[str]]]:
-    """A case of the run itself: whatever was told of the hosts, it fails if not all was evaluated."""
-    if is_complete(report):
+    """A case of the run itself: whatever was told of the hosts, it fails if there is no verdict (code 0 or 1)."""
+    if has_verdict(report):
         yield _case("", "the audit is complete", "mailaudit", "")
     else:
         yield _case("errors", "the audit is complete", "mailaudit", "\n".join((ending(report), *errors(report))))

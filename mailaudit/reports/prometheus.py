@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mailaudit import __version__
 from mailaudit.findings import Report, Severity, Verdict
-from mailaudit.reports.view import Reader, View, errors, findings, is_complete, views
+from mailaudit.reports.view import Reader, View, errors, findings, has_verdict, views
 
 _LABEL = {ord("\\"): r"\\", ord('"'): r"\"", ord("\n"): r"\n"}
 Sample = tuple[dict[str, str], int]
@@ -28,7 +28,7 @@ def _metrics(report: Report, seen: list[View]) -> Iterator[tuple[str, str, Itera
     yield "info", "Version and profile.", [({"version": __version__, "profile": report.profile}, 1)]
     yield "exit_code", "The exit code of the run.", [({}, report.exit_code)]
     gaps = errors(report) or any(view.unread() or view.undecided() for view in seen)  # whatever --allow-incomplete says
-    whole = is_complete(report) and not gaps
+    whole = has_verdict(report) and not gaps
     yield "complete", "1 if all that was selected was evaluated, but for want of evidence.", [({}, int(whole))]
     yield "hosts", "Hosts that were audited.", [({}, len(seen))]
     yield "start_time_seconds", "When the run began.", [({}, _time(report.started))]

@@ -209,8 +209,8 @@ def ending(report: Report) -> str:
     return f"exit code {int(code)} ({code.word}): {reason}"
 
 
-def is_complete(report: Report) -> bool:
-    """True if all was evaluated that was to be."""
+def has_verdict(report: Report) -> bool:
+    """True if it ended with code 0 or 1; with --allow-incomplete it does so though something could not be told."""
     return report.exit_code in (ExitCode.OK, ExitCode.FINDINGS)
 
 

@@ -9,7 +9,7 @@ from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Coverage, Place, Report, Result
 from mailaudit.reports.sarif.places import location, message
 from mailaudit.reports.terminal.coverage import status
-from mailaudit.reports.view import REASONS, View, ending, errors, is_complete
+from mailaudit.reports.view import REASONS, View, ending, errors, has_verdict
 
 MOST_PLACES = 20  # of statements of one file that were not read
 
@@ -23,7 +23,7 @@ def of_execution(report: Report, seen: Iterable[View], index: Mapping[str, int],
         for reason, rules in view.not_asked().items():
             text = f"{view.name}: not evaluated, {REASONS[reason]} ({reason}): {' '.join(rules)}"
             found.append(_notification("note", text))
-    if not (found or report.errors or is_complete(report)):
+    if not (found or report.errors or has_verdict(report)):
         found.append(_notification("error", ending(report)))
     if left:
         found.append(_notification("error", f"{left} findings, the least of all, are left out: GitHub takes no more"))
