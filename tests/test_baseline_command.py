@@ -236,6 +236,25 @@ def test_diff_of_roots_reports_and_archives(host: Path, run: Run) -> None:
     assert out.splitlines()[0].startswith("other.example.com: new: /etc/pf.conf:3:1: high PF048")
 
 
+def test_a_selection_holds_for_reports_too_and_what_is_judged_stays_so(host: Path, run: Run) -> None:
+    made("other", WORSE)
+    run("scan", host, *ONLY, "--output", "json:a.json")
+    run("scan", "other", *ONLY, "--output", "json:b.json")
+    for chosen in ("--select=PF010", "--ignore=no-other-tcp-port-is-reachable"):
+        assert run("diff", "a.json", "b.json", chosen)[0] == 0
+        assert run("diff", host, "b.json", chosen)[0] == 0
+    assert run("diff", "a.json", "b.json", "--select", "PF048")[0] == 1
+    run("baseline", "create", "b.json", "--select", "PF048")
+    assert run("baseline", "show")[1].count("PF0") == 1
+    assert "0 findings" in run("baseline", "prune", "a.json", "--select", "PF048")[1]
+    code, _, err = run("diff", "a.json", "b.json", "--select", "PF999")
+    assert (code, "no rule is called" in err) == (2, True)
+    for option in ("--profile=strict", "--domain=example.com", "--config=x", "--now=2030-01-01", "--no-inline-ignores"):
+        for command in (("diff", "a.json", "b.json"), ("baseline", "update", "a.json")):
+            code, _, err = run(*command, option)
+            assert (code, option.partition("=")[0] in err, "judged already" in err) == (2, True, True), (command, option)
+
+
 def test_diff_with_a_report_that_is_not_complete(host: Path, run: Run) -> None:
     run("scan", host, *ONLY, "--output", "json:a.json")
     (host / "etc" / "pf.conf").unlink()

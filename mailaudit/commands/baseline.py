@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mailaudit import output
 from mailaudit.choices import AnswerFormat, Common, Looking
-from mailaudit.commands.diff import audited
-from mailaudit.commands.earlier import baseline_in, earlier_report, is_report, is_there
+from mailaudit.commands.diff import audited, chosen_report, only_reports
+from mailaudit.commands.earlier import baseline_in, is_report, is_there
 from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.new_folder import writable
 from mailaudit.commands.telling import UsageError, shown
@@ -88,8 +88,10 @@ def _nothing(file: str) -> Known:
 
 def _audited(common: Common, looking: Looking, targets: Sequence[str]) -> Known:
     """All targets as one report: those that are reports are read, the others audited together."""
-    sides = [earlier_report(each, "") for each in targets if is_report(each)]
     others = [each for each in targets if not is_report(each)]
+    if not others:
+        only_reports(common)
+    sides = [chosen_report(common, each) for each in targets if is_report(each)]
     if others:
         sides.append(audited(common, chosen_targets(others, None, live=True), looking))
     empty = next((each for each in sides if not each.hosts), None)

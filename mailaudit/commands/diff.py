@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from shlex import quote
 
-from mailaudit import output
+from mailaudit import output, rulebook
 from mailaudit.audit import audit
 from mailaudit.choices import Common, DiffFormat, Format, Looking
 from mailaudit.collect.ssh.target import is_path
@@ -14,7 +15,7 @@ from mailaudit.commands.earlier import earlier_report, is_report, known
 from mailaudit.commands.telling import UsageError, explained
 from mailaudit.commands.watching import watched
 from mailaudit.comparing.differences import Comparison, compare
-from mailaudit.comparing.known import Known
+from mailaudit.comparing.known import Known, Told
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import Severity
 from mailaudit.reports import comparison as as_json
@@ -54,6 +55,8 @@ def _text(common: Common, compared: Compared, form: DiffFormat) -> str:
 
 
 def _compared(common: Common, before: str, after: str) -> Compared:
+    if is_report(before) and is_report(after):
+        only_reports(common)
     one, other = _side(common, before), _side(common, after)
     if not one.hosts:
         raise UsageError(f"{before}: it is the report of a run that audited no host: {one.exit_reason}")
@@ -65,11 +68,39 @@ def _compared(common: Common, before: str, after: str) -> Compared:
 def _side(common: Common, target: str) -> Known:
     """A report that is read, or one that is made of a path, offline."""
     if is_report(target):
-        return earlier_report(target, "")
+        return chosen_report(common, target)
     if not is_path(target):
         why = f"{target}: there is no such file, and a live host is recorded first"
         raise UsageError(why, f"mailaudit snapshot {quote(target)} -o DIR records it")
     return audited(common, [target])
+
+
+def chosen_report(common: Common, path: str) -> Known:
+    """A report in a file, with the results of the rules that were chosen."""
+    report, chosen = earlier_report(path, ""), options(common)
+    if not (chosen.select or chosen.ignore):
+        return report
+    book = rulebook.load()
+    ignored = set(book.named(chosen.ignore))
+    wanted = set(book.named(chosen.select)) if chosen.select else None
+
+    def left(results: Iterable[Told]) -> tuple[Told, ...]:
+        return tuple(each for each in results if each.rule not in ignored and (wanted is None or each.rule in wanted))
+
+    return replace(report, hosts=tuple(replace(host, results=left(host.results)) for host in report.hosts))
+
+
+def only_reports(common: Common) -> None:
+    """Raise `UsageError` for an option about how hosts are judged, where there are only reports, which were."""
+    asked = {
+        "--domain": common.domain,
+        "--profile": common.profile,
+        "--config": common.config,
+        "--now": common.now,
+        "--no-inline-ignores": common.no_inline_ignores,
+    }
+    for option in (name for name, value in asked.items() if value):
+        raise UsageError(f"{option}: what a report tells was judged already", f"mailaudit scan TARGET {option} ... judges anew")
 
 
 def audited(common: Common, targets: Sequence[str], looking: Looking | None = None) -> Known:
