@@ -456,6 +456,11 @@ def test_a_dead_host_is_not_taken_for_the_one_that_answered() -> None:
     assert {each.kind for each in renamed.comparison.of(*Kind)} == {Kind.UNCHANGED}
 
 
+def test_only_findings_are_carried() -> None:
+    night = carrying.since(report(host(passed("A1"), fail("A2"))), report(host(unknown("A1"), unknown("A2"))))
+    assert night.carried["mx", "mx"] == (Carried("A1", known=True, times=1), Carried("A2", True, 1, (fail("A2"),)))
+
+
 def test_a_run_that_audited_nothing_keeps_all() -> None:
     night = report(host(fail(), unknown("PF011")), carried={("mx", "mx"): (Carried("PF011", True, 1, (fail("PF011", 9),)),)})
     kept = carrying.kept(night)

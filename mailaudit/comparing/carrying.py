@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mailaudit.comparing.differences import Comparison, Difference, HostDifference, Kind, differences, paired
+from mailaudit.comparing.differences import Comparison, Difference, HostDifference, Kind, added, differences, gone, paired
 from mailaudit.comparing.known import Carried, Known, KnownHost, Told
 from mailaudit.findings import Verdict
 from mailaudit.questions import Reason
@@ -35,12 +35,12 @@ def since(earlier: Known, now: Known) -> Night:
         if new is None:
             assert old is not None
             if now.is_complete:
-                hosts.append(_gone(old))
+                hosts.append(gone(old, "the host is gone"))
             else:
                 carried[old.name, old.target] = _of_a_dead_host(old, states)
             continue
-        found = [_settled(each) for each in differences(old, new)] if old is not None else _added(new)
-        hosts.append(HostDifference(old, new, tuple(found)))
+        found = tuple(_settled(each) for each in differences(old, new)) if old is not None else added(new)
+        hosts.append(HostDifference(old, new, found))
         after = _after(new, found, states)
         persisting += [(new, new.by_rule[each.rule][0]) for each in after if _is_said(each, states, new)]
         if after:
@@ -92,15 +92,6 @@ def _filled(host: KnownHost, states: Mapping[str, Carried]) -> KnownHost:
 def _settled(difference: Difference) -> Difference:
     """A finding of a rule that never could be told before is as new as any."""
     return replace(difference, why="") if difference.kind is Kind.NEWLY_EVALUATED else difference
-
-
-def _added(host: KnownHost) -> list[Difference]:
-    return [Difference(Kind.NEW, None, each, "the host is new") for each in host.findings.values()]
-
-
-def _gone(host: KnownHost) -> HostDifference:
-    lost = (Difference(Kind.NOT_EVALUATED, each, None, "the host is gone") for each in host.findings.values())
-    return HostDifference(host, None, tuple(lost))
 
 
 def _after(host: KnownHost, found: Iterable[Difference], states: Mapping[str, Carried]) -> tuple[Carried, ...]:

@@ -157,13 +157,18 @@ def compare(before: Known, after: Known) -> Comparison:
 def _host(old: KnownHost | None, new: KnownHost | None, *, is_complete: bool) -> HostDifference:
     if new is None:
         assert old is not None
-        why = "the host is gone" if is_complete else "the host was not audited"
-        gone = (Difference(Kind.NOT_EVALUATED, each, None, why) for each in old.findings.values())
-        return HostDifference(old, None, tuple(gone))
-    if old is None:
-        added = (Difference(Kind.NEW, None, each, "the host is new") for each in new.findings.values())
-        return HostDifference(None, new, tuple(added))
-    return HostDifference(old, new, tuple(differences(old, new)))
+        return gone(old, "the host is gone" if is_complete else "the host was not audited")
+    return HostDifference(old, new, tuple(differences(old, new)) if old is not None else added(new))
+
+
+def gone(old: KnownHost, why: str) -> HostDifference:
+    """A host that the later report does not have: none of its findings is fixed."""
+    return HostDifference(old, None, tuple(Difference(Kind.NOT_EVALUATED, each, None, why) for each in old.findings.values()))
+
+
+def added(new: KnownHost) -> tuple[Difference, ...]:
+    """The findings of a host that the earlier report does not have."""
+    return tuple(Difference(Kind.NEW, None, each, "the host is new") for each in new.findings.values())
 
 
 def differences(old: KnownHost, new: KnownHost) -> Iterator[Difference]:
