@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     short: str  # for the help's epilog and the report's last line
     meaning: str  # for the documentation
 
-    TERMINATED = 143, "ended by SIGTERM", "ended by SIGTERM, after cleaning up"
+    TERMINATED = 143, "ended by SIGTERM", "ended by SIGTERM or SIGHUP, after cleaning up"
     INTERRUPTED = 130, "interrupted", "interrupted from the keyboard (SIGINT), after cleaning up"
     INTERNAL = 70, "internal error", "internal error: a defect of mailaudit (traceback with `--debug` only)"
     USAGE = (

@@ -54,7 +54,7 @@ output.render = slowly
 SLEEP = "def audit(*_):\n    sys.stderr.write('ready\\n'); sys.stderr.flush(); time.sleep(60)\nscan.audit = audit"
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 @pytest.mark.parametrize("form", ["json", "terminal"])
 def test_signals_have_their_codes(sent: signal.Signals, code: int, form: str) -> None:
     with start(SLEEP, "--format", form) as process:

@@ -321,6 +321,8 @@ def main() -> None:
     """Run the command line and end the program with its exit code."""
     gc.set_threshold(200_000, 20, 100)  # what is read lives until it is told: no use in walking it every 700 objects
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal is gone; nohup wants that not to matter
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

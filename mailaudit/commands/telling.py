@@ -75,7 +75,7 @@ def reported(common: Common, make: Callable[[], tuple[Report, Telling]], keeper:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Signals do not cut off what a run that failed has to say; it is little."""
-    heeded = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
