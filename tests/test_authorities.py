@@ -36,8 +36,9 @@ def target(tmp_path: Path, ca_file: str, text: str | None = ROOT) -> Path:
 
 def trusted(root: Path, options: Options | None = None, outside: Outside | None = None) -> tuple[str, ...]:
     world: World = OnlineWorld.of(find_worlds(str(root)).worlds[0], outside or Outside())
-    auditor_for(world, BOOK, options or Options())
     assert isinstance(world, OnlineWorld)
+    world.network.prepare()  # what asks may be imported before it is known whom to trust
+    auditor_for(world, BOOK, options or Options())
     return world.network.ports.trust._further  # noqa: SLF001  what a handshake is verified with
 
 

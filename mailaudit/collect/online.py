@@ -78,8 +78,9 @@ class Network:
         return found
 
     def prepare(self) -> None:
-        """Import what asks: here, and not on the loop, where a host's answers come in."""
-        self._lookups, self._ports = self.lookups, self.ports
+        """Import what asks: here, and not on the loop, where a host's answers come in. Whom to trust may not be known yet."""
+        import mailaudit.collect.dns.lookups  # noqa: PLC0415  see below
+        import mailaudit.collect.tls.ports  # noqa: F401, PLC0415
 
     @property
     def lookups(self) -> Lookups:
