@@ -194,6 +194,22 @@ def test_a_report_is_read_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "whole"),
+    [
+        (report(host(passed(), fail("A1")), code=1), True),
+        (report(host(unknown(reason=Reason.OFFLINE), unknown("A1", Reason.NOT_RECORDED))), True),
+        (report(host(unknown())), False),  # code 0 by --allow-incomplete
+        (report(host(passed(), unfinished=(PF,))), False),
+        (replace(report(host(passed())), errors=("mx2: it does not answer",)), False),
+        (replace(report(host(passed())), errors=("mx: a waiver is not needed",)), True),
+        (report(host(passed()), code=4), False),
+    ],
+)
+def test_what_was_asked_in_vain_makes_a_report_incomplete_whatever_its_code(known: Known, whole: bool) -> None:
+    assert known.is_complete is whole
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (
