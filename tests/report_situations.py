@@ -119,6 +119,8 @@ def committed(folder: Path, patch: pytest.MonkeyPatch) -> Sequence[str]:
     targets = host(SKIPS_NOTHING)(folder, patch)
     for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
         patch.setenv(f"GIT_{name}", "a@example.com")
+    patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)  # a developer may sign what he commits
+    patch.delenv("GIT_DIR", raising=False)
     for words in (("init", "-q"), ("add", "host"), ("commit", "-q", "-m", "all")):
         subprocess.run(["git", *words], cwd=folder, check=True)
     return targets
