@@ -90,6 +90,8 @@ def test_of_two_severities_the_nearer_decides_and_in_one_file_the_longer(tmp_pat
     assert severities() == [Severity.INFO, Severity.MEDIUM, Severity.LOW]
     (tmp_path / "mx/mailaudit.toml").write_text('[rules.severity]\nPF0 = "critical"\n')
     assert severities() == [Severity.CRITICAL] * 3
+    (tmp_path / "mx/mailaudit.toml").write_text('[rules.severity]\nPF = "high"\n')  # which the far one has before the longer
+    assert severities() == [Severity.HIGH] * 3
 
 
 def test_each_thing_has_its_place() -> None:
