@@ -68,8 +68,8 @@ def key_is_published(dns: Dns, records: DkimRecords) -> Iterator[Outcome]:
         owner, domain, reply = at.owner, at.domain, at.reply
         found = [text for text in reply.texts if is_dkim(text)]
         if reply.failed is None and not found:
-            instead = "; a wildcard answers in its place" if dns.is_from_wildcard(reply) else ""
-            message = f"No key is published at {owner}{instead}: signatures of {domain} cannot be verified."
+            other = "; a wildcard answers in its place" if dns.is_from_wildcard(reply) else ""
+            message = f"No key is published at {owner}{other}: signatures of {domain} cannot be verified."
             yield lacks(message, reply, dkim_fix(records, domain, at.selector), f"DKIM record {owner}")
         elif len(found) > 1:
             message = f"There are {len(found)} keys at {owner}: which one a receiver takes is not defined."
