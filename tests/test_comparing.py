@@ -20,7 +20,11 @@ from mailaudit.comparing.known import Carried, Known, KnownHost, Told, carried_d
 from mailaudit.comparing.nodes import ContentError
 from mailaudit.findings import Severity, Since, Verdict, WaivedBy
 from mailaudit.questions import Reason
+from mailaudit.reports import markdown_comparison as markdown
+from mailaudit.reports.comparison import Compared
 from mailaudit.reports.json import as_data, dump
+from mailaudit.reports.terminal import comparison as terminal
+from mailaudit.reports.terminal.paper import Screen
 
 PF = "/etc/pf.conf"
 
@@ -484,3 +488,11 @@ def test_a_run_that_audited_nothing_keeps_all() -> None:
         ("PF010", True, 0, 1),
         ("PF011", True, 1, 1),
     }
+
+
+def test_hosts_of_one_name_are_told_apart() -> None:
+    alike = [host(passed(), name="mx")] * 3
+    compared = Compared(compare(report(*alike), report(*alike, replace(host(fail(), name="mx"), target="./b"))))
+    for told in (terminal.write(compared, Screen()), markdown.write(compared)):
+        assert "mx (./b) (new)" in told.replace("\\", "")
+        assert f"mx ({alike[0].target}) 3" in told.replace("\\", "")

@@ -82,9 +82,18 @@ class HostDifference:
     @property
     def name(self) -> str:
         """What it is called now, else what it was."""
+        return self._last.name
+
+    @property
+    def target(self) -> str:
+        """What it was found at last."""
+        return self._last.target
+
+    @property
+    def _last(self) -> KnownHost:
         host = self.after or self.before
         assert host is not None
-        return host.name
+        return host
 
     def of(self, *kinds: Kind) -> list[Difference]:
         """The differences of these kinds, the worst first."""

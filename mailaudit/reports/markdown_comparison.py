@@ -8,6 +8,7 @@ from mailaudit.comparing.differences import Difference, HostDifference, Kind
 from mailaudit.exitcodes import ExitCode
 from mailaudit.reports.comparison import CHANGES, TITLES, Compared, clean, rules_without_findings, sides, was
 from mailaudit.reports.markdown import MARKS, code, plain
+from mailaudit.reports.view import names
 
 
 def write(compared: Compared) -> str:
@@ -29,13 +30,14 @@ def _document(compared: Compared) -> Iterator[str]:
     for line in sides(compared.comparison):
         yield f"- {plain(line)}"
     yield ""
-    for host in compared.comparison.hosts:
-        yield from _host(host)
+    hosts = compared.comparison.hosts
+    for host, name in zip(hosts, names(hosts), strict=True):
+        yield from _host(host, name)
 
 
-def _host(host: HostDifference) -> Iterator[str]:
+def _host(host: HostDifference, name: str) -> Iterator[str]:
     note = "" if host.before and host.after else " (new)" if host.after else " (gone)"
-    yield f"## {plain(clean(host.name))}{note}"
+    yield f"## {plain(clean(name))}{note}"
     yield ""
     for kind in (*CHANGES, Kind.NOT_EVALUATED, Kind.RULE_REMOVED):
         found = [each for each in host.of(kind) if each.is_finding]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
+from typing import TYPE_CHECKING
 
 from mailaudit.choices import SarifProfile
 from mailaudit.edits import Fix, Safety
@@ -20,6 +20,9 @@ from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal.prose import blocks
 from mailaudit.rulebook import Page
 from mailaudit.text import Span
+
+if TYPE_CHECKING:
+    from mailaudit.comparing.differences import HostDifference
 
 MOST_LINES = 3  # of a file, in an excerpt
 WIDEST = 240  # characters of a line, in an excerpt
@@ -178,14 +181,18 @@ def views(report: Report, reader: Reader) -> list[View]:
     return [View(host, reader, name) for host, name in zip(report.hosts, names(report.hosts), strict=True)]
 
 
-def names(hosts: Sequence[HostReport]) -> list[str]:
+def names(hosts: Sequence[HostReport] | Sequence[HostDifference]) -> list[str]:
     """What hosts are called: those of one name are told apart by their targets, or else by number."""
     alike = Counter(host.name for host in hosts)
     taken: dict[str, None] = {}
+    numbers: Counter[str] = Counter()
     for host in hosts:
         name = visible(f"{host.name} ({host.target})" if alike[host.name] > 1 else host.name)
-        numbered = (f"{name} {number}" for number in count(2))
-        taken[name if name not in taken else next(each for each in numbered if each not in taken)] = None
+        told = name
+        while told in taken:
+            numbers[name] += 1
+            told = f"{name} {numbers[name] + 1}"
+        taken[told] = None
     return list(taken)
 
 

@@ -13,18 +13,19 @@ from mailaudit.findings import Report
 from mailaudit.reports.comparison import CHANGES, TITLES, Compared, rules_without_findings, sides, was
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES
-from mailaudit.reports.view import REASONS, errors
+from mailaudit.reports.view import REASONS, errors, names
 
 
 def write(compared: Compared, screen: Screen, *, quiet: bool = False, verbose: bool = False) -> str:
     """The whole comparison; with `quiet` a line for each finding that is not as it was, with `verbose` the unchanged as well."""
     paper = Paper(screen)
-    for host in compared.comparison.hosts if compared.comparison is not None else ():
+    hosts = compared.comparison.hosts if compared.comparison is not None else ()
+    for host, name in zip(hosts, names(hosts), strict=True):
         kinds = (*CHANGES, Kind.NOT_EVALUATED, Kind.RULE_REMOVED)
         if quiet:
-            _lines(paper, host, kinds)
+            _lines(paper, host, name, kinds)
             continue
-        _name(paper, host)
+        _name(paper, host, name)
         _findings(paper, host, (*kinds, *((Kind.UNCHANGED,) if verbose else ())))
         for words, rules in rules_without_findings(host):
             paper.wrapped(paper.clean(f"{words}: {' '.join(rules)}"), "  ", "    ")
@@ -40,23 +41,23 @@ def write(compared: Compared, screen: Screen, *, quiet: bool = False, verbose: b
 def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, quiet: bool = False) -> str:
     """What changed since an earlier report; nothing at all if nothing did."""
     paper = Paper(screen)
-    for host in night.comparison.hosts:
+    for host, name in zip(night.comparison.hosts, names(night.comparison.hosts), strict=True):
         persisting = [told for of, told in night.persisting if of is host.after]
         host = replace(host, differences=tuple(each for each in host.differences if not (each.is_waived or each.is_reworded)))  # noqa: PLW2901
         changed = [each for each in host.of(*CHANGES) if each.is_finding]
         if host.before is not None and host.after is None:
             count = len(host.differences)
-            text = f"{host.name}: the host is gone; it had {count} finding{'s' * (count != 1)}"
+            text = f"{name}: the host is gone; it had {count} finding{'s' * (count != 1)}"
             paper.wrapped(paper.clean(text), hanging="  ")
             paper.blank()
         if not changed and not persisting:
             continue
         if quiet:
-            _lines(paper, host, CHANGES)
+            _lines(paper, host, name, CHANGES)
         else:
-            _name(paper, host)
+            _name(paper, host, name)
             _findings(paper, host, CHANGES)
-        _persisting(paper, persisting, f"{host.name}: " if quiet else "", "" if quiet else "  ")
+        _persisting(paper, persisting, f"{name}: " if quiet else "", "" if quiet else "  ")
         paper.blank()
     failures = errors(report)
     if not paper.text() and not failures:
@@ -77,8 +78,8 @@ def _persisting(paper: Paper, rules: Sequence[Told], before: str, indent: str) -
         paper.wrapped(paper.clean(f"{before}{text}"), indent, "    ")
 
 
-def _name(paper: Paper, host: HostDifference) -> None:
-    name = paper.clean(host.name)
+def _name(paper: Paper, host: HostDifference, name: str) -> None:
+    name = paper.clean(name)
     if host.before is None or host.after is None:
         name = f"{name} ({'new' if host.before is None else 'gone'})"
     elif host.before.name != host.after.name:
@@ -103,12 +104,12 @@ def _findings(paper: Paper, host: HostDifference, kinds: Sequence[Kind]) -> None
                 paper.wrapped(paper.clean(f"({each.why})"), "      ")
 
 
-def _lines(paper: Paper, host: HostDifference, kinds: Sequence[Kind]) -> None:
+def _lines(paper: Paper, host: HostDifference, name: str, kinds: Sequence[Kind]) -> None:
     for each in (one for kind in kinds for one in host.of(kind) if one.is_finding):
         told = each.told
         where = f"{told.where}: " if told.where else ""
         note = f" ({was(each)})" if was(each) else ""
-        head = paper.clean(f"{host.name}: {each.kind}: {where}")
+        head = paper.clean(f"{name}: {each.kind}: {where}")
         paper.line(
             head, (str(told.severity), STYLES[told.severity]), paper.clean(f"{note} {told.rule} {told.name}: {told.message}")
         )
