@@ -335,6 +335,13 @@ def test_lines_that_only_look_like_headers_do_not_mislead() -> None:
     before = b'[site]\ndomains = [\n  "example.com",\n]\n[policy.smtpd]\nlisteners = { equals = [\n  "25 tls" ] }\n'
     after = merged(before, {("policy", "smtpd"): {"filters": {"at_least": ["x"]}}}, ORIGIN)
     assert after == before + b'filters = { at_least = ["x"] }\n'
+    before = b'[policy.smtpd]\nlisteners = { equals = [\n["25", "tls"],\n["26"],\n] }\n'
+    assert merged(before, {("policy", "smtpd"): {"filters": 1}}, ORIGIN) == before + b"filters = 1\n"
+
+
+def test_a_comment_stays_above_its_table() -> None:
+    after = merged(b'[site]\nmail_host = "a.example"\n\n# why\n[rules]\n', {("site",): {"backup_days": 2}}, ORIGIN)
+    assert after == b'[site]\nmail_host = "a.example"\nbackup_days = 2\n\n# why\n[rules]\n'
 
 
 @given(
