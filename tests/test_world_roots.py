@@ -67,7 +67,12 @@ def test_links_are_not_followed_in_search(tmp_path: Path) -> None:
     lay(tmp_path / "repo", "mx1/etc/pf.conf")
     (tmp_path / "repo/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "repo/loop").symlink_to(".")
+    (tmp_path / "repo/same").symlink_to("mx1")
+    (tmp_path / "repo/nowhere").symlink_to("nowhere")
+    (tmp_path / "repo/file").symlink_to("mx1/etc/pf.conf")
     assert hosts(tmp_path / "repo") == ["/mx1"]
+    told = f"{tmp_path}/repo/link is a symbolic link to a host root, and is not followed: name that as a target"
+    assert find_worlds(str(tmp_path / "repo")).errors == [told]
     (tmp_path / "named").symlink_to("repo/mx1")
     assert [world.host for world in find_worlds(str(tmp_path / "named"))] == ["mx1"]
 

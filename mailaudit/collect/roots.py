@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from errno import ENAMETOOLONG
 from pathlib import Path
@@ -26,6 +27,7 @@ KNOWN = (
 """The files one of which makes a directory a host root (contract, section 6)."""
 MAX_DEPTH = 64  # directories, one in another
 MAX_LOOKED = 200_000  # entries that are looked at in search of roots
+MAX_LINKS_SEEN = 1000  # symbolic links on the way that may lead to a root
 MAX_LOOKED_INSIDE = 5_000  # the same in a root
 OF_A_HOST = frozenset(
     ("altroot", "bin", "boot", "dev", "etc", "home", "mnt", "root", "sbin", "stand", "sys", "tmp", "usr", "var")
@@ -52,6 +54,7 @@ class _Search:
     named: Callable[[str], str]
     most: int = field(default_factory=lambda: MAX_LOOKED)
     looked: int = 0
+    links: list[str] = field(default_factory=list)
     _way: list[tuple[str, Directory]] = field(default_factory=list)
     _settings: dict[str, Layers] = field(default_factory=dict)
 
@@ -124,6 +127,8 @@ class _Search:
             stat = directory.look(name)
             if stat is not None and stat.type == "directory":
                 found.append(name)
+            elif stat is not None and stat.type == "symlink" and len(self.links) < MAX_LINKS_SEEN:
+                self.links.append(f"{path}/{name}")
         return found
 
 
@@ -172,7 +177,17 @@ def _of_folder(path: Path, target: str, online: bool) -> Roots:
         world = FolderWorld(root, target if not below else str(root), online=online)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
+    found.errors += _linked(path, search, {world.root.resolve() for world in found if world.root is not None})
     return _some(found, target)
+
+
+def _linked(path: Path, search: _Search, roots: set[Path]) -> Iterator[str]:
+    """A sentence for each link to a host root that is not audited where it lies; links themselves are not followed."""
+    for link in search.links:
+        with suppress(OSError, RuntimeError, ValueError):  # it leads nowhere, or in circles
+            there = (path / link.strip("/")).resolve(strict=True)
+            if there.is_dir() and there not in roots and is_root(FolderDirectory.at(there)):
+                yield f"{search.named(link)} is a symbolic link to a host root, and is not followed: name that as a target"
 
 
 def _is_a_hosts(etc: Stat | None) -> bool:
