@@ -110,15 +110,13 @@ def audited(common: Common, targets: Sequence[str], looking: Looking | None = No
 
 
 def _concluded(common: Common, comparison: Comparison) -> tuple[ExitCode, str]:
-    worse = comparison.worse(Severity[common.fail_on.upper()])
+    least = Severity[common.fail_on.upper()]
     after = comparison.after
-    codes = [*([ExitCode.FINDINGS] if worse else []), *([] if after.is_complete else [ExitCode.INCOMPLETE])]
+    codes = [*([ExitCode.FINDINGS] if comparison.worse(least) else []), *([] if after.is_complete else [ExitCode.INCOMPLETE])]
     if not after.hosts and after.exit_code == ExitCode.NOTHING:
         codes.append(ExitCode.NOTHING)
     code = settle(codes, exit_zero=common.exit_zero, allow_incomplete=common.allow_incomplete)
-    told = f"{len(worse)} new or worse finding{'s' * (len(worse) != 1)} at or above {common.fail_on}"
-    if not worse:
-        told = f"nothing new or worse at or above {common.fail_on}"
+    told = comparison.drift(least)
     if code is ExitCode.INCOMPLETE:
         told = f"{after.origin} is not complete ({after.exit_reason}); {told}"
     return code, told

@@ -82,14 +82,14 @@ def _is_same(one: Path | str, other: Path | str) -> bool:
 
 def _concluded(report: Report, night: Night, options: Options, path: str) -> tuple[int, str]:
     """Findings count if they are new or worse; nothing else of the exit code changes."""
-    worse = len(night.comparison.worse(options.fail_on))
+    told = f"{night.comparison.drift(options.fail_on)} since {path}"
     if report.exit_code != ExitCode.FINDINGS:
         return report.exit_code, report.exit_reason
-    if worse:
-        return report.exit_code, f"{worse} new or worse finding{'s' * (worse != 1)} at or above {options.fail_on} since {path}"
+    if night.comparison.worse(options.fail_on):
+        return report.exit_code, told
     if options.strict_waivers and any(host.notes for host in report.hosts):
         return report.exit_code, report.exit_reason
-    return ExitCode.OK, f"nothing new or worse at or above {options.fail_on} since {path}"
+    return ExitCode.OK, told
 
 
 def _marked(host: HostReport, difference: HostDifference | None) -> HostReport:

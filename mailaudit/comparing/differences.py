@@ -118,6 +118,12 @@ class Comparison:
         found = (each for host in self.hosts for each in host.differences if each.is_worse)
         return [each for each in found if each.told.severity >= least]
 
+    def drift(self, least: Severity) -> str:
+        """How much of that there is, in words: `2 new or worse findings at or above high`."""
+        count = len(self.worse(least))
+        found = f"{count} new or worse finding{'s' * (count != 1)}" if count else "nothing new or worse"
+        return f"{found} at or above {least}"
+
 
 class Named(Protocol):
     """What has a host's name and target."""
