@@ -344,6 +344,11 @@ def test_a_comment_stays_above_its_table() -> None:
     assert after == b'[site]\nmail_host = "a.example"\nbackup_days = 2\n\n# why\n[rules]\n'
 
 
+def test_a_last_line_without_an_end_gets_one() -> None:
+    after = merged(b'[site]\nmail_host = "a.example"', {("site",): {"backup_days": 2}}, ORIGIN)
+    assert after == b'[site]\nmail_host = "a.example"\nbackup_days = 2\n'
+
+
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z_]{1,6}", fullmatch=True),
