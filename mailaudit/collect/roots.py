@@ -37,10 +37,14 @@ OF_A_HOST = frozenset(
 
 @dataclass
 class Roots:
-    """The hosts of a target, in the order of their paths, and what could not be looked at on the way."""
+    """The hosts of a target, in the order of their paths, and what could not be looked at on the way.
+
+    `aside` names roots that are seen and are none of these hosts: in another's folder, or behind a link.
+    """
 
     worlds: list[RootWorld] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[RootWorld]:
         return iter(self.worlds)
@@ -55,6 +59,7 @@ class _Search:
     most: int = field(default_factory=lambda: MAX_LOOKED)
     looked: int = 0
     links: list[str] = field(default_factory=list)
+    inner: list[str] = field(default_factory=list)
     _way: list[tuple[str, Directory]] = field(default_factory=list)
     _settings: dict[str, Layers] = field(default_factory=dict)
 
@@ -109,7 +114,7 @@ class _Search:
             found = [root for root, _ in inner._deeper(directory, path, names)]
         except (TargetError, SettingsError):
             return
-        self.errors += [
+        self.inner += [
             f"{self.named(root)} lies in a host root and was not audited: move it out, or name it as a target" for root in found
         ]
 
@@ -177,7 +182,8 @@ def _of_folder(path: Path, target: str, online: bool) -> Roots:
         world = FolderWorld(root, target if not below else str(root), online=online)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
-    found.errors += _linked(path, search, {world.root.resolve() for world in found if world.root is not None})
+    found.aside += search.inner
+    found.aside += _linked(path, search, {world.root.resolve() for world in found if world.root is not None})
     return _some(found, target)
 
 
@@ -213,13 +219,14 @@ def _of_archive(path: Path, target: str) -> Roots:
         world = MemoryWorld(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
+    found.aside += search.inner
     return _some(found, target)
 
 
 def _some(found: Roots, target: str) -> Roots:
     if found.worlds:
         return found
-    if found.errors:
-        raise TargetError(f"{target}: no host root was found, and not all could be searched: {'; '.join(found.errors)}", 4)
+    if missed := [*found.errors, *found.aside]:
+        raise TargetError(f"{target}: no host root was found, and not all could be searched: {'; '.join(missed)}", 4)
     known = ", ".join(pattern.removeprefix("/etc/") for pattern in KNOWN)
     raise TargetError(f"{target}: nothing to audit: no etc/ that holds one of {known}", 3)

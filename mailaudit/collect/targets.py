@@ -52,7 +52,7 @@ def _path(target: str, login: Login) -> Opened:
         found = find_worlds(target)
     except TargetError as error:
         return Opened(target, failure=error)
-    return Opened(target, [*found], found.errors)
+    return Opened(target, [*found], [*found.errors, *found.aside])
 
 
 def _is_this_machine(target: str) -> bool:

@@ -45,7 +45,7 @@ def show(common: Common, targets: Sequence[str], form: AnswerFormat) -> int:
                     raise
                 found.append(_live(HERE, chosen, book))
                 continue
-            for each in roots.errors:
+            for each in (*roots.errors, *roots.aside):
                 output.complain(each)
                 code = ExitCode.INCOMPLETE
             found += [_of(auditor_for(world, book, chosen)) for world in roots]
