@@ -203,6 +203,28 @@ def test_targets_are_read_from_a_file(run: Run, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        "config show",
+        "trace {} inbound a@example.com",
+        "pf reachable",
+        "pf shadowed",
+        "parse",
+        "diff . {}",
+        "fix",
+        "scan",
+        "history",
+    ],
+)
+def test_an_answer_in_json_is_json_when_it_fails_too(run: Run, arguments: str) -> None:
+    form = ["--json"] if arguments == "parse" else ["--format", "json"]
+    words = (arguments if "{}" in arguments else f"{arguments} {{}}").format("./nowhere").split()
+    code, out, _ = run(*words, *form)
+    assert code == 2
+    assert json.loads(out)["schema"].startswith("mailaudit.")
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (TargetError("it is gone", 2), 2),

@@ -45,13 +45,13 @@ def show(common: Common, targets: Sequence[str], form: AnswerFormat) -> int:
                     raise
                 found.append(_live(HERE, chosen, book))
                 continue
-            for each in (*roots.errors, *roots.aside):
+            for each in (*roots.errors, *roots.aside.values()):
                 output.complain(each)
                 code = ExitCode.INCOMPLETE
             found += [_of(auditor_for(world, book, chosen)) for world in roots]
         return as_json(found) if form is AnswerFormat.JSON else as_text(found)
 
-    return shown(make, debug=common.debug) or code
+    return shown(make, debug=common.debug, otherwise=as_json([]) if form is AnswerFormat.JSON else "") or code
 
 
 def _of(auditor: Auditor) -> HostSettings:

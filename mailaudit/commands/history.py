@@ -24,7 +24,7 @@ def history(common: Common, target: str, looking: Looking, form: AnswerFormat = 
             found = list(past(writer.history()))
         return history_as_json(target, found) if form is AnswerFormat.JSON else applied.history(target, found)
 
-    return shown(make, debug=common.debug)
+    return shown(make, debug=common.debug, otherwise=history_as_json(target, None) if form is AnswerFormat.JSON else "")
 
 
 def rollback(common: Common, target: str, number: int | None, looking: Looking) -> int:

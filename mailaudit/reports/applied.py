@@ -21,19 +21,23 @@ def as_data(outcome: Outcome, done: Transaction) -> dict[str, Any]:
     }
 
 
-def history_as_json(target: str, runs: Iterable[Past]) -> str:
-    """A host's history, oldest run first."""
-    found = [
-        {
-            "run": each.number,
-            "begun": each.begun,
-            "by": visible(each.by),
-            "files": [visible(path) for path in each.files],
-            "commands": [visible(command) for command in each.commands],
-            "end": each.end,
-            "ended": each.ended or None,
-            "why": visible(each.why),
-        }
-        for each in runs
-    ]
+def history_as_json(target: str, runs: Iterable[Past] | None) -> str:
+    """A host's history, oldest run first; `runs` is null where it could not be read."""
+    found = (
+        None
+        if runs is None
+        else [
+            {
+                "run": each.number,
+                "begun": each.begun,
+                "by": visible(each.by),
+                "files": [visible(path) for path in each.files],
+                "commands": [visible(command) for command in each.commands],
+                "end": each.end,
+                "ended": each.ended or None,
+                "why": visible(each.why),
+            }
+            for each in runs
+        ]
+    )
     return json.dumps({"schema": "mailaudit.history/1", "target": visible(target), "runs": found}, indent=2) + "\n"
