@@ -53,13 +53,13 @@ def test_what_lies_in_a_root_is_not_searched(tmp_path: Path) -> None:
     lay(tmp_path, "etc/pf.conf", "old/etc/pf.conf")
     assert hosts(tmp_path) == [""]
     told = f"{tmp_path}/old lies in a host root and was not audited: move it out, or name it as a target"
-    assert (find_worlds(str(tmp_path)).errors, find_worlds(str(tmp_path)).aside) == ([], [told])
+    assert (find_worlds(str(tmp_path)).errors, [*find_worlds(str(tmp_path)).aside.values()]) == ([], [told])
 
 
 def test_the_host_s_own_directories_are_not_searched(tmp_path: Path) -> None:
     lay(tmp_path, "etc/pf.conf", "usr/src/etc/pf.conf", "var/www/etc/httpd.conf", "etc/x/etc/pf.conf", ".git/a/etc/pf.conf")
     found = find_worlds(str(tmp_path))
-    assert (len(found.worlds), found.errors, found.aside) == (1, [], [])
+    assert (len(found.worlds), found.errors, found.aside) == (1, [], {})
 
 
 def test_links_are_not_followed_in_search(tmp_path: Path) -> None:
@@ -72,8 +72,9 @@ def test_links_are_not_followed_in_search(tmp_path: Path) -> None:
     (tmp_path / "repo/file").symlink_to("mx1/etc/pf.conf")
     assert hosts(tmp_path / "repo") == ["/mx1"]
     told = f"{tmp_path}/repo/link is a symbolic link to a host root, and is not followed: name that as a target"
-    assert find_worlds(str(tmp_path / "repo")).aside == [told]
+    assert [*find_worlds(str(tmp_path / "repo")).aside.values()] == [told]
     assert run(["scan", str(tmp_path / "repo"), "--select", "PF001"]) == 4
+    assert run(["scan", str(tmp_path / "repo"), str(tmp_path / "elsewhere"), "--select", "PF001"]) == 0
     assert run(["pf", "shadowed", str(tmp_path / "repo")]) == 0
     (tmp_path / "named").symlink_to("repo/mx1")
     assert [world.host for world in find_worlds(str(tmp_path / "named"))] == ["mx1"]
@@ -168,7 +169,7 @@ def test_odd_names_links_and_what_is_no_folder(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "same/etc").symlink_to("nowhere")
     found = find_worlds(str(tmp_path))
     assert [str(world.root) for world in found] == sorted(str(world.root) for world in found)
-    assert (len(found.worlds), found.errors, found.aside) == (len(ODD) + 2, [], [])
+    assert (len(found.worlds), found.errors, found.aside) == (len(ODD) + 2, [], {})
     reports = [f"--output={form}:{tmp_path / f'report.{form}'}" for form in Format]
     assert run(["scan", str(tmp_path), "--select", "PF010", "--exit-zero", "--color", "never", *reports]) == 0
     assert "\x1b" not in capsys.readouterr().out

@@ -39,12 +39,12 @@ OF_A_HOST = frozenset(
 class Roots:
     """The hosts of a target, in the order of their paths, and what could not be looked at on the way.
 
-    `aside` names roots that are seen and are none of these hosts: in another's folder, or behind a link.
+    `aside` has a sentence for each root that is seen and is none of these hosts: in another's folder, or behind a link.
     """
 
     worlds: list[RootWorld] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    aside: list[str] = field(default_factory=list)
+    aside: dict[Path, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[RootWorld]:
         return iter(self.worlds)
@@ -59,7 +59,7 @@ class _Search:
     most: int = field(default_factory=lambda: MAX_LOOKED)
     looked: int = 0
     links: list[str] = field(default_factory=list)
-    inner: list[str] = field(default_factory=list)
+    inner: dict[Path, str] = field(default_factory=dict)
     _way: list[tuple[str, Directory]] = field(default_factory=list)
     _settings: dict[str, Layers] = field(default_factory=dict)
 
@@ -114,9 +114,9 @@ class _Search:
             found = [root for root, _ in inner._deeper(directory, path, names)]
         except (TargetError, SettingsError):
             return
-        self.inner += [
-            f"{self.named(root)} lies in a host root and was not audited: move it out, or name it as a target" for root in found
-        ]
+        for root in map(self.named, found):
+            said = f"{root} lies in a host root and was not audited: move it out, or name it as a target"
+            self.inner[Path(root).resolve()] = said
 
     def _below(self, directory: Directory, path: str) -> list[str]:
         try:
@@ -182,18 +182,17 @@ def _of_folder(path: Path, target: str, online: bool) -> Roots:
         world = FolderWorld(root, target if not below else str(root), online=online)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
-    found.aside += search.inner
-    found.aside += _linked(path, search, {world.root.resolve() for world in found if world.root is not None})
+    found.aside = search.inner | dict(_linked(path, search, {world.root.resolve() for world in found if world.root is not None}))
     return _some(found, target)
 
 
-def _linked(path: Path, search: _Search, roots: set[Path]) -> Iterator[str]:
+def _linked(path: Path, search: _Search, roots: set[Path]) -> Iterator[tuple[Path, str]]:
     """A sentence for each link to a host root that is not audited where it lies; links themselves are not followed."""
     for link in search.links:
         with suppress(OSError, RuntimeError, ValueError):  # it leads nowhere, or in circles
             there = (path / link.strip("/")).resolve(strict=True)
             if there.is_dir() and there not in roots and is_root(FolderDirectory.at(there)):
-                yield f"{search.named(link)} is a symbolic link to a host root, and is not followed: name that as a target"
+                yield there, f"{search.named(link)} is a symbolic link to a host root, and is not followed: name that as a target"
 
 
 def _is_a_hosts(etc: Stat | None) -> bool:
@@ -219,14 +218,14 @@ def _of_archive(path: Path, target: str) -> Roots:
         world = MemoryWorld(directory, name, f"{target}:{below[1:]}" if below else target, metadata)
         world.settings = (*settings, *world.settings)
         found.worlds.append(world)
-    found.aside += search.inner
+    found.aside = search.inner
     return _some(found, target)
 
 
 def _some(found: Roots, target: str) -> Roots:
     if found.worlds:
         return found
-    if missed := [*found.errors, *found.aside]:
+    if missed := [*found.errors, *found.aside.values()]:
         raise TargetError(f"{target}: no host root was found, and not all could be searched: {'; '.join(missed)}", 4)
     known = ", ".join(pattern.removeprefix("/etc/") for pattern in KNOWN)
     raise TargetError(f"{target}: nothing to audit: no etc/ that holds one of {known}", 3)

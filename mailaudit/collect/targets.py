@@ -20,11 +20,12 @@ ROOT = Path("/")
 
 @dataclass
 class Opened:
-    """The worlds of one target, what could not be looked at on the way, or why it cannot be opened at all."""
+    """The worlds of one target, what could not be looked at on the way, or why it cannot be opened at all; `aside` as in `Roots`."""
 
     target: str
     worlds: list[World] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    aside: dict[Path, str] = field(default_factory=dict)
     failure: TargetError | None = None
     live: bool = False
     close: Callable[[], None] = lambda: None
@@ -36,13 +37,21 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
     for target in live:
         read_address(target)
     if not live:
-        return [_path(target, login) for target in targets]
+        return _beside([_path(target, login) for target in targets])
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
 
     key, settings = masking_key(), working_settings()
     with ThreadPoolExecutor(min(login.jobs, len(live))) as pool:
         hosts = {target: pool.submit(_host, target, login, key, settings) for target in dict.fromkeys(live)}
-        return [hosts[target].result() if target in hosts else _path(target, login) for target in targets]
+        return _beside([hosts[target].result() if target in hosts else _path(target, login) for target in targets])
+
+
+def _beside(found: list[Opened]) -> list[Opened]:
+    """The same, with what is to be said of host roots that were seen and are in no target."""
+    roots = {world.root.resolve() for each in found for world in each.worlds if world.root is not None}
+    for each in found:
+        each.errors += [said for root, said in each.aside.items() if root not in roots]
+    return found
 
 
 def _path(target: str, login: Login) -> Opened:
@@ -52,7 +61,7 @@ def _path(target: str, login: Login) -> Opened:
         found = find_worlds(target)
     except TargetError as error:
         return Opened(target, failure=error)
-    return Opened(target, [*found], [*found.errors, *found.aside])
+    return Opened(target, [*found], found.errors, found.aside)
 
 
 def _is_this_machine(target: str) -> bool:
