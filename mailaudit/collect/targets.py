@@ -20,7 +20,10 @@ ROOT = Path("/")
 
 @dataclass
 class Opened:
-    """The worlds of one target, what could not be looked at on the way, or why it cannot be opened at all; `aside` as in `Roots`."""
+    """The worlds of one target, what could not be looked at on the way, or why it cannot be opened at all.
+
+    `aside` is that of its `Roots`.
+    """
 
     target: str
     worlds: list[World] = field(default_factory=list)
