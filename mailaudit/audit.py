@@ -31,13 +31,12 @@ from mailaudit.questions import Question
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, Waiver, inline_waivers, told_once, waive
 from mailaudit.snapshot import AtHand, Snapshot
-from mailaudit.survey import survey, told
+from mailaudit.survey import MAX_WAVES, survey, told
 from mailaudit.text import Span
 
 if TYPE_CHECKING:
     from mailaudit.checks.runner import Judged
 
-MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 _READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
-from mailaudit.questions import FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneSecurity
+from mailaudit.questions import Answer, FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneSecurity
 from mailaudit.snapshot import Snapshot, still_open
+
+MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
+Found = TypeVar("Found")
+Ask = Callable[[list[Question]], Mapping[Question, Answer]]
 
 
 def survey(wanted: Iterable[Question], snapshot: Snapshot) -> list[Question]:
@@ -14,6 +19,17 @@ def survey(wanted: Iterable[Question], snapshot: Snapshot) -> list[Question]:
     Models ask only with the closed list of question types, so a survey cannot invent a command (law 11).
     """
     return still_open(wanted, snapshot)
+
+
+def learned(snapshot: Snapshot, ask: Ask, read: Callable[[Snapshot], tuple[Found, Iterable[Question]]]) -> Found:
+    """What is read once all has been asked: `read` gives what it makes of a snapshot, and the questions that this raises."""
+    for _ in range(MAX_WAVES):
+        found, wanted = read(snapshot)
+        wave = survey(wanted, snapshot)
+        if not wave:
+            break
+        snapshot = snapshot.with_answers(ask(wave))
+    return found
 
 
 def told(wave: Iterable[Question]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,9 +33,8 @@ from mailaudit.reports.masking import Mask
 from mailaudit.reports.pf import HostAnswer, Told, Tried
 from mailaudit.reports.terminal.pf import write as told_in_words
 from mailaudit.snapshot import Snapshot
-from mailaudit.survey import survey
+from mailaudit.survey import Ask, learned
 
-MAX_WAVES = 32
 VERDICTS = ("pass", "block", "partly", "unknown")
 MOST_BYTES = 16 << 20  # of a file of packets
 
@@ -232,18 +231,15 @@ def _of_target(target: str) -> Iterator[Host]:
         raise TargetError(f"{target}: nothing to ask: there is no {PATH}", ExitCode.NOTHING)
 
 
-def _learned(snapshot: Snapshot, ask: Callable[..., dict[Question, Answer]]) -> object:
+def _learned(snapshot: Snapshot, ask: Ask) -> object:
     """The ruleset, asked for wave after wave as an audit does, but nothing else."""
     shelf = Shelf()
-    slot: object = None
-    for _ in range(MAX_WAVES):
-        sources = Sources(snapshot, shelf)
-        slot = sources.make(read_pf, sources.make(read_services))
-        wave = survey(sources.wanted, snapshot)
-        if not wave:
-            break
-        snapshot = snapshot.with_answers(ask(wave))
-    return slot
+
+    def read(known: Snapshot) -> tuple[object, Iterable[Question]]:
+        sources = Sources(known, shelf)
+        return sources.make(read_pf, sources.make(read_services)), sources.wanted
+
+    return learned(snapshot, ask, read)
 
 
 def _file(target: str) -> Host | None:

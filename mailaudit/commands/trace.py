@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailaudit import output, rulebook
-from mailaudit.audit import MAX_WAVES, Auditor, Options, auditor_for
+from mailaudit.audit import Auditor, Options, auditor_for
 from mailaudit.choices import AnswerFormat, Common, Way
 from mailaudit.collect.roots import find_worlds
 from mailaudit.commands.choosing import options
@@ -17,10 +18,12 @@ from mailaudit.models.facts import Facts
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Sources
+from mailaudit.questions import Question
 from mailaudit.reports import trace as as_json
 from mailaudit.reports.terminal import trace as terminal
 from mailaudit.reports.trace import HostTrace, Told
-from mailaudit.survey import survey
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 from mailaudit.trace.addresses import Address, BadAddressError, read_address
 from mailaudit.trace.hops import Trace, Verdict
 from mailaudit.trace.host import Host
@@ -95,14 +98,12 @@ def _traced(chosen: Options, wish: Wish) -> Told:
 def followed(auditor: Auditor, asked: Asked) -> tuple[Host, Trace]:
     """The trace, once all that it asks has been asked."""
     snapshot, facts = auditor.learn()
-    for _ in range(MAX_WAVES):
-        host = Host(facts, Sources(snapshot, auditor.shelf))
-        traced = follow(host, asked)
-        wave = survey(host.sources.wanted, snapshot)
-        if not wave:
-            break
-        snapshot = snapshot.with_answers(auditor.world.ask(wave))
-    return host, traced
+
+    def read(known: Snapshot) -> tuple[tuple[Host, Trace], Iterable[Question]]:
+        host = Host(facts, Sources(known, auditor.shelf))
+        return (host, follow(host, asked)), host.sources.wanted
+
+    return learned(snapshot, auditor.world.ask, read)
 
 
 def _asked(wish: Wish) -> Asked:
