@@ -158,3 +158,17 @@ def test_no_page_has_a_finding_with_an_address_or_the_hosts_name_in_it(monkeypat
             judged(wrong.page, wrong.files)
     assert len(said) > 15
     assert not [each for each in said if "203.0.113" in each or "2001:db8" in each or "host7.example.com" in each]
+
+
+@pytest.mark.parametrize(
+    ("chars", "left"),
+    [
+        ("from 2001:db8::1", "from {ipv6}"),
+        ("It is 2001:db8::1.", "It is {ipv6}."),
+        ("It is 192.0.2.1.", "It is {ipv4}."),
+        ("at 10:20:30", "at 10:20:30"),
+        ("OpenSMTPD 7.8.0.1p0", "OpenSMTPD 7.8.0.1p0"),
+    ],
+)
+def test_addresses_are_taken_out_and_no_more(chars: str, left: str) -> None:
+    assert Unsaid().without(chars) == left
