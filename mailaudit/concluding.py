@@ -11,6 +11,7 @@ from mailaudit.questions import NOT_ASKED
 
 UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
 MOST_NAMES = 8  # in the reason of an exit code
+STRICT = "waivers that are not right, and --strict-waivers"
 
 
 class Judging(Protocol):
@@ -59,5 +60,5 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
     if options.exit_zero:
         return ExitCode.OK, "findings, and --exit-zero"
     if not failed:
-        return ExitCode.FINDINGS, "waivers that are not right, and --strict-waivers"
+        return ExitCode.FINDINGS, STRICT
     return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"

@@ -380,6 +380,17 @@ def test_the_nightly_mail_tells_changes_alone(host: Path, run: Run) -> None:
     report_formats.READ["json"](Path("last.json").read_text())
 
 
+def test_what_strict_waivers_count_is_told_at_night_too(host: Path, run: Run) -> None:
+    write(host, f"{BAD}# mailaudit: ignore[PF048] nothing needs this\n")
+    nightly(run, host)
+    assert nightly(run, host) == (0, "", "")
+    for quiet in ((), ("-q",)):
+        code, out, _ = run("scan", host, *ONLY, "--changed-since", "last.json", "--strict-waivers", *quiet)
+        assert code == 1
+        assert "the waiver of PF048 is not needed" in out
+        assert "exit code 1 (findings): waivers that are not right, and --strict-waivers" in out
+
+
 def test_a_dead_host_or_a_mistake_makes_no_flood(host: Path, run: Run) -> None:
     nightly(run, host)
     for target, code in (("ssh://127.0.0.1:1", 4), ("./nowhere", 2)):

@@ -14,6 +14,7 @@ from mailaudit.commands.telling import UsageError
 from mailaudit.comparing.carrying import Night, first, kept, since
 from mailaudit.comparing.differences import HostDifference, Kind
 from mailaudit.comparing.known import Known, carried_data
+from mailaudit.concluding import STRICT
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import HostReport, Report, Result, Since
 from mailaudit.output import Outlet, Telling
@@ -73,7 +74,8 @@ class Nightly:
         by_host = {id(host.after): host for host in night.comparison.hosts}
         hosts = tuple(_marked(host, by_host.get(id(told))) for host, told in zip(report.hosts, now.hosts, strict=True))
         done = replace(report, hosts=hosts, carried=carried_data(night.carried), exit_code=code, exit_reason=why)
-        return done, lambda screen: terminal.write_night(night, done, self.path, screen, quiet=quiet)
+        strict = options.strict_waivers
+        return done, lambda screen: terminal.write_night(night, done, screen, quiet=quiet, waivers=strict)
 
 
 def _is_same(one: Path | str, other: Path | str) -> bool:
@@ -88,7 +90,7 @@ def _concluded(report: Report, night: Night, options: Options, path: str) -> tup
     if night.comparison.worse(options.fail_on):
         return report.exit_code, told
     if options.strict_waivers and any(host.notes for host in report.hosts):
-        return report.exit_code, report.exit_reason
+        return report.exit_code, STRICT
     return ExitCode.OK, told
 
 

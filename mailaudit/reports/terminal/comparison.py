@@ -38,8 +38,8 @@ def write(compared: Compared, screen: Screen, *, quiet: bool = False, verbose: b
     return paper.text()
 
 
-def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, quiet: bool = False) -> str:
-    """What changed since an earlier report; nothing at all if nothing did."""
+def write_night(night: Night, report: Report, screen: Screen, *, quiet: bool = False, waivers: bool = False) -> str:
+    """What changed since an earlier report, and with `waivers` what is wrong with those; nothing at all if there is nothing."""
     paper = Paper(screen)
     for host, name in zip(night.comparison.hosts, names(night.comparison.hosts), strict=True):
         persisting = [told for of, told in night.persisting if of is host.after]
@@ -59,11 +59,14 @@ def write_night(night: Night, report: Report, earlier: str, screen: Screen, *, q
             _findings(paper, host, CHANGES)
         _persisting(paper, persisting, f"{name}: " if quiet else "", "" if quiet else "  ")
         paper.blank()
+    for note in (f"{host.name}: {note}" for host in report.hosts for note in host.notes if waivers):
+        paper.wrapped(paper.clean(note), hanging="  ")
     failures = errors(report)
     if not paper.text() and not failures:
         return ""
     if not quiet:
-        paper.wrapped(paper.clean(f"changes since {earlier} ({night.comparison.before.started})"), hanging="  ")
+        earlier = night.comparison.before
+        paper.wrapped(paper.clean(f"changes since {earlier.origin} ({earlier.started})"), hanging="  ")
     _ending(paper, failures, report.exit_code, report.exit_reason)
     return paper.text()
 
