@@ -28,6 +28,7 @@ UDP_SIZE = 1232  # bytes that pass every path unfragmented (DNS flag day 2020)
 PATIENCE = (1.5, 3.0)  # seconds for each try by UDP; one lost packet is no outage
 TCP_PATIENCE = 4.0
 AT_ONCE = 32  # questions in flight to one server
+OTHERS = 3  # hosts that are waited for, one after the other, before all ask at once what none of these was told
 SILENT_AFTER = 3  # questions left without an answer, and none answered, make a server that is not asked any more
 _ODD_WITH_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
 
@@ -89,8 +90,10 @@ class Exchange:
             trips.follow(self.heard.chains.get(key, ()))
 
     async def _told(self, key: tuple[Server, Query]) -> dns.message.Message:
-        others = self.heard.flying.get(key)
-        if key not in self._own and others is not None:
+        for _ in range(OTHERS):
+            others = self.heard.flying.get(key)
+            if key in self._own or others is None or others.done():
+                break
             with suppress(Trouble):  # theirs: their time may have been over
                 return await asyncio.shield(others)
         task = self._own.get(key)
