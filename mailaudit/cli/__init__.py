@@ -13,7 +13,7 @@ import typer
 from mailaudit import __version__
 from mailaudit.choices import AnswerFormat, Color, Common, Looking, NewHost, Release, Shell, Way
 from mailaudit.cli.comparing import baseline, diff
-from mailaudit.cli.help import NO_VERDICT, Commands
+from mailaudit.cli.help import NO_VERDICT, Commands, alone
 from mailaudit.cli.options import with_options
 from mailaudit.cli.pf import pf
 from mailaudit.cli.settings import config
@@ -41,9 +41,7 @@ def top(
     ] = False,
 ) -> None:
     """Audit and mend the configuration of an OpenBSD mail host: pf, OpenSMTPD, Dovecot and what stands around them."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+    alone(context)
 
 
 @app.command(epilog=epilog(ExitCode.FIX_FAILED))
@@ -266,17 +264,9 @@ def init(
 
 
 SETTINGS = "mailaudit.toml"
-policy = Commands()
+policy = Commands(help="Keep what a site expects of its hosts, for scan to compare.", callback=alone, invoke_without_command=True)
 app.add_typer(policy, name="policy")
 app.add_typer(config, name="config")
-
-
-@policy.callback(invoke_without_command=True)
-def policy_top(context: typer.Context) -> None:
-    """Keep what a site expects of its hosts, for scan to compare."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
 
 
 @policy.command("new", epilog=epilog(ExitCode.FINDINGS, ExitCode.FIX_FAILED, ok="it is written"))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailaudit.choices import AnswerFormat, Common, DiffFormat, Looking
-from mailaudit.cli.help import NO_VERDICT, Commands
+from mailaudit.cli.help import NO_VERDICT, Commands, alone
 from mailaudit.cli.options import with_options
 from mailaudit.exitcodes import ExitCode, epilog
 
@@ -16,7 +16,11 @@ LOOKED = ("online", "offline", "resolver", "trust_anchor", "ca_file", "timeout",
 BASELINE = "mailaudit-baseline.json"
 _WRITES = epilog(ExitCode.FINDINGS, ExitCode.FIX_FAILED, ok="it is written, or is as it should be")
 
-baseline = Commands()
+baseline = Commands(
+    help="Accept the findings that there are; scan --baseline counts what is new or worse.",
+    callback=alone,
+    invoke_without_command=True,
+)
 Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for scan; or a report (--format json).")]
 File = Annotated[str, typer.Option("--baseline", metavar="FILE", help="The baseline.")]
 
@@ -35,14 +39,6 @@ def diff(
     from mailaudit.commands.diff import diff as run
 
     return run(common, before, after, form)
-
-
-@baseline.callback(invoke_without_command=True)
-def top(context: typer.Context) -> None:
-    """Accept the findings that there are; scan --baseline counts what is new or worse."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
 
 
 @baseline.command("create", epilog=_WRITES)

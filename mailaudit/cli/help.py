@@ -83,6 +83,13 @@ class Commands(typer.Typer):
         return super().command(name, **{"cls": Plain, "epilog": epilog(), **settings})
 
 
+def alone(context: typer.Context) -> None:
+    """Without any of a list's commands: its help, and the code of a usage error."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
 def _piece(argument: Any, ctx: Any) -> str:
     name = argument.make_metavar(ctx).strip("[]{}").removesuffix("...")
     many = f"{name}..." if argument.nargs == -1 else name

@@ -7,18 +7,10 @@ from typing import Annotated
 import typer
 
 from mailaudit.choices import AnswerFormat, Color, Direction
-from mailaudit.cli.help import Commands
+from mailaudit.cli.help import Commands, alone
 from mailaudit.exitcodes import ExitCode, epilog
 
-pf = Commands()
-
-
-@pf.callback(invoke_without_command=True)
-def top(context: typer.Context) -> None:
-    """Ask what a packet filter's ruleset does."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+pf = Commands(help="Ask what a packet filter's ruleset does.", callback=alone, invoke_without_command=True)
 
 
 Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for scan; or a pf.conf by itself.")]

@@ -7,19 +7,11 @@ from typing import Annotated
 import typer
 
 from mailaudit.choices import AnswerFormat, Common
-from mailaudit.cli.help import Commands
+from mailaudit.cli.help import Commands, alone
 from mailaudit.cli.options import with_options
 from mailaudit.exitcodes import ExitCode, epilog
 
-config = Commands()
-
-
-@config.callback(invoke_without_command=True)
-def top(context: typer.Context) -> None:
-    """Show the settings that are in force."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+config = Commands(help="Show the settings that are in force.", callback=alone, invoke_without_command=True)
 
 
 @config.command("show", epilog=epilog(ExitCode.FINDINGS, ExitCode.FIX_FAILED, ok="they are shown"))
