@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from mailaudit.exitcodes import ExitCode
-from mailaudit.findings import FileStatus, HostReport, Severity, Verdict
+from mailaudit.findings import UNFINISHED, HostReport, Severity, Verdict
 from mailaudit.questions import NOT_ASKED
 
-UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
 MOST_NAMES = 8  # in the reason of an exit code
 STRICT = "waivers that are not right, and --strict-waivers"
 

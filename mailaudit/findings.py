@@ -176,6 +176,10 @@ class FileStatus(StrEnum):
     UNREADABLE = "unreadable"
 
 
+UNFINISHED = frozenset({FileStatus.PARTLY_READ, FileStatus.UNREADABLE})
+"""What makes an audit incomplete: a file that the daemon reads and mailaudit did not, or not to its end (contract, section 2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How far one file was read: statements in all, and the spans of those that were not, each with a reason.

@@ -8,13 +8,12 @@ from functools import cached_property
 
 from mailaudit.comparing.nodes import Node, document
 from mailaudit.exitcodes import ExitCode
-from mailaudit.findings import Evidence, FileStatus, HostReport, Result, Severity, Verdict
+from mailaudit.findings import UNFINISHED, Evidence, FileStatus, HostReport, Result, Severity, Verdict
 from mailaudit.questions import NOT_ASKED, Reason
 
 SCHEMA = "mailaudit.report/1"
 FOUND = (Verdict.FAIL, Verdict.WAIVED)
 READ = (FileStatus.READ, FileStatus.REFUSED)
-UNFINISHED = (FileStatus.PARTLY_READ, FileStatus.UNREADABLE)
 _FAILED = (ExitCode.INCOMPLETE, ExitCode.USAGE, ExitCode.FIX_FAILED, ExitCode.INTERNAL, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 _VERDICTS = {str(each): each for each in Verdict}
 _SEVERITIES = {str(each): each for each in Severity}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mailaudit.choices import SarifProfile
 from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
-from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Result, Severity, Verdict
+from mailaudit.findings import UNFINISHED, Coverage, Evidence, FileStatus, HostReport, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import NOT_ASKED, Reason
 from mailaudit.reports.changes import diff_of
 from mailaudit.reports.masking import Mask, visible
@@ -45,7 +45,6 @@ LEVELS = {  # the three that SARIF and GitHub have
     Severity.LOW: "note",
     Severity.INFO: "note",
 }
-UNFINISHED = (FileStatus.PARTLY_READ, FileStatus.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
