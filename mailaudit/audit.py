@@ -225,8 +225,8 @@ def select(book: Rulebook, settings_: Settings, options: Options) -> tuple[str, 
     profile = options.profile or settings_.profile
     chosen = [identity for identity, page in book.pages.items() if profile in page.profiles]
     if options.select:
-        chosen = book.named(options.select)
-    ignored = set(book.named(options.ignore))
+        chosen = book.named(options.select, "--select")
+    ignored = set(book.named(options.ignore, "--ignore"))
     for each in settings_.ignore:
         ignored.update(book.named((each,), settings_.said.get(("rules", "ignore", each))))
     return tuple(identity for identity in chosen if identity not in ignored)

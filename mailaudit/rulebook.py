@@ -22,7 +22,9 @@ _FIELDS = {"severity", "basis", "evidence", "sources", "since", "traps", "profil
 
 
 class SelectionError(Exception):
-    """A rule id, name or prefix that selects nothing."""
+    """A rule id, name or prefix that selects nothing; the hints say what does."""
+
+    hints = ("mailaudit rules lists all of them",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,9 @@ def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
         (["parse", "README.md"], "README.md: its path does not tell its language"),
         (["parse", "--language", "smtp", "x.conf"], "no language is called smtp"),
         (["rules", "NO999"], "no rule is called NO999"),
+        (["scan", "examples/corrected", "--select", "NO999"], "--select: no rule is called 'NO999'"),
+        (["scan", "examples/corrected", "--ignore", "NO999"], "--ignore: no rule is called 'NO999'"),
+        (["scan", "examples/corrected", "--config", "none.toml"], "--config none.toml: there is no such file"),
     ],
 )
 def test_usage_errors_are_one_clear_line_and_code_2(run: Run, arguments: list[str], message: str) -> None:

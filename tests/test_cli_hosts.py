@@ -240,7 +240,7 @@ def test_links_in_a_circle_are_no_target(run: Run, tmp_path: Path) -> None:
         code, _, err = run(*arguments, tmp_path / "loop")
         assert (code, "neither a directory nor a tar archive" in err) == (2, True), err
     code, _, err = run("scan", CORRECTED, "--config", tmp_path / "loop")
-    assert (code, err) == (2, f"mailaudit: {tmp_path}/loop cannot be read: its links lead in a circle\n")
+    assert (code, err) == (2, f"mailaudit: --config {tmp_path}/loop cannot be read: its links lead in a circle\n")
 
 
 def test_a_working_directory_that_is_gone_is_no_defect(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

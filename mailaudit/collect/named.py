@@ -42,10 +42,10 @@ def named_settings(path: str) -> Layers:
     try:
         data = named_file(path)
     except RefusedError as error:
-        said = str(error)
-        raise SettingsError(said if said.startswith(path) else f"{path} cannot be read: {said}") from error
+        said = str(error) if str(error).startswith(path) else f"{path} cannot be read: {error}"
+        raise SettingsError(f"--config {said}") from error
     if data is None:
-        raise SettingsError(f"{path} cannot be read: there is no such file")
+        raise SettingsError(f"--config {path}: there is no such file")
     return ((path, data),)
 
 

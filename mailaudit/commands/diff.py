@@ -81,8 +81,8 @@ def chosen_report(common: Common, path: str) -> Known:
     if not (chosen.select or chosen.ignore):
         return report
     book = rulebook.load()
-    ignored = set(book.named(chosen.ignore))
-    wanted = set(book.named(chosen.select)) if chosen.select else None
+    ignored = set(book.named(chosen.ignore, "--ignore"))
+    wanted = set(book.named(chosen.select, "--select")) if chosen.select else None
 
     def left(results: Iterable[Told]) -> tuple[Told, ...]:
         return tuple(each for each in results if each.rule not in ignored and (wanted is None or each.rule in wanted))
