@@ -9,7 +9,7 @@ from mailaudit.questions import Answer, FetchPolicy, Handshake, LookUp, Question
 from mailaudit.snapshot import Snapshot, still_open
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
-Found = TypeVar("Found")
+Made = TypeVar("Made")
 Ask = Callable[[list[Question]], Mapping[Question, Answer]]
 
 
@@ -21,7 +21,7 @@ def survey(wanted: Iterable[Question], snapshot: Snapshot) -> list[Question]:
     return still_open(wanted, snapshot)
 
 
-def learned(snapshot: Snapshot, ask: Ask, read: Callable[[Snapshot], tuple[Found, Iterable[Question]]]) -> Found:
+def learned(snapshot: Snapshot, ask: Ask, read: Callable[[Snapshot], tuple[Made, Iterable[Question]]]) -> Made:
     """What is read once all has been asked: `read` gives what it makes of a snapshot, and the questions that this raises."""
     for _ in range(MAX_WAVES):
         found, wanted = read(snapshot)
