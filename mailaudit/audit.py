@@ -37,6 +37,7 @@ from mailaudit.text import Span
 if TYPE_CHECKING:
     from mailaudit.checks.runner import Judged
 
+Accept = Callable[[Sequence[HostReport], bool], tuple[HostReport, ...]]  # waives what a baseline has; true: these are all hosts
 _READING = Lock()  # many hosts are asked at once, and read one by one: grammars are no good for two threads
 
 
@@ -53,7 +54,7 @@ class Options:
     now: datetime | None = None
     inline_ignores: bool = True
     strict_waivers: bool = False
-    accept: Callable[[Sequence[HostReport]], tuple[HostReport, ...]] | None = None  # waives what a baseline has
+    accept: Accept | None = None
     exit_zero: bool = False
     allow_incomplete: bool = False
     outside: Outside | None = None  # of paths; None: nothing is asked over the network
@@ -265,7 +266,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         hosts = _examined(auditors, min(options.login.jobs, live), keep)
     hosts = _told_once(hosts, auditors, every)
     if options.accept is not None:
-        hosts = options.accept(hosts)
+        hosts = options.accept(hosts, not errors and len(every) == len(auditors))
     rules = {identity for auditor in every for identity in auditor.selected}
     code, why = conclude(hosts, options, selected=bool(rules))
     profile = options.profile or next((auditor.settings.profile for auditor in every), "recommended")

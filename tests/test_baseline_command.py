@@ -155,6 +155,19 @@ def test_several_hosts_in_one_baseline(host: Path, run: Run) -> None:
     assert host.exists()
 
 
+@pytest.mark.usefixtures("host")
+def test_a_host_that_is_dead_or_left_out_lends_its_entries_to_no_other(run: Run) -> None:
+    made("all/mx1", BAD)
+    run("baseline", "create", "all", *ONLY)
+    made("all/mx2", BAD)
+    baseline = ("--baseline", "mailaudit-baseline.json")
+    dead = ("all/mx2", "ssh://127.0.0.1:1", *ONLY, "--offline", "--allow-incomplete")
+    assert run("scan", *dead, *baseline)[0] == 1
+    run("baseline", "prune", *dead, *baseline)
+    assert run("baseline", "show")[1].startswith("mx1.example.com\n  medium PF010")
+    assert "mx2.example.com: /etc/pf.conf: medium PF010" in run("baseline", "update", *dead, *baseline)[1]
+
+
 def test_a_baseline_of_a_report(host: Path, run: Run) -> None:
     run("scan", host, *ONLY, "--output", "json:r.json")
     assert run("baseline", "create", "r.json")[0] == 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mailaudit.choices import Common, Looking
@@ -14,10 +13,11 @@ from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.looking import chosen_targets, login
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.telling import UsageError, reported, shown
-from mailaudit.findings import HostReport, Report
+from mailaudit.findings import Report
 from mailaudit.output import Telling, outlets
 
 if TYPE_CHECKING:
+    from mailaudit.audit import Accept
     from mailaudit.commands.nightly import Nightly
 
 
@@ -80,9 +80,10 @@ def _nightly(wish: Wish) -> Nightly | None:
     return Nightly(wish.changed_since)
 
 
-def _accepting(path: str) -> Callable[[Sequence[HostReport]], tuple[HostReport, ...]]:
+def _accepting(path: str) -> Accept:
     """What waives the findings of a baseline."""
     from mailaudit.commands.earlier import baseline_in  # noqa: PLC0415  as above
     from mailaudit.comparing.baseline import accepted  # noqa: PLC0415  as above
 
-    return partial(accepted, baseline=baseline_in(path, "--baseline"))
+    baseline = baseline_in(path, "--baseline")
+    return lambda hosts, all_of_them: accepted(hosts, baseline, renamed=all_of_them)

@@ -118,8 +118,9 @@ def updated(baseline: Baseline, report: Known) -> Upkeep:
     """With findings that are not in it, and the severity that those in it have now; nothing is taken out."""
     entries = {(each.host, each.fingerprint): each for each in baseline.entries}
     added = []
-    names = {*baseline.hosts, *_names(baseline, report.hosts)}
-    for new, name in zip(report.hosts, _names(baseline, report.hosts), strict=True):
+    called = _names(baseline, report.hosts, renamed=not report.failures)
+    names = {*baseline.hosts, *called}
+    for new, name in zip(report.hosts, called, strict=True):
         for each in entries_of(new, name):
             key = each.host, each.fingerprint
             if key not in entries or entries[key].severity < each.severity:
@@ -135,7 +136,7 @@ def pruned(baseline: Baseline, report: Known) -> Upkeep:
     """Without the entries whose rules were evaluated on their hosts and found nothing; the others stay."""
     removed: list[Entry] = []
     kept: list[tuple[Entry, str]] = []
-    for entry, hosts in _on(baseline, report.hosts):
+    for entry, hosts in _on(baseline, report.hosts, _names(baseline, report.hosts, renamed=not report.failures)):
         if any(entry.fingerprint in host.findings for host in hosts):
             continue
         whys = [unjudged(_told(entry), host) for host in hosts] or ["the host was not audited"]
@@ -154,16 +155,17 @@ def _told(entry: Entry) -> Told:
     return Told(entry.rule, entry.name, Verdict.FAIL, entry.severity, fingerprint=entry.fingerprint, paths=paths)
 
 
-def accepted(hosts: Sequence[HostReport], baseline: Baseline) -> tuple[HostReport, ...]:
+def accepted(hosts: Sequence[HostReport], baseline: Baseline, *, renamed: bool = True) -> tuple[HostReport, ...]:
     """The reports with findings of the baseline waived, and a note about entries that are not needed any more.
 
-    Only findings are: a rule that could not tell stays unknown. One that is worse than its entry says counts again.
+    Only findings are: a rule that could not tell stays unknown. One that is worse than its entry says counts again. Where hosts
+    were left out or could not be audited, the one that is there is not `renamed`.
     """
-    names = _names(baseline, hosts)
+    names = _names(baseline, hosts, renamed=renamed)
     known = [of_host(host) for host in hosts]
     stale = [
         entry
-        for entry, on in _on(baseline, known)
+        for entry, on in _on(baseline, known, names)
         if on and not any(entry.fingerprint in each.findings or unjudged(_told(entry), each) for each in on)
     ]
     entries = {name: {each.fingerprint: each for each in of_one} for name, of_one in _by_host(baseline.entries).items()}
@@ -186,15 +188,15 @@ def _by_host(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     return found
 
 
-def _names(baseline: Baseline, hosts: Sequence[Named]) -> list[str]:
-    """What the baseline calls the hosts: as they are called, but for the only one of both."""
-    return [*baseline.hosts] if len(baseline.hosts) == len(hosts) == 1 else [host.name for host in hosts]
+def _names(baseline: Baseline, hosts: Sequence[Named], *, renamed: bool) -> list[str]:
+    """What the baseline calls the hosts: as they are called, but for the only one of both, which may be `renamed`."""
+    return [*baseline.hosts] if renamed and len(baseline.hosts) == len(hosts) == 1 else [host.name for host in hosts]
 
 
-def _on(baseline: Baseline, hosts: Sequence[KnownHost]) -> Iterator[tuple[Entry, list[KnownHost]]]:
+def _on(baseline: Baseline, hosts: Sequence[KnownHost], names: Sequence[str]) -> Iterator[tuple[Entry, list[KnownHost]]]:
     """The entries, and the hosts that each is about: several may have one name."""
     named: dict[str, list[KnownHost]] = {}
-    for host, name in zip(hosts, _names(baseline, hosts), strict=True):
+    for host, name in zip(hosts, names, strict=True):
         named.setdefault(name, []).append(host)
     return ((entry, named.get(entry.host, [])) for entry in baseline.entries)
 
