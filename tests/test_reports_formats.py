@@ -118,6 +118,15 @@ def test_a_secret_over_two_lines_stands_in_no_format(form: Format) -> None:
     assert other not in told
 
 
+def test_a_dead_host_that_is_forgiven_looks_mended_in_no_format() -> None:
+    report = replace(nothing(), errors=("mx2: it does not answer",))
+    (issue,) = json.loads(rendered(report, Format.GITLAB))
+    assert issue["description"] == "mx2: it does not answer"
+    assert '<skipped message="mx2: it does not answer"/>' in rendered(report, Format.JUNIT)
+    for form in set(Format) - {Format.GITLAB, Format.JUNIT, Format.PROMETHEUS}:
+        assert "mx2: it does not answer" in rendered(report, form), form
+
+
 def test_nothing_breaks_out_of_annotations() -> None:
     lines = rendered(breaking(), Format.GITHUB).splitlines()
     assert lines

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailaudit.findings import Basis, Report, Result, Severity
 from mailaudit.reports.json import dump
-from mailaudit.reports.view import Reader, Spot, View, ending, findings, has_verdict, views
+from mailaudit.reports.view import Reader, Spot, View, ending, errors, findings, has_verdict, views
 
 SEVERITIES = {
     Severity.CRITICAL: "blocker",
@@ -21,12 +21,13 @@ CATEGORIES = {Basis.CORRECTNESS: "Bug Risk", Basis.SECURITY: "Security", Basis.H
 
 
 def write(report: Report, reader: Reader) -> str:
-    """The findings of all hosts, worst first; an audit without a verdict is one more, as nothing unseen must look mended."""
+    """The findings of all hosts, worst first; what the run could not look at is one more, as nothing unseen must look mended."""
     seen = views(report, reader)
     data = _known_apart([_issue(view, result) for view, result in findings(seen)])
-    if not has_verdict(report):
+    gaps = "; ".join(errors(report)) if has_verdict(report) else ending(report)
+    if gaps:
         path = seen[0].anchor if seen else "mailaudit.toml"
-        data.insert(0, _entry(Spot(path), "mailaudit\0incomplete", "mailaudit", ending(report)))
+        data.insert(0, _entry(Spot(path), "mailaudit\0incomplete", "mailaudit", gaps))
     return dump(data)
 
 
