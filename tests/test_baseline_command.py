@@ -155,6 +155,16 @@ def test_several_hosts_in_one_baseline(host: Path, run: Run) -> None:
     assert host.exists()
 
 
+def test_a_report_is_not_written_over_the_baseline(host: Path, run: Run) -> None:
+    run("baseline", "create", host, *ONLY)
+    before = Path("mailaudit-baseline.json").read_text()
+    options = ("--baseline", "mailaudit-baseline.json", "--output", f"json:{Path.cwd()}/mailaudit-baseline.json")
+    code, out, err = run("scan", host, *ONLY, *options, "--output", "json:other.json")
+    assert (code, out, "the baseline lies there" in err) == (2, "", True)
+    assert Path("mailaudit-baseline.json").read_text() == before
+    assert json.loads(Path("other.json").read_text())["exit_code"] == 2
+
+
 @pytest.mark.usefixtures("host")
 def test_a_host_that_is_dead_or_left_out_lends_its_entries_to_no_other(run: Run) -> None:
     made("all/mx1", BAD)

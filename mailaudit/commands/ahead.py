@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailaudit.choices import Common, Looking
@@ -46,8 +47,12 @@ def scan(common: Common, wish: Wish, looking: Looking) -> int:
     """Audit all targets and tell."""
     save, since = wish.save, wish.since
     nightly = _nightly(wish)
+    over = [each for each in common.output or () if _is_at(each, wish.baseline)]
+    common = replace(common, output=[each for each in common.output or () if each not in over])
 
     def make() -> tuple[Report, Telling]:
+        if over:
+            raise UsageError(f"--output {over[0]}: the baseline lies there")
         chosen = chosen_targets(wish.targets, wish.targets_file, live=True)
         way = login(looking)
         if looking.probe_relay and not looking.online and all(map(is_path, chosen)):
@@ -78,6 +83,11 @@ def _nightly(wish: Wish) -> Nightly | None:
     from mailaudit.commands.nightly import Nightly  # noqa: PLC0415  most scans compare with nothing
 
     return Nightly(wish.changed_since)
+
+
+def _is_at(wish: str, path: str | None) -> bool:
+    """True if a report is wished for in a file that is there."""
+    return path is not None and Path(wish.partition(":")[2]).resolve() == Path(path).resolve()
 
 
 def _accepting(path: str) -> Accept:
