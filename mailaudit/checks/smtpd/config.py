@@ -9,7 +9,7 @@ from shlex import quote
 from mailaudit.checks.loading import ended, loads
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd.edits import add_line, below, instead, rspamd
-from mailaudit.checks.smtpd.filtering import LOOKED_AFTER, checks_at_delivery, has_signer, is_done_otherwise, is_looked_after
+from mailaudit.checks.smtpd.filtering import LOOKED_AFTER, has_signer, is_done_otherwise, is_looked_after
 from mailaudit.checks.smtpd.scope import smtpd_rule
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -286,7 +286,7 @@ def filter_program_runs(smtpd: SmtpdConfig) -> Iterator[Outcome]:
         yield Exempt(LOOKED_AFTER)
     elif rspamd(smtpd) is None and not undefined:
         line = 'filter "rspamd" proc-exec "filter-rspamd"'
-        is_done = has_signer(smtpd) or checks_at_delivery(smtpd)  # by two at once it would be checked or signed twice
+        is_done = has_signer(smtpd) or smtpd.delivers_by_rspamc  # by two at once it would be checked or signed twice
         fix = None if is_done else Fix("Define the filter rspamd", Safety.UNSAFE, add_line(smtpd, "filter", line))
         effect = "" if is_done_otherwise(smtpd) else ", so mail is neither checked nor signed"
         message = f"No filter hands mail to rspamd{effect}."

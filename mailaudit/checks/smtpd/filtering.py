@@ -31,7 +31,7 @@ def has_signer(smtpd: SmtpdConfig) -> bool:
 def is_done_otherwise(smtpd: SmtpdConfig) -> bool:
     """True if some program may do what rspamd's filter does."""
     programs = [known for known in smtpd.filters.values() if known.program is not None]
-    return bool(programs) or has_signer(smtpd) or checks_at_delivery(smtpd)
+    return bool(programs) or has_signer(smtpd) or smtpd.delivers_by_rspamc
 
 
 def is_told_once(smtpd: SmtpdConfig) -> bool:
@@ -45,12 +45,6 @@ def _named(smtpd: SmtpdConfig) -> list[str]:
     return [*smtpd.filters, *named, *programs]
 
 
-def checks_at_delivery(smtpd: SmtpdConfig) -> bool:
-    """True if rspamc looks at mail before it is delivered, as an mda or a wrapper around one."""
-    words = (token.value for each in smtpd.statements() if each.kind in ("mda", "action") for token in each.seen)
-    return any("rspamc" in word for word in words)
-
-
 def is_looked_after(smtpd: SmtpdConfig) -> bool:
     """True if the host only sends, and another program or the smarthost that all its mail leaves by signs what it sends."""
     return has_no_users(smtpd) or (smtpd.only_sends and (leaves_by_smarthost(smtpd) or has_signer(smtpd)))
@@ -60,12 +54,12 @@ def is_handled(smtpd: SmtpdConfig, listener: Listener) -> bool:
     """True if what a listener takes may be checked or signed by another program, so that nothing can be said of it."""
     if any(known.program is not None for known in smtpd.filters_of(listener)):
         return True
-    return _has_proxy(smtpd) or (listener.port == 25 and checks_at_delivery(smtpd))
+    return _has_proxy(smtpd) or (listener.port == 25 and smtpd.delivers_by_rspamc)
 
 
 def rspamd_beside(smtpd: SmtpdConfig, listener: Listener) -> tuple[Edit, ...]:
     """The edits that add rspamd's filter, none where something else does its work already."""
     if any(_signs(known) for known in smtpd.filters_of(listener)):
         return ()
-    done = checks_at_delivery(smtpd) if listener.port == 25 else has_signer(smtpd)
+    done = smtpd.delivers_by_rspamc if listener.port == 25 else has_signer(smtpd)
     return () if done else add_rspamd(smtpd, listener)

@@ -18,7 +18,6 @@ from mailaudit.checks.smtpd.edits import (
 )
 from mailaudit.checks.smtpd.filtering import (
     LOOKED_AFTER,
-    checks_at_delivery,
     has_signer,
     is_handled,
     is_looked_after,
@@ -168,7 +167,7 @@ def _has_pki(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
 def _filtered(smtpd: SmtpdConfig, listener: Listener) -> Iterator[Outcome]:
     if is_filtered(smtpd, listener) or is_told_once(smtpd):
         return
-    if listener.port == 25 and checks_at_delivery(smtpd):
+    if listener.port == 25 and smtpd.delivers_by_rspamc:
         return
     edits = rspamd_beside(smtpd, listener)
     fix = Fix("Filter it", Safety.UNSAFE, edits) if edits else None

@@ -73,6 +73,12 @@ class SmtpdConfig(Model):
             yield statement
 
     @cached_property
+    def delivers_by_rspamc(self) -> bool:
+        """True if rspamc looks at mail before it is delivered, as an mda or a wrapper around one."""
+        words = (token.value for each in self.statements() if each.kind in ("mda", "action") for token in each.seen)
+        return any("rspamc" in word for word in words)
+
+    @cached_property
     def only_sends(self) -> bool:
         """True if the host takes no mail from others: it listens to itself, and no rule takes mail of anybody else."""
         inward = all(reach(listener) is Reach.HOST for listener in self.listeners)
