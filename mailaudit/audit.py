@@ -279,7 +279,6 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         codes = [each for each in codes if each != ExitCode.INCOMPLETE]
     if worst((code, *codes)) != code:
         code, why = worst((code, *codes)), "; ".join(errors)
-    errors += [f"{host.name}: {note}" for host in hosts for note in host.notes]
     return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,6 +56,7 @@ class KnownHost:
     results: tuple[Told, ...]
     read: frozenset[str] = frozenset()
     unfinished: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def by_rule(self) -> Mapping[str, tuple[Told, ...]]:
@@ -99,9 +101,9 @@ class Known:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What went wrong in the run; what is said of hosts' waivers stands among the errors too, behind their names."""
-        names = tuple(f"{host.name}: " for host in self.hosts)
-        return tuple(each for each in self.errors if not each.startswith(names))
+        """What went wrong in the run; hosts' notes stand among the errors too, behind their names."""
+        notes = Counter(f"{host.name}: {note}" for host in self.hosts for note in host.notes)
+        return tuple((Counter(self.errors) - notes).elements())
 
     @property
     def is_complete(self) -> bool:
@@ -146,6 +148,7 @@ def _host(node: Node) -> KnownHost:
         tuple(_told(each) for each in node["results"].items()),
         frozenset(path for path, status in files if status in READ),
         frozenset(path for path, status in files if status in UNFINISHED),
+        () if (notes := node.get("notes")) is None else notes.texts(),
     )
 
 

@@ -35,14 +35,16 @@ def dump(data: object) -> str:
 def as_data(report: Report) -> dict[str, Any]:
     """The report as JSON's own types, keys in the contract's order."""
     every = mask_of(report.hosts)
+    hosts = [_host(host) for host in report.hosts]
     return {
         "schema": SCHEMA,
         "tool": {"name": "mailaudit", "version": __version__},
         "rulebook": {"profile": report.profile, "rules": report.rules},
         "started": report.started,
         "finished": report.finished,
-        "hosts": [_host(host) for host in report.hosts],
-        "errors": [_text(error, every) for error in report.errors],
+        "hosts": hosts,
+        "errors": [_text(error, every) for error in report.errors]
+        + [f"{each['name']}: {note}" for each in hosts for note in each["notes"]],
         "exit_code": int(report.exit_code),
         "exit_reason": _text(report.exit_reason, every),
         **({} if report.carried is None else {"carried": list(report.carried)}),
@@ -59,6 +61,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "files": [_file(each, mask) for each in sorted(host.files, key=lambda each: each.path)],
         "results": [_result(each, host.texts, mask) for each in sorted(host.results, key=order)],
         "counts": host.counts(),
+        "notes": [_text(each, mask) for each in host.notes],
         "now": None if host.now is None else moment(host.now),
         "certificates": [_lifetime(each, mask) for each in host.certificates],
         **({} if host.plan is None else {"plan": host.plan}),

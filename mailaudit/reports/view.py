@@ -202,10 +202,9 @@ def findings(seen: Iterable[View], *verdicts: Verdict) -> list[tuple[View, Resul
 
 
 def errors(report: Report) -> list[str]:
-    """What went wrong in the run, without what hosts' notes say."""
+    """What went wrong in the run."""
     mask = mask_of(report.hosts)
-    noted = {f"{host.name}: {note}" for host in report.hosts for note in host.notes}
-    return [visible(mask(error)) for error in report.errors if error not in noted]
+    return [visible(mask(error)) for error in report.errors]
 
 
 def ending(report: Report) -> str:

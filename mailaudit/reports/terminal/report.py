@@ -63,10 +63,7 @@ def write(
     paper.mask = mask_of(report.hosts)
     if len(report.hosts) > 1:
         _totals(paper, report)
-    noted = {f"{host.name}: {note}" for host in report.hosts for note in host.notes}
     for error in report.errors:
-        if error in noted:
-            continue
         paper.wrapped(f"error: {paper.clean(error)}", hanging="  ", style="red")
     ending(paper, report)
     return paper.text()
