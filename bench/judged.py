@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agreement import CORPORA
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.findings import Evidence, Result, Verdict
 
 LIST = Path(__file__).resolve().parents[1] / "docs" / "judged-hosts.md"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from mailaudit.audit import Auditor
+from mailaudit.auditor import Auditor
 from mailaudit.edits import Fix, Safety, apply, compatible, unified_diff
 from mailaudit.findings import Evidence, FileStatus, HostReport, Result, Verdict
 from mailaudit.models.dns.site_records import TTL, Dns

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Verdict
 from mailaudit.models.challenge import Way, answers, challenge, joined, server_for

@@ -13,7 +13,7 @@ from mailaudit.apply.folder import ApplyError
 from mailaudit.apply.passage import Passage, fate, objection, read_passage
 from mailaudit.apply.runs import outcome, past
 from mailaudit.apply.transaction import Seconds, Transaction, transaction
-from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.collect.roots import find_worlds
 from mailaudit.edits import Safety
 from mailaudit.findings import HostReport

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World
 from mailaudit.findings import HostReport

@@ -9,7 +9,7 @@ import make_certificates
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.authorities import AuthoritiesError, read_authorities

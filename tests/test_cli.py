@@ -15,7 +15,7 @@ import pytest
 import report_samples as samples
 
 from mailaudit import __version__, cli, rulebook
-from mailaudit.audit import Options
+from mailaudit.auditor import Options
 from mailaudit.choices import Color, Common, Profile, Threshold
 from mailaudit.collect.login import Login
 from mailaudit.collect.online import Outside

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mailaudit import rulebook
 from mailaudit import settings as site_settings
-from mailaudit.audit import Auditor, Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Auditor, Options
 from mailaudit.checks.dns.reverse import is_made_up
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import HostReport, Severity, Verdict

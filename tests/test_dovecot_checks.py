@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.root import RootWorld

@@ -10,7 +10,7 @@ import make_certificates
 import pytest
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import Evidence, HostReport, Place, Verdict
 from mailaudit.models.probed import read_probe

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.checks import CHECKS
 from mailaudit.findings import FileStatus, HostReport, Report, Verdict
 from mailaudit.models.acme import AcmeConfig

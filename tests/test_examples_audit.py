@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.findings import FileStatus, HostReport, Place, Result, Verdict
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.checks.sieve.edits import fires
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Result, Verdict

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Declared
 from mailaudit.collect.roots import find_worlds

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.collect.roots import find_worlds
 from mailaudit.edits import Safety
 from mailaudit.models.acme import AcmeConfig

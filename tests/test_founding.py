@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit, auditor_for
+from mailaudit.audit import audit
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import FileStatus, HostReport, Verdict
 from mailaudit.founding.files import CHECKLIST, dkim_command, folder, zone_name

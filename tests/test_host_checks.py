@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Result, Verdict
 from mailaudit.questions import Reason

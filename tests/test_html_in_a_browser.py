@@ -16,7 +16,8 @@ import pytest
 import report_samples as samples
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.reports import html
 from mailaudit.reports.view import Reader
 

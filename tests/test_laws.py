@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("editing",),
     ("models",),
     ("checks", "collect", "comparing", "concluding", "converting", "relevance", "rulebook", "settings", "survey"),
-    ("audit", "founding", "trace", "worklist"),
+    ("audit", "auditor", "founding", "trace", "worklist"),
     ("repair",),
     ("apply", "reports"),
     ("output",),
@@ -146,7 +146,7 @@ def test_imports_point_down(modules: dict[str, Module]) -> None:
 
 def test_what_checks_know_others_learn_of_the_models(modules: dict[str, Module]) -> None:
     ask = {room(name) for name, module in modules.items() if any(room(target) == "checks" for target in own(module))}
-    assert ask == {"audit", "checks"}
+    assert ask == {"auditor", "checks"}
 
 
 def test_no_module_imports_itself_by_a_circle(modules: dict[str, Module]) -> None:
@@ -205,7 +205,7 @@ def test_help_pays_for_no_parser_dns_ssh_or_crypto() -> None:
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
         "heavy = {'pyparsing', 'dns', 'asyncssh', 'cryptography', 'OpenSSL', 'asyncio'}\n"
-        "ours = {'mailaudit.parsers', 'mailaudit.models', 'mailaudit.checks', 'mailaudit.audit'}\n"
+        "ours = {'mailaudit.parsers', 'mailaudit.models', 'mailaudit.checks', 'mailaudit.audit', 'mailaudit.auditor'}\n"
         "print(sorted((heavy | ours) & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -225,7 +225,7 @@ def test_a_scan_of_files_pays_for_no_event_loop() -> None:
 def test_a_login_waits_for_nothing_that_reads_or_judges() -> None:
     code = (
         "import sys, mailaudit.cli, mailaudit.commands.ahead, mailaudit.collect.ssh.host\n"
-        "rooms = {'audit', 'checks', 'models', 'parsers', 'settings', 'survey'}\n"
+        "rooms = {'audit', 'auditor', 'checks', 'models', 'parsers', 'settings', 'survey'}\n"
         "print(sorted(rooms & {name.split('.')[1] for name in sys.modules if name.startswith('mailaudit.')}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

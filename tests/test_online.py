@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld

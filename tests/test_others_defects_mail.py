@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.findings import Report, Result, Verdict
 from mailaudit.models.dns.policies import Dmarc, dkim_key, dmarc_records, tags
 from mailaudit.models.mta_sts import read_policy

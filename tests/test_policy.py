@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options, audit, auditor_for
+from mailaudit.audit import audit
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.checks import CHECKS
 from mailaudit.checks.runner import judge
 from mailaudit.collect.folder import FolderWorld

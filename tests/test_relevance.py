@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.models.facts import Facts
 from mailaudit.parsers import LANGUAGES

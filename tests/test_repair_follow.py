@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.collect.roots import find_worlds
 from mailaudit.edits import Safety
 from mailaudit.repair import plan

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.edits import Edit, Fix, Safety, apply
 from mailaudit.findings import Evidence, Place, Report, Result, Severity, Verdict
 from mailaudit.questions import Reason

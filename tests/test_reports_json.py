@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import report_samples as samples
 
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.edits import Edit, Fix, Safety, apply
 from mailaudit.findings import HostReport, Report, Verdict
 from mailaudit.reports.json import LONGEST, as_data, write

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit, select
+from mailaudit.audit import audit
+from mailaudit.auditor import Options, select
 from mailaudit.choices import Color
 from mailaudit.commands.rules import rules
 from mailaudit.findings import Severity, Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from bench.mending import touched
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.edits import Safety
 from mailaudit.findings import HostReport, Place, Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.edits import Safety
 from mailaudit.findings import HostReport, Verdict

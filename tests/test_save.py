@@ -17,7 +17,7 @@ from mailaudit.commands.saving import _authorities, _folder
 from mailaudit.settings import Said
 
 if TYPE_CHECKING:
-    from mailaudit.audit import Auditor
+    from mailaudit.auditor import Auditor
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
 CANARY = "c0ffee00c0ffee00c0ffee00c0ffee00"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mailaudit.audit import Options, auditor_for, select
+from mailaudit.auditor import Options, auditor_for, select
 from mailaudit.cli import run
 from mailaudit.collect.roots import find_worlds
 from mailaudit.findings import Basis, Result, Severity, Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.collect.roots import find_worlds
 from mailaudit.models.facts import Facts
 from mailaudit.models.taking_effect import ORDER, steps

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.findings import Result, Verdict
 from mailaudit.rulebook import Page

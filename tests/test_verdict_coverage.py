@@ -13,7 +13,8 @@ import pytest
 
 from bench.metamorphic.evidence import losses, recorded_lists
 from bench.metamorphic.host import BOOK, Bench
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Check, Declared
 from mailaudit.concluding import MOST_NAMES, conclude

@@ -15,7 +15,7 @@ from bench import laws
 from bench.agreement import CORPORA, Row
 from bench.agreement import zone as agreement
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.models.dkim_record import LONGEST, PLACEHOLDER, strings
 from mailaudit.models.reference import Reference

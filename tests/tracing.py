@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 
-from mailaudit.audit import Options, auditor_for
+from mailaudit.auditor import Options, auditor_for
 from mailaudit.choices import Way
 from mailaudit.collect.roots import find_worlds
 from mailaudit.commands.trace import followed

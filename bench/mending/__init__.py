@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, cast
 
 from mailaudit import rulebook
-from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options, select
+from mailaudit.auditor import Auditor, Options, select
 from mailaudit.collect.memory import Entry, MemoryDirectory, directory_entry, place
 from mailaudit.collect.root import Metadata, RootWorld
 from mailaudit.findings import HostReport

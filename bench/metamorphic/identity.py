@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mailaudit import rulebook, settings
-from mailaudit.audit import Auditor, Options
+from mailaudit.auditor import Auditor, Options
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import HostReport, Verdict
 from mailaudit.recording import ANSWERS

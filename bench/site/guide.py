@@ -7,7 +7,8 @@ from itertools import groupby
 
 from bench.site.navigation import ROOT
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.findings import Verdict
 
 PAGE = ROOT / "docs" / "what-the-guide-gets-wrong.md"

@@ -18,7 +18,7 @@ from mailaudit.findings import Report
 from mailaudit.output import Telling, outlets
 
 if TYPE_CHECKING:
-    from mailaudit.audit import Accept
+    from mailaudit.auditor import Accept
     from mailaudit.commands.nightly import Nightly
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from mailaudit.audit import Options
+from mailaudit.auditor import Options
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.login import Login
 from mailaudit.commands.looking import login

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mailaudit import output, rulebook
-from mailaudit.audit import Auditor, Options, auditor_for, select, settled
+from mailaudit.auditor import Auditor, Options, auditor_for, select, settled
 from mailaudit.choices import AnswerFormat, Common
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.ssh.target import is_path, read_address

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailaudit import rulebook
 from mailaudit.apply.folder import out_folder, write_folder
-from mailaudit.audit import Auditor, Options, auditor_for, select
+from mailaudit.auditor import Auditor, Options, auditor_for, select
 from mailaudit.choices import Common
 from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World

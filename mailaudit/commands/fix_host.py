@@ -13,7 +13,7 @@ from mailaudit.apply.host import Heard, HostWriter
 from mailaudit.apply.passage import objection
 from mailaudit.apply.runs import Outcome
 from mailaudit.apply.transaction import Seconds, Transaction, transaction
-from mailaudit.audit import Options
+from mailaudit.auditor import Options
 from mailaudit.choices import Common, Looking
 from mailaudit.commands.choosing import detail, options
 from mailaudit.commands.entering import entered, progress

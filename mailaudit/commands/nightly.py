@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailaudit.audit import Options
+from mailaudit.auditor import Options
 from mailaudit.choices import Format
 from mailaudit.commands.earlier import earlier_report, is_there, known
 from mailaudit.commands.telling import UsageError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailaudit.audit import Auditor
+from mailaudit.auditor import Auditor
 from mailaudit.collect.authorities import AuthoritiesError, read_authorities
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.named import named_settings

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailaudit import rulebook
-from mailaudit.audit import Options, audit
+from mailaudit.audit import audit
+from mailaudit.auditor import Options
 from mailaudit.choices import Common
 from mailaudit.collect.trips import journey_of
 from mailaudit.commands import critical_path

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mailaudit import rulebook
-from mailaudit.audit import auditor_for, opened, prepared
+from mailaudit.audit import opened
+from mailaudit.auditor import auditor_for, prepared
 from mailaudit.choices import Common, Looking
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.choosing import options

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailaudit import output, rulebook
-from mailaudit.audit import Auditor, Options, auditor_for
+from mailaudit.auditor import Auditor, Options, auditor_for
 from mailaudit.choices import AnswerFormat, Common, Way
 from mailaudit.collect.roots import find_worlds
 from mailaudit.commands.choosing import options

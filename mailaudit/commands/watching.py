@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mailaudit.audit import Options
+from mailaudit.auditor import Options
 from mailaudit.choices import Common, Format
 
 
