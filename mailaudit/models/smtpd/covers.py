@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import hostname_match, network_of
@@ -61,9 +62,13 @@ class _Above:
         certain = True
         names = _names(self._smtpd, rule)
         for name in names if names is not None else (None,):
-            earlier = [*self._others, *(self._by_domain.get(name, ()) if name is not None else ())]
-            covered = [(each, truth) for each in earlier if (truth := _covers(self._smtpd, each, rule, name)) is not False]
-            first = next((each for each in covered if each[1]), covered[0] if covered else None)
+            first: tuple[Rule, Tri] | None = None
+            for each in chain(self._others, self._by_domain.get(name, ()) if name is not None else ()):
+                truth = _covers(self._smtpd, each, rule, name)
+                if truth or (truth is None and first is None):
+                    first = each, truth
+                if truth:
+                    break
             if first is None:
                 return None
             by.append(first[0])
