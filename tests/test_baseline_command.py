@@ -255,6 +255,10 @@ def test_diff_of_roots_reports_and_archives(host: Path, run: Run) -> None:
     assert code == 1
     assert "PF048" in out
     assert MarkdownIt("commonmark").parse(out)[0].tag == "h1"
+    assert run("diff", "a.json", "b.json", "--output", "markdown:d.md", "--output", "json:d.json")[0] == 1
+    assert Path("d.md").read_text() == out
+    assert json.loads(Path("d.json").read_text())["counts"]["new"] == 1
+    assert run("diff", "a.json", "b.json", "--output", "sarif:d.sarif")[0] == 2
     _, out, _ = run("diff", "a.json", "b.json", "-q")
     assert out.splitlines()[0].startswith("other.example.com: new: /etc/pf.conf:3:1: high PF048")
 

@@ -25,7 +25,7 @@ Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help="As for sca
 File = Annotated[str, typer.Option("--baseline", metavar="FILE", help="The baseline.")]
 
 
-@with_options(Common, *HOW, "fail_on", "exit_zero", "quiet", "verbose", "color")
+@with_options(Common, *HOW, "fail_on", "exit_zero", "output", "quiet", "verbose", "color")
 def diff(
     common: Common,
     before: Annotated[

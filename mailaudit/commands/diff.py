@@ -18,40 +18,53 @@ from mailaudit.comparing.differences import Comparison, compare
 from mailaudit.comparing.known import Known, Told
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import Severity
+from mailaudit.output import Outlet
 from mailaudit.reports import comparison as as_json
 from mailaudit.reports import markdown_comparison as markdown
 from mailaudit.reports.comparison import Compared
 from mailaudit.reports.terminal import comparison as terminal
+from mailaudit.reports.terminal.paper import Screen
 
 
 def diff(common: Common, before: str, after: str, form: DiffFormat) -> int:
     """Compare and tell; the exit code."""
-    compared = Compared(None)
+    files: list[Outlet] = []
     try:
+        files = _files(common)
         compared = _compared(common, before, after)
-        text = _text(common, compared, form)
+        texts = _texts(common, compared, form, files)
     except BaseException as error:  # noqa: BLE001  JSON must be valid on every way out (contract, section 4)
         code, message = explained(error, debug=common.debug)
-        if form is DiffFormat.TERMINAL:
-            return code
         compared = Compared(None, (message,), code, code.short)
-        text = _text(common, compared, form)
-    failure = output.write(text, None if form is DiffFormat.TERMINAL else _WRITTEN[form])
-    if failure:
+        texts = _texts(common, compared, form, files)
+        texts[0] = "" if form is DiffFormat.TERMINAL else texts[0]
+    failures = [output.deliver(text, each.path) for each, text in zip(files, texts[1:], strict=True)]
+    failures.append(output.write(texts[0], Format(form)) if texts[0] else "")
+    for failure in filter(None, failures):
         output.complain(failure)
-        return worst((compared.exit_code, ExitCode.INCOMPLETE))
-    return compared.exit_code
+    return worst((compared.exit_code, *([ExitCode.INCOMPLETE] if any(failures) else [])))
 
 
-_WRITTEN = {DiffFormat.JSON: Format.JSON, DiffFormat.MARKDOWN: Format.MARKDOWN}
+def _files(common: Common) -> list[Outlet]:
+    files = output.outlets(common.output or ())
+    for each in files:
+        if each.format.value not in [form.value for form in DiffFormat]:
+            raise UsageError(f"--output {each.format}:{each.path}: a comparison is written as {', '.join(DiffFormat)}")
+    return files
 
 
-def _text(common: Common, compared: Compared, form: DiffFormat) -> str:
+def _texts(common: Common, compared: Compared, form: DiffFormat, files: Sequence[Outlet]) -> list[str]:
+    """What standard output carries, and what each file does: all of it before any is written."""
+    wished = [(form, output.screen(common.color)), *((DiffFormat(each.format), Screen()) for each in files)]
+    return [_text(common, compared, each, where) for each, where in wished]
+
+
+def _text(common: Common, compared: Compared, form: DiffFormat, where: Screen) -> str:
     if form is DiffFormat.JSON:
         return as_json.write(compared)
     if form is DiffFormat.MARKDOWN:
         return markdown.write(compared)
-    return terminal.write(compared, output.screen(common.color), quiet=common.quiet, verbose=common.verbose)
+    return terminal.write(compared, where, quiet=common.quiet, verbose=common.verbose)
 
 
 def _compared(common: Common, before: str, after: str) -> Compared:
