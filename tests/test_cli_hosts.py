@@ -137,10 +137,10 @@ def test_secrets_show_nowhere(run: Run, published: Path, tmp_path: Path, stateme
         ("scan", published, "-v", "--show-passed"),
         ("scan", published, "-q"),
         ("fix", published, "--unsafe", "--format", "json"),
+        ("fix", published, "--unsafe", "-v"),
     )
     for arguments in (
         *(() if quick else at_length),
-        ("fix", published, "--unsafe", "-v"),
         ("scan", published, "--format", "json", "--output", f"terminal:{tmp_path / 'file'}"),
         ("parse", smtpd, published / "etc/mail/credentials"),
         ("parse", "--annotate", smtpd, published / "etc/mail/credentials"),
