@@ -205,7 +205,7 @@ def test_no_file_that_is_missing_makes_it_crash_or_whole(run: Run, tmp_path: Pat
 @pytest.mark.parametrize("way", list(Way))
 def test_real_hosts_are_traced(run: Run, way: Way) -> None:
     roots = sorted(path for path in SHARED.iterdir() if path.is_dir())
-    for root in roots[list(Way).index(way) :: 2]:
+    for root in roots[list(Way).index(way) :: len(Way)]:
         for address in ("postmaster@example.com", "alice+x@example.com"):
             code, out, _ = run("trace", root, way, address, "--format", "json")
             assert code in (0, 1, 2, 3, 4), root
