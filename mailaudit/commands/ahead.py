@@ -11,7 +11,7 @@ from mailaudit.choices import Common, Looking
 from mailaudit.collect.login import begun
 from mailaudit.collect.ssh.commands import told
 from mailaudit.collect.ssh.target import is_path
-from mailaudit.commands.looking import chosen_targets, login
+from mailaudit.commands.looking import chosen_targets, entering, trusting
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.telling import UsageError, reported, shown
 from mailaudit.findings import Report
@@ -54,7 +54,7 @@ def scan(common: Common, wish: Wish, looking: Looking) -> int:
         if over:
             raise UsageError(f"--output {over[0]}: the baseline lies there")
         chosen = chosen_targets(wish.targets, wish.targets_file, live=True)
-        way = login(looking)
+        way = entering(looking)
         if looking.probe_relay and not looking.online and all(map(is_path, chosen)):
             raise UsageError("--probe-relay asks port 25 over the network", "with a path it wants --online")
         if since is not None and not all(map(is_path, chosen)):
@@ -70,6 +70,7 @@ def scan(common: Common, wish: Wish, looking: Looking) -> int:
         from mailaudit.commands.choosing import options  # noqa: PLC0415  hosts answer while this is imported
         from mailaudit.commands.scan import audited  # noqa: PLC0415  as above
 
+        way = trusting(way, looking)
         settled = replace(options(common, looking, way), since=since, accept=accept)
         return audited(common, chosen, settled, save, nightly)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def _listed(path: str) -> list[str]:
 
 def login(looking: Looking) -> Login:
     """How live hosts are entered, and the network asked about them."""
+    return trusting(entering(looking), looking)
+
+
+def entering(looking: Looking) -> Login:
+    """The same, without whom to trust: what a login does not wait for."""
     outside = _outside(looking)
     if looking.jobs is not None and not 0 < looking.jobs <= MOST_JOBS:
         raise UsageError(f"-j {looking.jobs}: expected a number from 1 to {MOST_JOBS}")
@@ -57,15 +63,21 @@ def login(looking: Looking) -> Login:
     return Login(str(looking.become), outside.seconds, looking.jobs or JOBS, None, None if looking.offline else outside)
 
 
+def trusting(login: Login, looking: Looking) -> Login:
+    """The same with the authorities and trust anchors that files hold; reading them takes dnspython and cryptography."""
+    anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
+    authorities = _authorities(looking.ca_file) if looking.ca_file else ()
+    outside = login.outside
+    return login if outside is None else replace(login, outside=replace(outside, anchors=anchors, authorities=authorities))
+
+
 def _outside(looking: Looking) -> Outside:
-    """How the network is asked."""
+    """How the network is asked, whomever it trusts."""
     resolvers = tuple(map(_resolver, looking.resolver or ()))
     if looking.timeout is not None and not 0 < looking.timeout < MOST_SECONDS:
         raise UsageError(f"--timeout {looking.timeout:g}: expected a number of seconds")
-    anchors = _anchors(looking.trust_anchor) if looking.trust_anchor is not None else ()
     seconds = SECONDS if looking.timeout is None else looking.timeout
-    authorities = _authorities(looking.ca_file) if looking.ca_file else ()
-    return Outside(resolvers, seconds, anchors, authorities=authorities, probe_relay=looking.probe_relay)
+    return Outside(resolvers, seconds, probe_relay=looking.probe_relay)
 
 
 def _authorities(path: str) -> tuple[str, ...]:
