@@ -63,15 +63,15 @@ def outlets(wishes: Sequence[str]) -> list[Outlet]:
     """All outlets that are wished for. Raises `OutputError` too where two would write one file."""
     found = [outlet(wish) for wish in wishes]
     for number, each in enumerate(found):
-        if any(_is_same(each.path, other.path) for other in found[:number]) and (each.path.is_file() or not each.path.exists()):
+        if any(is_same(each.path, other.path) for other in found[:number]) and (each.path.is_file() or not each.path.exists()):
             raise OutputError(f"--output {each.format}:{each.path}: another report goes there already")
     return found
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    """True if two names lead to one file."""
+def is_same(one: Path | str, other: Path | str) -> bool:
+    """True if two names lead to one file, be it there or not."""
     try:
-        return one == other or os.path.realpath(one) == os.path.realpath(other)
+        return str(one) == str(other) or os.path.realpath(one) == os.path.realpath(other)
     except OSError:  # relative names in a working directory that is gone
         return False
 

@@ -163,6 +163,9 @@ def test_a_report_is_not_written_over_the_baseline(host: Path, run: Run) -> None
     assert (code, out, "the baseline lies there" in err) == (2, "", True)
     assert Path("mailaudit-baseline.json").read_text() == before
     assert json.loads(Path("other.json").read_text())["exit_code"] == 2
+    Path("loop").symlink_to("loop")
+    code, _, err = run("scan", host, *ONLY, "--baseline", "mailaudit-baseline.json", "--output", "json:loop")
+    assert (code, "loop could not be written: too many levels of symbolic links" in err) == (4, True)
 
 
 @pytest.mark.usefixtures("host")

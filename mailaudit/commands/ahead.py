@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailaudit.choices import Common, Looking
@@ -15,7 +14,7 @@ from mailaudit.commands.looking import chosen_targets, entering, trusting
 from mailaudit.commands.new_folder import vacant
 from mailaudit.commands.telling import UsageError, reported, shown
 from mailaudit.findings import Report
-from mailaudit.output import Telling, outlets
+from mailaudit.output import Telling, is_same, outlets
 
 if TYPE_CHECKING:
     from mailaudit.auditor import Accept
@@ -47,7 +46,8 @@ def scan(common: Common, wish: Wish, looking: Looking) -> int:
     """Audit all targets and tell."""
     save, since = wish.save, wish.since
     nightly = _nightly(wish)
-    over = [each for each in common.output or () if _is_at(each, wish.baseline)]
+    baseline = wish.baseline
+    over = [each for each in common.output or () if baseline is not None and is_same(each.partition(":")[2], baseline)]
     common = replace(common, output=[each for each in common.output or () if each not in over])
 
     def make() -> tuple[Report, Telling]:
@@ -65,7 +65,7 @@ def scan(common: Common, wish: Wish, looking: Looking) -> int:
             vacant(save, "--save")
         if nightly is not None:
             nightly.read(outlets(common.output or ()))
-        accept = _accepting(wish.baseline) if wish.baseline is not None else None
+        accept = _accepting(baseline) if baseline is not None else None
         way = begun(chosen, way)
         from mailaudit.commands.choosing import options  # noqa: PLC0415  hosts answer while this is imported
         from mailaudit.commands.scan import audited  # noqa: PLC0415  as above
@@ -84,11 +84,6 @@ def _nightly(wish: Wish) -> Nightly | None:
     from mailaudit.commands.nightly import Nightly  # noqa: PLC0415  most scans compare with nothing
 
     return Nightly(wish.changed_since)
-
-
-def _is_at(wish: str, path: str | None) -> bool:
-    """True if a report is wished for in a file that is there."""
-    return path is not None and Path(wish.partition(":")[2]).resolve() == Path(path).resolve()
 
 
 def _accepting(path: str) -> Accept:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mailaudit.auditor import Options
 from mailaudit.choices import Format
@@ -17,7 +15,7 @@ from mailaudit.comparing.known import Known, carried_data
 from mailaudit.concluding import STRICT
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import HostReport, Report, Result, Since
-from mailaudit.output import Outlet, Telling
+from mailaudit.output import Outlet, Telling, is_same
 from mailaudit.reports.terminal import comparison as terminal
 
 OPTION = "--changed-since"
@@ -44,7 +42,7 @@ class Nightly:
         Raises `UsageError` unless it is one that says something of a host. In the first night there is none yet: that is taken so
         only where this very run is to write it.
         """
-        is_written = any(each.format is Format.JSON and _is_same(each.path, self.path) for each in outlets)
+        is_written = any(each.format is Format.JSON and is_same(each.path, self.path) for each in outlets)
         if is_there(self.path) or not is_written:
             self.earlier = earlier_report(self.path, OPTION)
             if not self.earlier.hosts and not self.earlier.carried:
@@ -56,7 +54,7 @@ class Nightly:
 
     def spares(self, outlet: Outlet) -> bool:
         """True for the file of an earlier report that was not understood: what failed does not replace it."""
-        return not self.is_read and _is_same(outlet.path, self.path)
+        return not self.is_read and is_same(outlet.path, self.path)
 
     def failed(self, report: Report) -> Report:
         """The report of a run that audited nothing, with all that is known of the hosts by earlier ones."""
@@ -76,10 +74,6 @@ class Nightly:
         done = replace(report, hosts=hosts, carried=carried_data(night.carried), exit_code=code, exit_reason=why)
         strict = options.strict_waivers
         return done, lambda screen: terminal.write_night(night, done, screen, quiet=quiet, waivers=strict)
-
-
-def _is_same(one: Path | str, other: Path | str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _concluded(report: Report, night: Night, options: Options, path: str) -> tuple[int, str]:
