@@ -323,6 +323,14 @@ def test_a_line_that_a_merge_left_twice_is_one_entry() -> None:
     assert read_baseline(text.encode(), "b.json").entries == (entry(),)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_severities_that_a_merge_left_the_lesser_is_accepted(order: int) -> None:
+    low, high = replace(entry(), severity=Severity.LOW), replace(entry(), severity=Severity.HIGH)
+    lines = [written(baseline(each)).splitlines() for each in (low, high)][::order]
+    text = "\n".join((*lines[0][:7], f"{lines[0][7]},", *lines[1][7:]))
+    assert read_baseline(text.encode(), "b.json").entries == (low,)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mailaudit import output
@@ -15,48 +16,45 @@ from mailaudit.commands.earlier import baseline_in, is_report, is_there
 from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.new_folder import writable
 from mailaudit.commands.telling import UsageError, shown
-from mailaudit.comparing.baseline import Baseline, Entry, Upkeep, created, pruned, updated, written
+from mailaudit.comparing.baseline import Baseline, Entry, Upkeep, pruned, updated, written
 from mailaudit.comparing.known import Known
 from mailaudit.exitcodes import ExitCode
 from mailaudit.reports.comparison import clean
 from mailaudit.reports.terminal.paper import Paper, Screen
 
 OPTION = "--baseline"
+Keep = Callable[[Known], Upkeep]
 MOST_TOLD = 20  # entries that each command names
 
 
 def create(common: Common, looking: Looking, targets: Sequence[str], file: str, *, force: bool) -> int:
     """Write a new baseline."""
 
-    def kept(report: Known) -> Upkeep:
-        made = created(report, file)
-        return Upkeep(made, made.entries)
+    def begin() -> Keep:
+        if is_there(file) and not force:
+            raise UsageError(f"{OPTION} {file}: it is there already", "mailaudit baseline update adds to it; --force replaces it")
+        return partial(updated, Baseline("", "", (), (), file))
 
-    if is_there(file) and not force:
-        return shown(lambda: _refused(file), debug=common.debug)
-    return _kept(common, looking, targets, file, kept)
-
-
-def _refused(file: str) -> str:
-    raise UsageError(f"{OPTION} {file}: it is there already", "mailaudit baseline update adds to it; --force replaces it")
+    return _kept(common, looking, targets, file, begin)
 
 
 def update(common: Common, looking: Looking, targets: Sequence[str], file: str) -> int:
     """Add what is new or worse."""
-    return _kept(common, looking, targets, file, lambda report: updated(baseline_in(file, OPTION), report))
+    return _kept(common, looking, targets, file, lambda: partial(updated, baseline_in(file, OPTION)))
 
 
 def prune(common: Common, looking: Looking, targets: Sequence[str], file: str) -> int:
     """Take out what is gone."""
-    return _kept(common, looking, targets, file, lambda report: pruned(baseline_in(file, OPTION), report))
+    return _kept(common, looking, targets, file, lambda: partial(pruned, baseline_in(file, OPTION)))
 
 
-def _kept(common: Common, looking: Looking, targets: Sequence[str], file: str, keep: Callable[[Known], Upkeep]) -> int:
+def _kept(common: Common, looking: Looking, targets: Sequence[str], file: str, begin: Callable[[], Keep]) -> int:
+    """Keep what a report tells in a baseline, which is read, and told if it cannot be, before anything is scanned."""
     code = ExitCode.OK
 
     def make() -> str:
         nonlocal code
-        keep(_nothing(file))  # a baseline that cannot be read is told before anything is scanned
+        keep = begin()
         _check(file)
         report = _audited(common, looking, targets)
         kept = keep(report)
@@ -80,10 +78,6 @@ def _check(file: str) -> None:
             raise UsageError(f"{OPTION} {file}: that is a folder")
         if not place.absolute().parent.is_dir():
             raise UsageError(f"{OPTION} {file}: there is no {place.absolute().parent}")
-
-
-def _nothing(file: str) -> Known:
-    return Known(file, "", "", "", ())
 
 
 def _audited(common: Common, looking: Looking, targets: Sequence[str]) -> Known:

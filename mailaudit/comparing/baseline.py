@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from mailaudit.comparing.differences import Named, unjudged
 from mailaudit.comparing.known import Known, KnownHost, Told, of_host
 from mailaudit.comparing.nodes import Node, document
+from mailaudit.concluding import first_of
 from mailaudit.findings import HostReport, Result, Severity, Since, Verdict, WaivedBy
 
 SCHEMA = "mailaudit.baseline/1"
-MOST_NAMED = 8  # rules, in a sentence about entries that are not needed any more
 _SEVERITIES = {str(each): each for each in Severity}
 
 
@@ -45,7 +45,7 @@ def read_baseline(data: bytes, origin: str) -> Baseline:
     node = document(data, origin, SCHEMA, "baseline of mailaudit baseline create")
     entries = [_entry(each) for each in node["entries"].items()]
     known: dict[tuple[str, str], Entry] = {}
-    for each in entries:  # a merge may leave one twice
+    for each in sorted(entries, key=lambda each: each.severity):  # a merge may leave one twice: what is accepted is the lesser
         known.setdefault((each.host, each.fingerprint), each)
     tool = node["tool"]
     return Baseline(tool["version"].text(), tool["profile"].text(), _hosts(node, known), tuple(sorted(known.values())), origin)
@@ -90,12 +90,6 @@ def _data(entry: Entry) -> dict[str, str]:
     }
 
 
-def created(report: Known, origin: str) -> Baseline:
-    """All findings of a report; what is waived has its own reason."""
-    nothing = Baseline(report.version, report.profile, (), (), origin)
-    return updated(nothing, report).baseline
-
-
 def entries_of(host: KnownHost, name: str) -> Iterator[Entry]:
     """The entries of a host's findings, by the name that the baseline has for it."""
     for each in host.results:
@@ -115,7 +109,10 @@ class Upkeep:
 
 
 def updated(baseline: Baseline, report: Known) -> Upkeep:
-    """With findings that are not in it, and the severity that those in it have now; nothing is taken out."""
+    """With findings that are not in it, and the severity that those in it have now; nothing is taken out.
+
+    What is waived already has its own reason, and is left to it.
+    """
     entries = {(each.host, each.fingerprint): each for each in baseline.entries}
     added = []
     called = _names(baseline, report.hosts, renamed=not report.failures)
@@ -214,10 +211,9 @@ def _waived(result: Result, entry: Entry | None, origin: str) -> Result:
 
 def _note(stale: Sequence[Entry], origin: str) -> Iterator[str]:
     if stale:
-        rules = list(dict.fromkeys(each.rule for each in sorted(stale)))
-        named = ", ".join(rules[:MOST_NAMED]) + (f" and {len(rules) - MOST_NAMED} more rules" if len(rules) > MOST_NAMED else "")
+        rules = first_of(each.rule for each in sorted(stale))
         one = len(stale) == 1
         yield (
             f"{origin}: {len(stale)} {'entry is' if one else 'entries are'} not needed, the finding{'' if one else 's'} "
-            f"{'is' if one else 'are'} gone: {named} (mailaudit baseline prune)"
+            f"{'is' if one else 'are'} gone: {rules} (mailaudit baseline prune)"
         )
