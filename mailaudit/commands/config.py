@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from mailaudit import output, rulebook
 from mailaudit.auditor import Auditor, Options, auditor_for, select, settled
@@ -90,7 +89,7 @@ def _values(settings: Settings, chosen: Options, site: Site | None, host: str) -
     for keys, expected in policy.items():
         yield Value(keys, expected, Origin.of(settings.said[keys]))
     for waiver in settings.waivers:
-        if waiver.host is None or not host or fnmatchcase(host.lower(), waiver.host.lower()):
+        if not host or waiver.concerns(host):
             more = {"expires": waiver.expires, "host": waiver.host, "match": waiver.match}
             told = {"rule": waiver.rule, "reason": waiver.reason} | {
                 key: value for key, value in more.items() if value is not None

@@ -44,6 +44,10 @@ class Waiver:
         """What is told of it behind its last day."""
         return f"{self.origin}: the waiver of {self.rule} has expired ({self.expires})"
 
+    def concerns(self, host: str) -> bool:
+        """True if it is for a host of that name."""
+        return self.host is None or fnmatchcase(host.lower(), self.host.lower())
+
     def names(self, result: Result) -> bool:
         """True if it is about the rule of a result."""
         return self.rule == result.name or any(each.startswith(self.rule.upper()) for each in (result.rule, *result.also))
@@ -85,7 +89,7 @@ def waive(results: Iterable[Result], waivers: Sequence[Waiver], today: date, hos
     Only findings are waived: a rule that could not tell has nothing to waive. Of several waivers the first decides. One is unused
     only if its rule was decided.
     """
-    here = [each for each in waivers if each.host is None or fnmatchcase(host.lower(), each.host.lower())]
+    here = [each for each in waivers if each.concerns(host)]
     expired = [each for each in here if each.expires is not None and each.expires < today]
     valid = [each for each in here if each.expires is None or each.expires >= today]
     order = {each: number for number, each in enumerate(valid)}

@@ -128,9 +128,7 @@ def _hop(name: str, hop: Hop, standing: Standing) -> Html:
 
 
 def _none(view: View) -> Html:
-    counts = view.host.counts()
-    told = "Nothing was evaluated." if not counts["pass"] else "Nothing was found."
-    return tag("p", told)
+    return tag("p", "Nothing was found." if view.host.counts()["pass"] else "Nothing was evaluated.")
 
 
 def _unknown(view: View, told: Sequence[Entry]) -> Html:
@@ -182,13 +180,9 @@ def _files(view: View) -> Html:
     rows = [tag("li", *_file(view, each)) for each in files]
     statements = sum(each.statements for each in files)
     unread = sum(len(each.unread) for each in files)
-    head = (
-        tag("p", f"{len(files)} file{'s' * (len(files) != 1)}, {statements} statements, {unread} of them not read.")
-        if files
-        else NOTHING
-    )
+    head = tag("p", f"{len(files)} file{'s' * (len(files) != 1)}, {statements} statements, {unread} of them not read.")
     absent = tag("p", "Not there: ", view.clean(", ".join(missing)), ".") if missing else NOTHING
-    return joined(joined(head, tag("ul", rows, class_="files")) if rows else NOTHING, absent)
+    return joined(*((head, tag("ul", rows, class_="files")) if rows else ()), absent)
 
 
 def _file(view: View, file: Coverage) -> Iterator[Html]:
