@@ -20,7 +20,7 @@ from mailaudit.findings import HostReport, Report
 from mailaudit.models.facts import Facts
 from mailaudit.models.sources import Shelf
 from mailaudit.rulebook import Rulebook
-from mailaudit.settings import told_once
+from mailaudit.settings import Waiver, told_once
 from mailaudit.snapshot import Snapshot
 
 Keep = Callable[[Auditor, Snapshot, Facts], None]
@@ -77,7 +77,21 @@ def _told_once(hosts: Sequence[HostReport], auditors: Sequence[Auditor], every: 
     scanned = set(map(id, auditors))
     needed = [each for auditor in every for each in (auditor.needed if id(auditor) in scanned else auditor.settings.waivers)]
     notes = told_once([host.notes for host in hosts], [auditor.settings.waivers for auditor in auditors], needed)
-    return tuple(replace(host, notes=told) for host, told in zip(hosts, notes, strict=True))
+    nobody = _for_nobody(every)
+    done = []
+    for host, auditor, told in zip(hosts, auditors, notes, strict=True):
+        here = [each for each in auditor.settings.waivers if each in nobody]
+        nobody.difference_update(here)
+        done.append(replace(host, notes=(*told, *(each.for_nobody for each in here))))
+    return tuple(done)
+
+
+def _for_nobody(auditors: Sequence[Auditor]) -> set[Waiver]:
+    """The waivers that are for none of the hosts; not those of a named file or of live hosts, which may be for another run's."""
+    names = {auditor.world.host for auditor in auditors}
+    own = [auditor for auditor in auditors if not auditor.live and auditor.options.config is None]
+    waivers = {each for auditor in own for each in auditor.settings.waivers if each.host is not None}
+    return {each for each in waivers if not any(map(each.concerns, names))}
 
 
 def _touched(target: str, auditors: Sequence[Auditor], options: Options, told: list[str]) -> list[Auditor]:

@@ -103,4 +103,12 @@ def test_the_audited_party_does_not_grade_itself(scan: Any) -> None:
 @pytest.mark.parametrize(("host", "code"), [('"*"', 0), ('"MX1.*"', 0), ('"mx2.*"', 1)])
 def test_a_waiver_of_some_hosts(scan: Any, host: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "etc" / "myname").write_text("mx1.example.com\n")
-    assert scan(PF, waiver(host=host))[0] == code
+    got, _, said = scan(PF, waiver(host=host))
+    assert got == code
+    assert ("the waiver of PF010 is for hosts like mx2.*, and there is none" in said) == bool(code)
+    assert scan(f"set skip on lo\n{PF}", waiver(host=host), "--strict-waivers")[0] == 1
+
+
+def test_a_waiver_in_a_file_that_is_named_may_be_for_hosts_that_are_scanned_another_time(scan: Any, tmp_path: Path) -> None:
+    (tmp_path / "named.toml").write_text(waiver(host='"mx2.*"'))
+    assert scan(PF, "", "--config", str(tmp_path / "named.toml"))[2] == ""

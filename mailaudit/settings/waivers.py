@@ -44,6 +44,11 @@ class Waiver:
         """What is told of it behind its last day."""
         return f"{self.origin}: the waiver of {self.rule} has expired ({self.expires})"
 
+    @property
+    def for_nobody(self) -> str:
+        """What is told of it where no host is one that it is for."""
+        return f"{self.origin}: the waiver of {self.rule} is for hosts like {self.host}, and there is none"
+
     def concerns(self, host: str) -> bool:
         """True if it is for a host of that name."""
         return self.host is None or fnmatchcase(host.lower(), self.host.lower())
