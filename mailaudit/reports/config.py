@@ -80,28 +80,24 @@ def as_json(hosts: Sequence[HostSettings]) -> str:
 def _host(host: HostSettings) -> dict[str, Any]:
     values = [
         {
-            "key": [_shown(key) for key in each.keys],
+            "key": [visible(key) for key in each.keys],
             "value": _plain(each.value),
-            "origin": {"kind": str(each.origin.kind), "told": _shown(each.origin.told)},
+            "origin": {"kind": str(each.origin.kind), "told": visible(each.origin.told)},
         }
         for each in host.values
     ]
-    files = [_shown(each) for each in host.files]
-    return {"name": _shown(host.name), "target": _shown(host.target), "files": files, "values": values}
+    files = [visible(each) for each in host.files]
+    return {"name": visible(host.name), "target": visible(host.target), "files": files, "values": values}
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
-        return {_shown(key): _plain(each) for key, each in value.items()}
+        return {visible(key): _plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()
-    return _shown(value) if isinstance(value, str) else value
-
-
-def _shown(chars: str) -> str:
-    return visible(chars)
+    return visible(value) if isinstance(value, str) else value
 
 
 def as_text(hosts: Sequence[HostSettings]) -> str:
@@ -113,22 +109,23 @@ def _lines(host: HostSettings) -> Iterator[str]:
     yield f"# {host.name}" + (f" ({host.target})" if host.target != host.name else "")
     yield f"# settings: {', '.join(host.files) or 'no mailaudit.toml'}"
     for table, group in groupby(host.values, key=lambda each: each.keys[:-1]):
-        values = list(group)
         if table:
             yield ""
             yield f"[{header(table)}]"
-        ignored = [each for each in values if each.keys == _ADDED_UP and each.value]
-        for each in values:
-            if each.keys == _WAIVER:
-                yield from _waiver(each)
-            elif each not in ignored:
-                yield from _value(each)
-            elif each is ignored[0]:
-                yield "ignore = ["
-                for part in ignored:
-                    assert isinstance(part.value, tuple)
-                    yield f"  {_with(f'{written(part.value[0])},', part.origin, 2)}"
-                yield "]"
+        for keys, parts in groupby(group, key=lambda each: each.keys):
+            several = list(parts)
+            if keys == _ADDED_UP and several[0].value:
+                yield from _added_up(several)
+            else:
+                yield from (line for each in several for line in (_waiver(each) if keys == _WAIVER else _value(each)))
+
+
+def _added_up(parts: Sequence[Value]) -> Iterator[str]:
+    yield "ignore = ["
+    for part in parts:
+        assert isinstance(part.value, tuple)
+        yield f"  {_with(f'{written(part.value[0])},', part.origin, 2)}"
+    yield "]"
 
 
 def _value(value: Value) -> Iterator[str]:
