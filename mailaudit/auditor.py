@@ -97,14 +97,21 @@ class Auditor:
             return self._looked_up(world, snapshot)
         watch = self.options.login.watch if self.live or world.online else unwatched
         ask = world.some if isinstance(world, OnlineWorld) else world.ask
-        for number in range(1, MAX_WAVES + 1):
+        raised: set[Question] = set()
+        waves = 0
+        while True:
             with _READING:
                 facts = self.facts(snapshot)
                 wave = survey(facts.wanted, snapshot)
-            if not wave:
+            waves += not raised.issuperset(wave)
+            if not wave or waves > MAX_WAVES:
                 break
-            watch(world.target, f"wave {number}: {told(wave)}")
-            snapshot = snapshot.with_answers(ask(wave))
+            raised.update(wave)
+            watch(world.target, f"wave {waves}: {told(wave)}")
+            answers = ask(wave)
+            if not answers:
+                break
+            snapshot = snapshot.with_answers(answers)
         watch(world.target, "")
         return snapshot, facts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,24 @@ from mailaudit.models.dns.host import HostAddresses
 from mailaudit.models.dns.reply import reply_of
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.endpoints import MAX_LINE, MAX_LINES, SPOKEN, Endpoints, Filtered, Seen, read_endpoints
-from mailaudit.models.site import Site
+from mailaudit.models.site import Declared, Site
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources
-from mailaudit.questions import Absent, Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason, RRset
+from mailaudit.questions import (
+    Absent,
+    Answer,
+    Command,
+    Endpoint,
+    Failed,
+    Found,
+    Handshake,
+    ListFiles,
+    LookUp,
+    Question,
+    ReadFile,
+    Reason,
+    RRset,
+    RunCommand,
+)
 from mailaudit.recording import parse_answers
 from mailaudit.snapshot import Snapshot
 
@@ -78,6 +94,7 @@ def test_own_addresses_and_known_ports_are_asked_and_no_others() -> None:
 
 
 DOMAINS = Site(domains=("example.com",), mail_host="mail.example.com", host_name="host7.example.com", ipv4=("203.0.113.9",))
+DECLARED = replace(DOMAINS, declared=Declared(domains=("example.com",), mail_host="mail.example.com"))
 
 
 def exchangers(*records: str) -> Slot[Dns]:
@@ -108,6 +125,38 @@ def test_ports_wait_for_the_name_and_for_nothing_else() -> None:
     assert not [each for each in sources.wanted if isinstance(each, Handshake)]
     sources = Sources(Snapshot("h", "t", {LookUp("example.com.", "MX"): Failed(Reason.TIMEOUT)}, online=True))
     read_endpoints(sources, DOMAINS, NOWHERE, Lacking(Reason.TIMEOUT, "no answer"), HERE)
+    assert {each.port for each in sources.wanted if isinstance(each, Handshake)} == set(SPOKEN)
+
+
+@pytest.mark.parametrize(
+    ("site", "host", "awaited"),
+    [
+        (DOMAINS, NOWHERE, RunCommand(Command.IFCONFIG)),
+        (DOMAINS, NOWHERE, ListFiles("/etc/hostname.*")),
+        (DOMAINS, HostAddresses(ipv4=("203.0.113.9",)), RunCommand(Command.IFCONFIG)),
+        (DOMAINS, NOWHERE, ReadFile("/etc/mail/smtpd.conf")),
+        (DOMAINS, NOWHERE, ReadFile("/etc/acme-client.conf")),
+    ],
+)
+def test_ports_wait_until_it_is_known_whose_they_are(site: Site, host: HostAddresses, awaited: Question) -> None:
+    """A DNS record may name somebody else's machine, and the host itself may have another name than its first guess."""
+    sources = Sources(Snapshot("h", "t", {}, online=True), wanted={awaited})
+    slot = read_endpoints(sources, site, host, NotHere(""), HERE)
+    assert isinstance(slot, Lacking)
+    assert sources.wanted == {awaited}
+
+
+@pytest.mark.parametrize(
+    ("site", "host", "pending"),
+    [
+        (DECLARED, NOWHERE, ReadFile("/etc/mail/smtpd.conf")),
+        (DOMAINS, HostAddresses(ipv4=("203.0.113.9",)), ListFiles("/etc/hostname.*")),
+        (DOMAINS, NOWHERE, ReadFile("/etc/dovecot/dovecot.conf")),
+    ],
+)
+def test_ports_wait_for_nothing_else(site: Site, host: HostAddresses, pending: Question) -> None:
+    sources = Sources(Snapshot("h", "t", {}, online=True), wanted={pending})
+    assert isinstance(read_endpoints(sources, site, host, NotHere(""), HERE), Known | Lacking)
     assert {each.port for each in sources.wanted if isinstance(each, Handshake)} == set(SPOKEN)
 
 

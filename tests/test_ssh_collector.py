@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
-from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal, script
+from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal
 from mailaudit.collect.ssh.commands import COMMANDS, doas_line, holds_passwords, is_readable
 from mailaudit.collect.ssh.output import Asked, read_output, stat_of
 from mailaudit.models.passwords import password_of
@@ -41,6 +42,11 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl
 MARK = "5f1d"
 BCRYPT = "$2b$10$Eb.SjpdrLArwcsRaj0dTcuo9TlmbupjYdABklB/Du.LkZJXDpDx.O"
 SHELLS = [each for each in (["sh"], ["bash", "--posix"], ["mksh"]) if shutil.which(each[0])]
+
+
+def script(numbered: dict[int, Question], become: str, key: str, mark: str, known: Asked | None = None) -> bytes:
+    """What a shell that is told of one wave is told in all."""
+    return asking.collector(become, key, known) + asking.wave(numbered, mark)
 
 
 def run(wave: list[Question], shell: tuple[str, ...] = ("sh",), key: str = "key") -> tuple[list[Answer], bytes]:
@@ -101,6 +107,46 @@ def test_files_that_are_asked_for_one_by_one_come_byte_by_byte(tmp_path: Path, s
     assert isinstance(masked.value, bytes)
     assert masked.value.count(b"{{masked:bcrypt-") == 2
     assert BCRYPT.encode() not in said
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_a_shell_answers_wave_after_wave_as_they_come(tmp_path: Path, shell: list[str]) -> None:
+    """Each in full before the next is there; nothing of one is left in the next, and no command sees the shell's input."""
+    (tmp_path / "a.sh").write_text("first")
+    (tmp_path / "credentials").write_text("u:canary-password\n")
+    waves: list[list[Question]] = [
+        [ReadFile(f"{tmp_path}/a.sh"), ReadFile(f"{tmp_path}/credentials"), ListFiles(f"{tmp_path}/*.sh")],
+        [RunCommand(Command.UNAME), ReadFile(f"{tmp_path}/none.sh")],
+        [ReadFile(f"{tmp_path}/a.sh"), StatFile(f"{tmp_path}/none.sh")],
+    ]
+    found = []
+    with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(asking.collector("none", "key"))
+        for number, wave in enumerate(waves):
+            parts, mark = numbered(wave), f"{MARK}{number}"
+            process.stdin.write(asking.wave(parts, mark))
+            said = b""
+            while not said.endswith(asking.last_words(mark)):
+                chunk = process.stdout.read(65536)
+                assert chunk
+                said += chunk
+            asked = read_output(said, mark)
+            assert asked.finished
+            assert asked.user
+            found += [answers(question, asked, at)[question] for at, question in parts.items()]
+            (tmp_path / "a.sh").write_text("then another")
+        process.stdin.close()
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    files = [each.value for each in found if isinstance(each, Found) and isinstance(each.value, bytes)]
+    assert b"first" in files
+    assert b"then another" in files
+    assert not any(b"canary" in each for each in files)
+    assert found.count(Absent()) == 2
+    assert sum(isinstance(each, Found) and isinstance(each.value, CommandOutput) for each in found) == 1
 
 
 def test_who_asks_is_found_out_once(tmp_path: Path) -> None:

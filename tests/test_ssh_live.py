@@ -115,6 +115,22 @@ def test_a_wave_is_answered_and_the_line_of_doas_conf_is_named(host: SshHost, mo
 
 
 @daemon
+def test_a_wave_is_one_round_trip(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shells of the first wave wait for the next: nobody pays for another channel."""
+    live = world(host, monkeypatch)
+    live.connect()
+    try:
+        lengths = []
+        for number in range(4):
+            assert live.ask([ReadFile("/etc/pf.conf"), StatFile(f"/etc/{number}")])[StatFile(f"/etc/{number}")] == Absent()
+            lengths.append(len(live.journey.chain))
+    finally:
+        live.close()
+    assert lengths == [lengths[0], *(lengths[0] + each for each in (1, 2, 3))]
+    assert live.journey.chain[-7:] == ("channel", "shell", *["answers"] * 5)
+
+
+@daemon
 def test_become_none_asks_nobody(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     live = world(host, monkeypatch, "none")
     live.connect()

@@ -14,7 +14,8 @@ from mailaudit.cli import run
 from mailaudit.collect import targets
 from mailaudit.collect.login import Login
 from mailaudit.collect.online import OnlineWorld, Outside
-from mailaudit.collect.ssh.local import LocalWorld, Shell
+from mailaudit.collect.ssh.local import LocalWorld, Machine
+from mailaudit.collect.ssh.shells import CHANNELS, Shells
 from mailaudit.collect.targets import open_targets
 from mailaudit.questions import (
     Absent,
@@ -64,10 +65,19 @@ def test_loopback_belongs_to_it_and_no_network_is_asked_by_itself(world: LocalWo
     assert OnlineWorld.of(world, Outside()).network.ports.loopback
 
 
+async def told(*words: bytes, end: bytes = b"end\n", seconds: float = 5) -> list[bytes]:
+    """What a machine's shells say to some words, one after the other; the last is cut off where they hang."""
+    machine = Machine()
+    shells = Shells(machine)
+    said = [await shells.run(b"", each, end, seconds) for each in words]
+    await machine.close()
+    return said
+
+
 def test_a_shell_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     start = time.monotonic()
-    said = asyncio.run(Shell().run(f"echo begun; sleep 60 & echo $! > {mark}; wait".encode(), 0.5))
+    [said] = asyncio.run(told(f"echo begun; sleep 60 & echo $! > {mark}; wait\n".encode(), seconds=0.5))
     assert (said, time.monotonic() - start < 5) == (b"begun\n", True)
     child = int(mark.read_text())
     for _ in range(50):
@@ -79,7 +89,32 @@ def test_a_shell_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> Non
 
 
 def test_a_shell_that_does_not_listen_harms_nobody() -> None:
-    assert asyncio.run(Shell().run(b"exec true\n" + b"#" * 2_000_000, 5)) == b""
+    [said, again] = asyncio.run(told(b"exec true\n" + b"#" * 2_000_000, b"echo end\n"))
+    assert (said, again) == (b"", b"end\n")
+
+
+def test_a_shell_stays_and_the_next_words_are_for_it() -> None:
+    first, second = asyncio.run(told(b"x=$$; echo $x; echo end\n", b'[ "$x" = $$ ] && echo same; echo end\n'))
+    assert first.endswith(b"end\n")
+    assert second == b"same\nend\n"
+
+
+def test_after_one_that_hangs_there_is_another() -> None:
+    [cut, whole] = asyncio.run(told(b"x=1; sleep 60\n", b"echo $x; echo end\n", seconds=0.5))
+    assert (cut, whole) == (b"", b"\nend\n")
+
+
+def test_so_many_shells_at_once_and_no_more() -> None:
+    async def crowd() -> tuple[list[bytes], int]:
+        machine = Machine()
+        shells = Shells(machine)
+        said = await asyncio.gather(*(shells.run(b"y=0;", b"y=$((y + 1)); echo $y; echo end\n", b"end\n", 5) for _ in range(9)))
+        await machine.close()
+        return said, len(machine.shells)
+
+    said, opened = asyncio.run(crowd())
+    assert opened == CHANNELS
+    assert sum(int(each.split()[0]) == 1 for each in said) == CHANNELS
 
 
 def test_a_machine_without_any_known_file_is_nothing_to_audit(

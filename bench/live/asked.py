@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from mailaudit.collect.dns.wire import Exchange
-from mailaudit.collect.ssh.connection import Connection
+from mailaudit.collect.ssh.connection import RemoteShell
 from mailaudit.collect.tls import ports
 
 
 def listen() -> dict[str, list[Any]]:
-    """Note what goes out, from now on: scripts, queries (server, name, type, flags) and connections, a list for each port."""
+    """Note what goes out, from now on: what each shell is told, queries (server, name, type, flags) and connections."""
     noted: dict[str, list[Any]] = {"scripts": [], "queries": [], "connections": []}
-    run, send, talk = Connection.run, Exchange._send, ports._Look._talk  # noqa: SLF001  the lowest places that say all of it
+    shells: dict[int, int] = {}
+    tell, send, talk = RemoteShell.tell, Exchange._send, ports._Look._talk  # noqa: SLF001  the lowest places that say all of it
 
-    async def running(self: Connection, script: bytes, seconds: float) -> bytes:
-        noted["scripts"].append(script.decode("latin-1"))
-        return await run(self, script, seconds)
+    def telling(self: RemoteShell, words: bytes) -> None:
+        if id(self.process) not in shells:
+            shells[id(self.process)] = len(noted["scripts"])
+            noted["scripts"].append("")
+        noted["scripts"][shells[id(self.process)]] += words.decode("latin-1")
+        tell(self, words)
 
     async def sending(self: Exchange, server: Any, query: Any) -> Any:
         flags = [query.recurse, query.dnssec, query.tcp]
@@ -34,7 +38,7 @@ def listen() -> dict[str, list[Any]]:
         noted["connections"].append([asked.address, asked.port, asked.protocol, least, most])
         await talk(self, least, most, *args, **options)
 
-    Connection.run = running  # type: ignore[method-assign]
+    RemoteShell.tell = telling  # type: ignore[method-assign]
     Exchange._send = sending  # type: ignore[method-assign]  # noqa: SLF001
     ports._Look._talk = talking  # type: ignore[method-assign]  # noqa: SLF001
     return noted

@@ -69,8 +69,9 @@ class HostWriter:
     def prepare(self) -> None:
         """See that the applier is there and is ours. Raises `ApplierError` or `TargetError` with code 4."""
         with self.connected() as connection:
-            said = wait_for(connection.run(_LOOK.encode(), self.timeout)).decode("utf-8", "replace")
-            facts = dict(line.partition(" ")[::2] for line in said.splitlines())
+            said: list[str] = []
+            wait_for(converse(connection, "exec /bin/sh", _LOOK.encode(), said.append, self.timeout))
+            facts = dict(line.partition(" ")[::2] for line in said)
             self.passage = read_passage(facts.get("connection", ""))
             if self.user == "root":
                 self._send(connection)

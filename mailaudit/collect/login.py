@@ -59,5 +59,6 @@ def begun(targets: Sequence[str], login: Login) -> Login:
     for target, address in list(live.items())[: login.jobs]:
         world = worlds[target] = HostWorld(address, target, key, login.become, login.seconds, login.known_hosts)
         world.begin()
-        world.send([RunCommand(command) for command in FIRST])
+        for group in FIRST:
+            world.send([RunCommand(command) for command in group])
     return replace(login, begun=worlds)

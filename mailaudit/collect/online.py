@@ -15,9 +15,8 @@ from mailaudit.collect.world import Layers, World
 from mailaudit.questions import LIVE, NOT_ASKED, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, ZoneSecurity
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from mailaudit.collect.dns.lookups import Lookups
+    from mailaudit.collect.ssh.host import Flight
     from mailaudit.collect.tls.ports import Ports
 
 _BATCHES: tuple[tuple[type[Question], ...], ...] = ((LookUp, ZoneSecurity), (Handshake,), (FetchPolicy,))
@@ -117,7 +116,7 @@ class OnlineWorld:
     journey: Journey = field(default_factory=Journey)
     online: bool = field(default=True, init=False)
     lost: bool = field(default=False, init=False)
-    _flying: dict[Future[tuple[dict[Question, Answer], Steps]], tuple[Question, ...]] = field(default_factory=dict, init=False)
+    _flying: dict[Flight, tuple[Question, ...]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, told: World, outside: Outside) -> OnlineWorld:
@@ -187,21 +186,17 @@ class OnlineWorld:
             answers = self.told.ask([each for each in wave if isinstance(each, LIVE)])
             found = {question: answer for question, answer in answers.items() if not _is_untold(answer)}
             self.begin([question for question in answers if question not in found])
-            rest = self._quick([each for each in wave if not isinstance(each, LIVE)])
+            others = [each for each in wave if not isinstance(each, LIVE)]
+            later = getattr(self.told, "later", None)
+            begun: dict[Flight, tuple[Question, ...]] = {} if later is None else later(others)
+            under_way = {question for questions in begun.values() for question in questions}
+            rest = [each for each in others if each not in under_way]
             found |= self.told.ask(rest) if rest else {}
+            self._flying.update(begun)
             return found | self._landed(patient=not found)
         except BaseException:  # an interrupt must not wait for the network or the host
             self.lose()
             raise
-
-    def _quick(self, wave: list[Question]) -> list[Question]:
-        """What a host answers at once; its slow commands are answered later, like the network."""
-        later = getattr(self.told, "later", None)
-        if later is None:
-            return wave
-        late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = later(wave)
-        self._flying.update({future: (question,) for question, future in late.items()})
-        return [each for each in wave if each not in late]
 
     def lose(self) -> None:
         """Ask no further, and let nobody wait for an answer; from any thread."""

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mailaudit.models.acme import PATH as ACME
 from mailaudit.models.certificates import Certificate, NotReadError
 from mailaudit.models.chains import Chains
 from mailaudit.models.dns.host import HostAddresses, canonical
 from mailaudit.models.dns.names import askable
 from mailaudit.models.dns.site_records import Dns, is_ours
+from mailaudit.models.hostname_if import FILES
 from mailaudit.models.probed import Probe, read_probe
 from mailaudit.models.site import Site
+from mailaudit.models.smtpd.config import PATH as SMTPD
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
-from mailaudit.questions import NOT_ASKED, Answer, Endpoint, Failed, Found, Handshake, LookUp, Reason
+from mailaudit.questions import (
+    NOT_ASKED,
+    Answer,
+    Command,
+    Endpoint,
+    Failed,
+    Found,
+    Handshake,
+    ListFiles,
+    LookUp,
+    Question,
+    ReadFile,
+    Reason,
+    RunCommand,
+)
 
 SHUT = (21, 23, 110, 995, 3306, 6379, 11211, 11332, 11333, 11334, 11335)
 """Ports of programs that a mail host may have and that are none of the Internet's: FTP, telnet, POP3, databases, rspamd."""
@@ -120,19 +137,29 @@ def read_endpoints(
     """What the host's own addresses show. Nothing is asked where the target holds no daemon that would answer."""
     if not any(isinstance(slot, Known | Lacking) for slot in daemons) and not sources.snapshot.recorded:
         return NotHere("nothing of a daemon that listens for others is in the target")
+    if sources.snapshot.online and any(question in sources.wanted for question in _before(site, host)):
+        return Lacking(Reason.NOT_RECORDED, "what tells the addresses and names of this host is asked for first")
     addresses = _addresses(site, host)
     if not addresses:
         reason = Reason.NOT_RECORDED if sources.snapshot.online else Reason.OFFLINE
         return Lacking(reason, "the addresses of this host are not known, so its ports were not asked")
     reader = _Reader()
-    names = _Names.of(sources, site, dns)
-    if names is None:
-        return Lacking(Reason.NOT_RECORDED, "the names of the mail exchangers are asked for first")
+    names = _Names.of(site, dns)
     found = dict(_answer(sources, names.handshakes(address, port), reader) for address in addresses for port in SPOKEN)
     if all(isinstance(each, Failed) and each.reason in NOT_ASKED for each in found.values()):
         first = next(each for each in found.values() if isinstance(each, Failed))
         return Lacking(first.reason, "what this host's ports show was not asked")
     return Known(Endpoints(found=found))
+
+
+def _before(site: Site, host: HostAddresses) -> Iterator[Question]:
+    """What is to be known before ports are asked, all of them at once: whose they are, and what who connects calls them."""
+    yield from (LookUp(owner, "MX") for owner in map(askable, site.domains) if owner is not None)
+    yield RunCommand(Command.IFCONFIG)
+    if not host.known:
+        yield ListFiles(FILES)
+    if not (site.declared.mail_host and site.declared.domains):
+        yield from map(ReadFile, (SMTPD, ACME))
 
 
 def _addresses(site: Site, host: HostAddresses) -> list[str]:
@@ -151,11 +178,8 @@ class _Names:
     domain: str
 
     @classmethod
-    def of(cls, sources: Sources, site: Site, dns: Slot[Dns]) -> _Names | None:
-        """The names; None as long as DNS is still to say them. The ports are then asked in the next wave, all at once."""
-        asked = [LookUp(owner, "MX") for owner in map(askable, site.domains) if owner is not None]
-        if sources.snapshot.online and any(question in sources.wanted for question in asked):
-            return None
+    def of(cls, site: Site, dns: Slot[Dns]) -> _Names:
+        """The names."""
         mail_host, domain = site.mail_host or site.host_name or "", next(iter(site.domains), "")
         known = dns.value if isinstance(dns, Known) else Dns()
         named = [each.name for name in known.domains for each in known.exchangers(name) if is_ours(each.name, site)]

@@ -16,21 +16,28 @@ BECOMES = ("none", "doas", "sudo", "auto")
 AT_ONCE = 100  # paths, which are words of one command of the host
 
 
-def script(numbered: Mapping[int, Question], become: str, key: str, mark: str, known: Asked | None = None) -> bytes:
-    """The collector with a wave of questions at its end; the shell has read it all before it does anything.
+def collector(become: str, key: str, known: Asked | None = None) -> bytes:
+    """The collector's own words, which a shell is given once, before all waves.
 
-    `mark`, letters and digits that nobody else knows, begins each heading of what it prints; `known` is what an earlier run told
-    of who asks, so that this one need not find it out.
+    `known` is what an earlier shell told of who asks, so that this one need not find it out.
     """
     assert become in BECOMES
     known = known or Asked()
     rights = f"{known.become} -n" if known.become in BECOMES else ""
     lines = [
-        f"BECOME={become} KEY={shlex.quote(key)} MARK={mark} MAX={MAX_FILE}",
+        f"BECOME={become} KEY={shlex.quote(key)} MAX={MAX_FILE}",
         f"WHO={shlex.quote(known.user)} SYSTEM={shlex.quote(known.system)} FLAVOUR={known.flavour} B={shlex.quote(rights)}",
         files(__package__).joinpath("collector.sh").read_text("ascii"),
     ]
-    lines += ["collect() {", "exec 4>&1 </dev/null", "collect_begin"]
+    return _words(lines)
+
+
+def wave(numbered: Mapping[int, Question], mark: str) -> bytes:
+    """A wave of questions for a shell that has the collector; it has read them all before it does anything.
+
+    `mark`, letters and digits that nobody else knows, begins each heading of what it prints.
+    """
+    lines = ["collect() {", "collect_begin"]
     for word, group in groupby(numbered.items(), lambda each: _together(each[1])):
         calls = [*group]
         if word is None:
@@ -39,7 +46,15 @@ def script(numbered: Mapping[int, Question], become: str, key: str, mark: str, k
         for at in range(0, len(calls), AT_ONCE):
             some = calls[at : at + AT_ONCE]
             lines.append(f"{word} {some[0][0]} {shlex.join(_path(each) for _, each in some)}")
-    lines += ["head_ 0 done 0 -", "}", "collect; exit", ""]
+    return _words([*lines, "head_ 0 done 0 -", "}", f"MARK={mark}; collect 4>&1 </dev/null", ""])
+
+
+def last_words(mark: str) -> bytes:
+    """What the answers to a wave end with."""
+    return f"\n@{mark} 0 done 0 -\n".encode("ascii")
+
+
+def _words(lines: list[str]) -> bytes:
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -1,8 +1,9 @@
 # mailaudit's collector: runs as the user who logged in, writes nothing, reads what it is asked for at its end.
 # For OpenBSD's sh, stat(1), awk(1) and openssl(1); elsewhere for what POSIX has and stat -c.
-# BECOME, KEY, MAX and MARK are set above, and WHO, SYSTEM, FLAVOUR and B once an earlier run has told them. Answers go to descriptor 4: a line "@MARK number kind status how", then bytes as they
-# are, until a newline and the next such line: nobody but whoever asks knows MARK. Processes are what a scan costs the host, so
-# what is readily had of many paths is had of all at once (`stats`, `files`), and the rest one by one (`look`, `fetch`).
+# BECOME, KEY and MAX are set above, and WHO, SYSTEM, FLAVOUR and B once another shell has told them; below come waves, as they are
+# asked: a function that answers each, and MARK. Answers go to descriptor 4: a line "@MARK number kind status how", then bytes as
+# they are, until a newline and the next such line: nobody but whoever asks knows MARK. Processes are what a scan costs the host,
+# so what is readily had of many paths is had of all at once (`stats`, `files`), and the rest one by one (`look`, `fetch`).
 collect_begin() {
 	LC_ALL=C TZ=UTC0 PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin
 	export LC_ALL TZ PATH

@@ -101,8 +101,14 @@ _LATER = (
     Command.DOVECONF,
     Command.RSPAMADM_CONFIGDUMP,
 )
-FIRST = tuple(each for each in COMMANDS if each not in _LATER)
-"""The commands that every host is asked, whatever is known of it: they go with the login, while the program is imported."""
+FIRST = (
+    (Command.IFCONFIG,),
+    tuple(each for each in COMMANDS if each not in (*_LATER, Command.IFCONFIG)),
+)
+"""The commands that every host is asked, whatever is known of it: they go with the login, while the program is imported.
+
+What tells the host's addresses waits for none of the others: their ports are what takes longest.
+"""
 
 
 def is_readable(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ from mailaudit.collect import trips
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.world import TargetError
 
-MAX_ANSWER = 96 * 1024 * 1024  # bytes of one run of the collector; encoded, so about a third of it is content
 CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
-CHANNELS = 3  # at once; servers allow ten
+_CHUNK = 1 << 18
 UNREACHABLE = 4  # the exit code: incomplete
 _KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
@@ -66,6 +65,34 @@ def _options(host: str, port: Any, user: Any) -> Any:
 
 
 @dataclass
+class RemoteShell:
+    """/bin/sh of a host, with a pipe for its input; what it complains of is not heard."""
+
+    process: asyncssh.SSHClientProcess[bytes]
+    _told: bool = False
+
+    def tell(self, words: bytes) -> None:
+        """Give it more to do. Raises `OSError` where it has gone."""
+        self.process.stdin.write(words)
+        self._told = True
+
+    async def hear(self) -> bytes:
+        """More of what it prints; nothing at its end. Raises `OSError` where it is lost."""
+        try:
+            chunk = await self.process.stdout.read(_CHUNK)
+        except asyncssh.Error as error:
+            raise OSError(str(error)) from error
+        if self._told:
+            trips.step("answers")
+            self._told = False
+        return chunk
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.process.close()  # not waited for: what hangs on the host must not hang here
+
+
+@dataclass
 class Connection:
     """One connection to one host. Not thread-safe: one audit uses it."""
 
@@ -73,7 +100,6 @@ class Connection:
     timeout: float = CONNECT
     known_hosts: tuple[str, ...] | None = None
     _connection: asyncssh.SSHClientConnection | None = None
-    _channels: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
 
     @property
     def user(self) -> str:
@@ -166,27 +192,16 @@ class Connection:
                 why = f"ssh: {error}"
         return TargetError(f"{self.address}: {why}", UNREACHABLE)
 
-    async def run(self, script: bytes, seconds: float) -> bytes:
-        """What the collector prints, as far as it comes in so many seconds; the connection lost is what came until then."""
+    async def shell(self) -> RemoteShell:
+        """Another shell, on a channel of its own. Raises `OSError` where there is none to be had."""
         assert self._connection is not None
-        said = bytearray()
-        process: asyncssh.SSHClientProcess[bytes] | None = None
         try:
-            async with asyncio.timeout(seconds), self._channels:
-                process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
-                trips.step("channel")
-                trips.step("shell")
-                process.stdin.write(script)
-                process.stdin.write_eof()
-                while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(1 << 18)):
-                    said += chunk
-                trips.step("answers")
-        except (TimeoutError, OSError, asyncssh.Error):
-            pass
-        finally:
-            if process is not None:
-                process.close()  # not waited for: what hangs on the host must not hang here
-        return bytes(said)
+            process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
+        except asyncssh.Error as error:
+            raise OSError(str(error)) from error
+        trips.step("channel")
+        trips.step("shell")
+        return RemoteShell(process)
 
     async def close_rudely(self) -> None:
         """Break the connection off, as a network does."""

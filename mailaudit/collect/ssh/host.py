@@ -6,11 +6,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mailaudit.collect.loop import begin, wait_for
 from mailaudit.collect.ssh import asking
@@ -18,15 +18,15 @@ from mailaudit.collect.ssh.commands import COMMANDS
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.opening import Channel, Opening, opening
 from mailaudit.collect.ssh.output import Asked, read_output
+from mailaudit.collect.ssh.shells import Shells
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.trips import Journey, Steps, alone, together
 from mailaudit.collect.world import Layers, TargetError
-from mailaudit.questions import LIVE, Answer, Failed, ListFiles, Question, Reason, RunCommand
+from mailaudit.questions import LIVE, Answer, ListFiles, Question, RunCommand
 from mailaudit.snapshot import unanswered
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
+Flight = Future[tuple[dict[Question, Answer], Steps]]
+"""What will bring the answers to some questions, and the chain of round trips that led to them."""
 Part = dict[int, Question]  # questions by their numbers in one run of the collector
 MANY = 40  # files, which two shells read sooner than one: a shell costs a host about as much as ten files
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
@@ -56,12 +56,12 @@ class HostWorld:
     journey: Journey = field(default_factory=Journey)
     _opening: Opening | None = None
     _connection: Channel | None = None
+    _shells: Shells | None = None
     _begun: Asked | None = None
-    _sent: set[Question] = field(default_factory=set)
-    _first: list[Future[tuple[list[tuple[Part, Asked]], Steps]]] = field(default_factory=list)
+    _flights: dict[Question, Flight] = field(default_factory=dict)
+    _landing: list[Flight] = field(default_factory=list)
     _deadline: float = 0.0
     _known: dict[Question, Answer] = field(default_factory=dict)
-    _late: dict[Question, Future[tuple[dict[Question, Answer], Steps]]] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -77,46 +77,34 @@ class HostWorld:
         """Have first questions asked as soon as the login is done, whatever else is done meanwhile; none of them twice."""
         if self._opening is None:
             self.begin()
-        new = [each for each in first if each not in self._sent]
-        asked: list[Question] = [each for each in new if not isinstance(each, LIVE) and asking.refusal(each) is None]
-        self._sent.update(asked)
-        self._first.append(begin(self._entered(asked)))
-
-    async def _entered(self, asked: list[Question]) -> tuple[list[tuple[Part, Asked]], Steps]:
-        assert self._opening is not None
-        channel, opened = self._opening
-        _, login = await asyncio.wrap_future(opened)
-        self._connection = channel
-        late = self.later(asked, login)
-        quick = [each for each in asked if each not in late]
-        return await alone(self._run_all(_parts(quick) or [{}]), login)
+        asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
+        if not self.later(asked):
+            self._landing.append(begin(self._answered([], self.journey.chain)))
 
     def connect(self, first: Collection[Question] = ()) -> None:
-        """Log in, see that the collector runs, and ask the first questions with the same words, unless they are sent already.
+        """Log in, see that the collector runs, and have the first questions asked with the same words, unless they are already.
 
         Raises `TargetError` with code 4 where that cannot be done.
         """
-        if not self._first:
+        if not self._landing:
             self.send(first)
-        said: list[tuple[Part, Asked]] = []
         with self.journey.waiting():
             try:
-                for each in self._first:
-                    heard, chain = each.result()
-                    said += heard
-                    self.journey.note(chain)
+                left = set(self._landing)
+                while self._begun is None and left:
+                    landed, left = wait(left, return_when=FIRST_COMPLETED)
+                    for each in landed:
+                        self.journey.note(each.result()[1])
             except BaseException:
-                for each in self._first:
+                for each in self._landing:
                     each.cancel()
                 raise
-        begun = next((each for _, each in said if each.user), None)
+        begun = self._begun
         if begun is None:
             self.close()
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
-        self._begun = begun
         self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._learn(said)
 
     def channel(self) -> Channel:
         """The way to its shell."""
@@ -125,73 +113,74 @@ class HostWorld:
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave."""
         found: dict[Question, Answer] = {}
-        open_: list[Question] = []
         for question in wave:
             refused = None if isinstance(question, LIVE) else asking.refusal(question)
             if isinstance(question, LIVE):
                 found[question] = unanswered(question, self.online)
             elif refused is not None:
                 found[question] = refused
-            elif question in self._known:
-                found[question] = self._known[question]
-            else:
-                open_.append(question)
-        late = self.later(open_)
-        quick = [each for each in open_ if each not in late]
-        if quick:
+        for flight in self.later([each for each in wave if each not in found]):
             with self.journey.waiting():
-                said, chain = wait_for(alone(self._run_all(_parts(quick)), self.journey.chain))
+                _, chain = flight.result()
             self.journey.note(chain)
-            self._learn(said)
-        for answer in late.values():
-            with self.journey.waiting():
-                learned, chain = answer.result()
-            self.journey.note(chain)
-            self._known |= learned
-        return {**found, **{question: self._known[question] for question in open_}}
+        return {**found, **{question: self._known[question] for question in wave if question not in found}}
 
-    def later(
-        self, wave: Collection[Question], since: Steps | None = None
-    ) -> dict[Question, Future[tuple[dict[Question, Answer], Steps]]]:
-        """The slow commands of a wave that are not answered yet, each under way by itself: nobody else waits for them."""
-        chain = self.journey.chain if since is None else since
-        slow = [each for each in wave if isinstance(each, RunCommand) and COMMANDS[each.command].slow and each not in self._known]
-        for question in slow:
-            if question not in self._late:
-                self._late[question] = begin(self._slowly(question, chain))
-        return {question: self._late[question] for question in slow}
+    def later(self, wave: Collection[Question]) -> dict[Flight, tuple[Question, ...]]:
+        """The questions of a wave that are not answered yet, by what will bring the answers; what was not asked yet is under way.
 
-    async def _slowly(self, question: Question, since: Steps) -> tuple[dict[Question, Answer], Steps]:
-        from mailaudit.collect.ssh.answering import answers  # noqa: PLC0415  a login waits for no model
+        A slow command flies by itself: nobody else waits for it.
+        """
+        left = [each for each in wave if not isinstance(each, LIVE) and each not in self._known and asking.refusal(each) is None]
+        new = [each for each in left if each not in self._flights]
+        slow = [each for each in new if isinstance(each, RunCommand) and COMMANDS[each.command].slow]
+        groups: list[list[Question]] = [[each] for each in slow]
+        groups.append([each for each in new if each not in slow])
+        for questions in filter(None, groups):
+            flight = begin(self._answered(questions, self.journey.chain))
+            self._landing.append(flight)
+            self._flights.update(dict.fromkeys(questions, flight))
+        found: dict[Flight, tuple[Question, ...]] = {}
+        for question in left:
+            flight = self._flights[question]
+            found[flight] = (*found.get(flight, ()), question)
+        return found
 
-        asked, chain = await alone(self._run({1: question}), since)
-        return answers(question, asked, 1), chain
+    async def _answered(self, questions: list[Question], since: Steps) -> tuple[dict[Question, Answer], Steps]:
+        """What the host says to some questions once it is entered; without any, that it runs the collector."""
+        assert self._opening is not None
+        channel, opened = self._opening
+        _, login = await asyncio.wrap_future(opened)
+        if self._shells is None:
+            self._connection, self._shells = channel, Shells(channel)
+        parts = _parts(questions) or [{}]
+        said, chain = await alone(self._run_all(parts), max(since, login, key=len))
+        self._learn(said)
+        return {question: self._known[question] for question in questions}, chain
 
     def _learn(self, said: list[tuple[Part, Asked]]) -> None:
         """Keep the answers, and what was learned of the same paths on the way."""
-        from mailaudit.collect.ssh.answering import answers  # noqa: PLC0415  as above
+        from mailaudit.collect.ssh.answering import answers  # noqa: PLC0415  a login waits for no model
 
         for part, asked in said:
+            if self._begun is None and asked.user:
+                self._begun = asked
             for number, question in part.items():
                 for each, answer in answers(question, asked, number).items():
                     self._known.setdefault(each, answer)
-                self._known[question] = self._settled(question)
-
-    def _settled(self, question: Question) -> Answer:
-        return self._known.get(question) or Failed(Reason.PROTOCOL, f"{question}: the host did not answer")
 
     async def _run_all(self, parts: list[Part]) -> list[tuple[Part, Asked]]:
         return list(zip(parts, await together(*map(self._run, parts)), strict=True))
 
     async def _run(self, part: Part) -> Asked:
-        assert self._connection is not None
+        assert self._shells is not None
         left = self.left()
         if any(isinstance(each, RunCommand) for each in part.values()):
             left = min(left, self.timeout / COMMANDS_SHARE)
         if left <= 0:
             return Asked()
         mark = secrets.token_hex(8)
-        return read_output(await self._connection.run(asking.script(part, self.become, self.key, mark, self._begun), left), mark)
+        first, words = asking.collector(self.become, self.key, self._begun), asking.wave(part, mark)
+        return read_output(await self._shells.run(first, words, asking.last_words(mark), left), mark)
 
     def left(self) -> float:
         """The seconds that are left for this host."""
@@ -204,7 +193,7 @@ class HostWorld:
 
     def close(self) -> None:
         """Log out."""
-        for each in self._first:
+        for each in self._landing:
             each.cancel()
         if self._opening is not None:
             self._opening[1].cancel()

@@ -13,7 +13,6 @@ from pathlib import Path
 from mailaudit.collect.directory import Directory
 from mailaudit.collect.folder import FolderDirectory
 from mailaudit.collect.root import SETTINGS, host_name, own_settings
-from mailaudit.collect.ssh.connection import MAX_ANSWER
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import Address
 
@@ -22,61 +21,55 @@ _CHUNK = 1 << 18
 
 
 @dataclass
-class Shell:
-    """/bin/sh on this machine, run as whoever runs mailaudit."""
+class LocalShell:
+    """/bin/sh on this machine, run as whoever runs mailaudit, and all that it starts."""
 
-    running: set[asyncio.subprocess.Process] = field(default_factory=set)
+    process: asyncio.subprocess.Process
+
+    def tell(self, words: bytes) -> None:
+        """Give it more to do."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(words)
+
+    async def hear(self) -> bytes:
+        """More of what it prints; nothing at its end."""
+        assert self.process.stdout is not None
+        return await self.process.stdout.read(_CHUNK)
+
+    def close(self) -> None:
+        """End it and all that it started."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@dataclass
+class Machine:
+    """The way to this machine's own shells."""
+
+    shells: list[LocalShell] = field(default_factory=list)
 
     async def open(self) -> None:
         """Nothing is to be opened."""
 
-    async def run(self, script: bytes, seconds: float) -> bytes:
-        """What the collector prints, as far as it comes in so many seconds."""
+    async def shell(self) -> LocalShell:
+        """Another shell."""
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             "/bin/sh", stdin=pipe, stdout=pipe, stderr=nowhere, cwd=ROOT, start_new_session=True
         )
-        self.running.add(process)
-        said = bytearray()
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(_give(process, script), _take(process, said))
-        except TimeoutError:
-            pass
-        finally:
-            self._end(process)
-            await process.wait()
-        return bytes(said)
-
-    def _end(self, process: asyncio.subprocess.Process) -> None:
-        """End the shell and all that it started."""
-        self.running.discard(process)
-        if process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        self.shells.append(LocalShell(process))
+        return self.shells[-1]
 
     async def close_rudely(self) -> None:
         """End what runs."""
-        for process in tuple(self.running):
-            self._end(process)
+        for shell in self.shells:
+            shell.close()
 
     async def close(self) -> None:
         """End what runs."""
         await self.close_rudely()
-
-
-async def _give(process: asyncio.subprocess.Process, script: bytes) -> None:
-    assert process.stdin is not None
-    with suppress(ConnectionError):
-        process.stdin.write(script)
-        await process.stdin.drain()
-    process.stdin.close()
-
-
-async def _take(process: asyncio.subprocess.Process, said: bytearray) -> None:
-    assert process.stdout is not None
-    while len(said) < MAX_ANSWER and (chunk := await process.stdout.read(_CHUNK)):
-        said += chunk
+        await asyncio.gather(*(shell.process.wait() for shell in self.shells))
 
 
 class LocalWorld(HostWorld):
@@ -93,6 +86,6 @@ class LocalWorld(HostWorld):
         """Its name, as it says itself."""
         return self._name
 
-    def channel(self) -> Shell:
-        """A shell here."""
-        return Shell()
+    def channel(self) -> Machine:
+        """The way to its own shells."""
+        return Machine()

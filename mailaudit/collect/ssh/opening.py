@@ -1,4 +1,4 @@
-"""The way to a host's shell, and its opening, which is begun early and waited for later."""
+"""The way to a host's shells, and its opening, which is begun early and waited for later."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ from mailaudit.collect.loop import begin
 from mailaudit.collect.trips import Steps, alone
 
 
+class Shell(Protocol):
+    """/bin/sh of a host, which does what it is told until it is closed."""
+
+    def tell(self, words: bytes) -> None:
+        """Give it more to do."""
+
+    async def hear(self) -> bytes:
+        """More of what it prints; nothing at its end."""
+
+    def close(self) -> None:
+        """Let go of it: whatever hangs there is not waited for."""
+
+
 class Channel(Protocol):
-    """A way to run the collector."""
+    """A way to have shells."""
 
     async def open(self) -> None:
         """Open it. Raises `TargetError` with code 4."""
 
-    async def run(self, script: bytes, seconds: float) -> bytes:
-        """What a script for sh prints, as far as it comes in so many seconds."""
+    async def shell(self) -> Shell:
+        """Another shell. Raises `OSError` where there is none to be had."""
 
     async def close_rudely(self) -> None:
         """Break it off."""
