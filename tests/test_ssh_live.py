@@ -196,6 +196,14 @@ def test_the_ways_of_ssh_config_are_gone(host: SshHost, tmp_path: Path) -> None:
 
 
 @daemon
+def test_one_session_at_a_time_is_enough(tmp_path: Path) -> None:
+    with running(tmp_path, tree_of(tmp_path), config="MaxSessions 1\n") as host:
+        done = mailaudit(host.home, "scan", host.target, "--offline", "--format", "json")
+        [told] = json.loads(done.stdout)["hosts"]
+        assert not [each for each in told["results"] if each.get("reason") == "timeout"]
+
+
+@daemon
 def test_a_certificate_authority_of_hosts_is_trusted(tmp_path: Path) -> None:
     folder = tmp_path / "ca"
     folder.mkdir()

@@ -14,7 +14,7 @@ from mailaudit.cli import run
 from mailaudit.collect import targets
 from mailaudit.collect.login import Login
 from mailaudit.collect.online import OnlineWorld, Outside
-from mailaudit.collect.ssh.local import LocalWorld, Machine
+from mailaudit.collect.ssh.local import LocalShell, LocalWorld, Machine
 from mailaudit.collect.ssh.shells import CHANNELS, Shells
 from mailaudit.collect.targets import open_targets
 from mailaudit.questions import (
@@ -115,6 +115,51 @@ def test_so_many_shells_at_once_and_no_more() -> None:
     said, opened = asyncio.run(crowd())
     assert opened == CHANNELS
     assert sum(int(each.split()[0]) == 1 for each in said) == CHANNELS
+
+
+class Stingy(Machine):
+    """Gives so many shells at once; what is closed makes room for another."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.opened = most, 0
+
+    async def shell(self) -> LocalShell:
+        await asyncio.sleep(0.05 * bool(self.shells))  # until what was killed is gone
+        if self.opened - sum(shell.process.returncode is not None for shell in self.shells) >= self.most:
+            raise OSError("no more")
+        self.opened += 1
+        return await super().shell()
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_fewer_shells_than_wished_for_are_enough(most: int) -> None:
+    """`MaxSessions 1` in sshd_config."""
+
+    async def crowd() -> tuple[list[bytes], float, int]:
+        machine = Stingy(most)
+        shells, start = Shells(machine), time.monotonic()
+        said = await asyncio.gather(*(shells.run(b"", b"echo end\n", b"end\n", 20) for _ in range(7)))
+        await machine.close()
+        return said, time.monotonic() - start, machine.opened
+
+    said, took, opened = asyncio.run(crowd())
+    assert took < 10
+    assert opened == most
+    assert said == [b"end\n" if most else b""] * 7
+
+
+def test_the_only_shell_hangs_and_the_next_who_waits_has_another() -> None:
+    async def crowd() -> list[bytes]:
+        machine = Stingy(1)
+        shells = Shells(machine)
+        said = await asyncio.gather(
+            shells.run(b"", b"sleep 60\n", b"end\n", 0.5), *(shells.run(b"", b"echo end\n", b"end\n", 20) for _ in range(2))
+        )
+        await machine.close()
+        return said
+
+    assert asyncio.run(crowd()) == [b"", b"end\n", b"end\n"]
 
 
 def test_a_machine_without_any_known_file_is_nothing_to_audit(

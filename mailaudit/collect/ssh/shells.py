@@ -13,11 +13,17 @@ CHANNELS = 3  # at once; servers allow ten
 
 @dataclass
 class Shells:
-    """Up to three shells; whoever asks takes one that has nothing to do. Not thread-safe: one loop uses it."""
+    """Up to three shells, or as many as the server gives; whoever asks takes one that has nothing to do, or waits for one.
+
+    Not thread-safe: one loop uses it.
+    """
 
     channel: Channel
     _idle: list[Shell] = field(default_factory=list)
-    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
+    _there: int = 0  # shells, with those that are being opened
+    _refused: bool = False
+    _change: asyncio.Event = field(default_factory=asyncio.Event)
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
 
     async def run(self, first: bytes, words: bytes, end: bytes, seconds: float) -> bytes:
         """What a shell says to some words, until it says the end, as far as it comes in so many seconds.
@@ -27,22 +33,54 @@ class Shells:
         """
         said = bytearray()
         try:
-            async with asyncio.timeout(seconds), self._free:
-                await self._tell(first, words, end, said)
+            async with asyncio.timeout(seconds), self._places:
+                shell, before = await self._taken(first)
+                try:
+                    await _tell(shell, before + words, end, said)
+                finally:
+                    self._give_back(shell, well=said.endswith(end))
         except (TimeoutError, OSError):
             pass
         return bytes(said)
 
-    async def _tell(self, first: bytes, words: bytes, end: bytes, said: bytearray) -> None:
-        shell, before = (self._idle.pop(), b"") if self._idle else (await self.channel.shell(), first)
-        try:
-            shell.tell(before + words)
-            while not said.endswith(end) and len(said) <= MAX_ANSWER and (chunk := await shell.hear()):
-                said += chunk
-        except BaseException:
-            shell.close()
-            raise
-        if said.endswith(end):
+    async def _taken(self, first: bytes) -> tuple[Shell, bytes]:
+        """A shell, and what it is to be told before all else. Raises `OSError` where there is none, and none will get free."""
+        while not self._idle:
+            if not self._refused:
+                self._there += 1
+                try:
+                    return await self.channel.shell(), first
+                except OSError:
+                    self._refused = True
+                    self._one_less()
+                except BaseException:
+                    self._one_less()
+                    raise
+            elif not self._there:
+                raise OSError("the host gives no shell")
+            else:
+                await self._change.wait()
+        return self._idle.pop(), b""
+
+    def _give_back(self, shell: Shell, *, well: bool) -> None:
+        if well:
             self._idle.append(shell)
+            self._tell_waiting()
         else:
             shell.close()
+            self._refused = False  # there is a place for another one now
+            self._one_less()
+
+    def _one_less(self) -> None:
+        self._there -= 1
+        self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+
+
+async def _tell(shell: Shell, words: bytes, end: bytes, said: bytearray) -> None:
+    shell.tell(words)
+    while not said.endswith(end) and len(said) <= MAX_ANSWER and (chunk := await shell.hear()):
+        said += chunk
