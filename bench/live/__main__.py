@@ -1,4 +1,4 @@
-"""`make bench-live`: a whole scan of the lab's host beside a bare script and other tools; delayed, stalled, fifty times.
+"""`make bench-live`: a whole scan of the lab's host beside a bare script and other tools; near, far, stalled, fifty times.
 
 What bounds a figure is printed with it: the lab's host, its daemons and name servers share this machine's processors with whoever
 asks, so beside a time stands what the asker and what everything together took of them. Times are medians; a machine that does
@@ -43,6 +43,7 @@ They are told of the lab's authority, as mailaudit is: nobody stops at a certifi
 1 where a server takes more than Mozilla advises, ssh-audit with 3 where it warns; all of them look to the end.
 """
 DELAY = 0.05  # seconds each way
+NEAR = 0.0025  # the same, of a host in the same town
 RUNS = 5
 HOSTS = 50
 PATH = re.compile(r"critical path: (\d+) round trips?")
@@ -160,17 +161,25 @@ def without_delay(lab: Lab, runs: int) -> None:
     ours, bare = (median([each.scan for each in costs]) for costs in (scans, scripts))
     print(f"whole scan, cold        {ours:7.2f} s   {cheapest(scans)}")
     print(f"bare script             {bare:7.2f} s   {cheapest(scripts)}; scan = {ours / bare:.2f} x (bound 3)")
+    total = others(lab, runs)
+    if total is None:
+        return
+    print(f"other tools in turn     {total:7.2f} s   = {total / ours:.1f} x a scan (bound 8)")
+    print(f"what bounds it: 8 x faster would be {total / 8:.2f} s; the bare script, which only asks, takes {bare:.2f} s")
+
+
+def others(lab: Lab, runs: int) -> float | None:
+    """What the other tools take in turn, in seconds; None where they cannot be had."""
     tools = peers()
     if tools is None:
-        return
+        return None
     total = 0.0
     for program, *rest in OTHERS:
         words = ("env", "SSL_CERT_FILE=ca.pem", str(tools / program / "bin" / program), *rest)
         took = [lab.run(*words, timeout=300) for _ in range(runs)]
         total += median(took)
         print(f"{program + ' ' + rest[-1]:32}{median(took):7.2f} s   (code {took[-1].code})")
-    print(f"other tools in turn     {total:7.2f} s   = {total / ours:.1f} x a scan (bound 8)")
-    print(f"what bounds it: 8 x faster would be {total / 8:.2f} s; the bare script, which only asks, takes {bare:.2f} s")
+    return total
 
 
 def with_delay(lab: Lab, runs: int) -> None:
@@ -184,6 +193,21 @@ def with_delay(lab: Lab, runs: int) -> None:
     path = trips * 2 * DELAY
     print(f"whole scan, {DELAY * 1000:.0f} ms each way {ours:7.2f} s")
     print(f"critical path           {path:7.2f} s   ({trips:.0f} round trips) scan = {ours / path:.2f} x (bound 1.5)")
+    beside_others(lab, ours)
+
+
+def near(lab: Lab, runs: int) -> None:
+    """The scan beside the other tools when packets take as long as in one town."""
+    ours = median([scanned(lab) for _ in range(runs)])
+    print(f"whole scan, {NEAR * 1000:.1f} ms each way{ours:7.2f} s")
+    beside_others(lab, ours)
+
+
+def beside_others(lab: Lab, ours: float) -> None:
+    """What the other tools take on the same line."""
+    total = others(lab, 1)
+    if total is not None:
+        print(f"other tools in turn     {total:7.2f} s   = {total / ours:.1f} x a scan")
 
 
 def stalled(lab: Lab) -> None:
@@ -225,7 +249,7 @@ def main() -> int:
     """Print all figures side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--only", choices=("plain", "delay", "stalls", "many"))
+    parser.add_argument("--only", choices=("plain", "near", "delay", "stalls", "many"))
     chosen = parser.parse_args()
     why = missing()
     if why:
@@ -240,9 +264,10 @@ def main() -> int:
                 many(lab)
             if chosen.only in (None, "stalls"):
                 stalled(lab)
-        if chosen.only in (None, "delay"):
-            with running(kit, Path(name) / "delayed", delay=DELAY) as lab:
-                with_delay(lab, chosen.runs)
+        for what, delay, measure in (("near", NEAR, near), ("delay", DELAY, with_delay)):
+            if chosen.only in (None, what):
+                with running(kit, Path(name) / what, delay=delay) as lab:
+                    measure(lab, chosen.runs)
     return 0
 
 
