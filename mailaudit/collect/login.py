@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from mailaudit.collect.budget import SECONDS
 from mailaudit.collect.masking_key import masking_key
 from mailaudit.collect.online import Outside
-from mailaudit.collect.ssh.commands import FIRST
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import World
-from mailaudit.questions import Question, RunCommand
+from mailaudit.questions import Question
 
 if TYPE_CHECKING:
     from mailaudit.collect.ssh.host import HostWorld
@@ -47,12 +46,13 @@ class Login:
 def begun(targets: Sequence[str], login: Login) -> Login:
     """The same, with logins under way to the live hosts that are asked first: they answer while the program is read.
 
-    The commands that every host is asked, whatever is known of it, go with the login. Raises `TargetError` with code 2 for what
+    What every host is asked, whatever is known of it, goes with the login. Raises `TargetError` with code 2 for what
     is no name of a host.
     """
     live = {target: read_address(target) for target in targets if not is_path(target)}
     if not live:
         return login
+    from mailaudit.collect.ssh.first import FIRST  # noqa: PLC0415  as below
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  who scans files pays for no asyncssh
 
     key, worlds = masking_key(), {}
@@ -60,5 +60,5 @@ def begun(targets: Sequence[str], login: Login) -> Login:
         world = worlds[target] = HostWorld(address, target, key, login.become, login.seconds, login.known_hosts)
         world.begin()
         for group in FIRST:
-            world.send([RunCommand(command) for command in group])
+            world.send(group)
     return replace(login, begun=worlds)

@@ -93,22 +93,6 @@ COMMANDS = {
     Command.NTPCTL: Words(("/usr/sbin/ntpctl", "-s", "status"), root=True),
 }
 """Every command of the closed list with its exact words, as doas.conf(5) may name them."""
-_LATER = (
-    Command.PFCTL_CHECK,
-    Command.SMTPD_CHECK,
-    Command.SMTPCTL_HOSTS,
-    Command.DOVECOT_VERSION,
-    Command.DOVECONF,
-    Command.RSPAMADM_CONFIGDUMP,
-)
-FIRST = (
-    (Command.IFCONFIG,),
-    tuple(each for each in COMMANDS if each not in (*_LATER, Command.IFCONFIG)),
-)
-"""The commands that every host is asked, whatever is known of it: they go with the login, while the program is imported.
-
-What tells the host's addresses waits for none of the others: their ports are what takes longest.
-"""
 
 
 def is_readable(path: str) -> bool:

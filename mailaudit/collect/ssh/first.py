@@ -1,0 +1,120 @@
+"""What every live host is asked, whatever is known of it: that goes with the login, while the program is imported.
+
+A test holds it against what the models ask when nothing is known.
+"""
+
+from __future__ import annotations
+
+from mailaudit.collect.ssh.commands import COMMANDS
+from mailaudit.questions import Command, ListFiles, Question, ReadFile, RunCommand, StatFile
+
+_LATER = (
+    Command.PFCTL_CHECK,
+    Command.SMTPD_CHECK,
+    Command.SMTPCTL_HOSTS,
+    Command.DOVECOT_VERSION,
+    Command.DOVECONF,
+    Command.RSPAMADM_CONFIGDUMP,
+)
+_READ = [
+    "/etc/acme-client.conf",
+    "/etc/crontab",
+    "/etc/daily.local",
+    "/etc/doas.conf",
+    "/etc/dovecot/dovecot.conf",
+    "/etc/httpd.conf",
+    "/etc/login.conf",
+    "/etc/mail/aliases",
+    "/etc/mail/credentials",
+    "/etc/mail/mailname",
+    "/etc/mail/senders",
+    "/etc/mail/smtpd.conf",
+    "/etc/mail/virtuals",
+    "/etc/master.passwd",
+    "/etc/monthly.local",
+    "/etc/mygate",
+    "/etc/myname",
+    "/etc/passwd",
+    "/etc/pf.conf",
+    "/etc/rc.conf.local",
+    "/etc/redis/redis.conf",
+    "/etc/services",
+    "/etc/shells",
+    "/etc/smtpd.conf.bak",
+    "/etc/ssh/sshd_config",
+    "/etc/weekly.local",
+    "/var/cron/tabs/root",
+]
+_LOOKED_AT = [
+    "/",
+    "/etc",
+    "/etc/acme-client.conf",
+    "/etc/doas.conf",
+    "/etc/httpd.conf",
+    "/etc/login.conf",
+    "/etc/login.conf.d",
+    "/etc/login.conf.d/dovecot.db",
+    "/etc/login.conf.d/rspamd.db",
+    "/etc/login.conf.db",
+    "/etc/mail",
+    "/etc/mail/aliases",
+    "/etc/mail/credentials",
+    "/etc/mail/dkim",
+    "/etc/mail/smtpd.conf",
+    "/etc/mail/smtpd.conf.bak",
+    "/etc/mail/virtuals",
+    "/etc/myname",
+    "/etc/pf.conf",
+    "/etc/pf.conf.defaults",
+    "/etc/smtpd.conf.bak",
+    "/etc/ssl",
+    "/etc/ssl/dovecot",
+    "/etc/ssl/private",
+    "/etc/sudoers",
+    "/usr",
+    "/usr/local",
+    "/usr/local/lib",
+    "/usr/local/lib/dovecot",
+    "/usr/local/lib/dovecot/lib90_sieve_plugin.so",
+    "/usr/local/lib/dovecot/lib95_imap_sieve_plugin.so",
+    "/usr/local/libexec",
+    "/usr/local/libexec/smtpd",
+    "/usr/local/libexec/smtpd/table-passwd",
+    "/var",
+    "/var/spool",
+    "/var/spool/smtpd",
+    "/var/spool/smtpd/incoming",
+    "/var/spool/smtpd/offline",
+    "/var/spool/smtpd/purge",
+    "/var/spool/smtpd/queue",
+    "/var/spool/smtpd/temporary",
+    "/var/vmail",
+    "/var/vmail/.forward",
+    "/var/vmail/.ssh",
+    "/var/www",
+    "/var/www/acme",
+]
+_LISTED = [
+    "/etc/hostname.*",
+    "/etc/login.conf.d/*",
+    "/etc/rspamd/*",
+    "/etc/rspamd/local.d/*",
+    "/etc/rspamd/modules.d/*",
+    "/etc/rspamd/override.d/*",
+    "/etc/rspamd/scores.d/*",
+    "/usr/local/etc/rspamd/*",
+    "/usr/local/etc/rspamd/local.d/*",
+    "/usr/local/etc/rspamd/modules.d/*",
+    "/usr/local/etc/rspamd/override.d/*",
+    "/usr/local/etc/rspamd/scores.d/*",
+    "/var/cron/tabs/*",
+    "/var/db/rspamd/dynamic/*",
+    "/var/rspamd/dynamic/*",
+]
+_FILES: tuple[Question, ...] = (*map(ReadFile, _READ), *map(StatFile, _LOOKED_AT), *map(ListFiles, _LISTED))
+_COMMANDS: tuple[Question, ...] = tuple(RunCommand(each) for each in COMMANDS if each not in (*_LATER, Command.IFCONFIG))
+FIRST: tuple[tuple[Question, ...], ...] = ((RunCommand(Command.IFCONFIG),), _FILES, _COMMANDS)
+"""In the order in which they are waited for.
+
+What tells the host's addresses comes first: its ports are what takes longest. Files raise the next questions, commands few.
+"""
