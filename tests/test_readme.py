@@ -96,6 +96,11 @@ def test_it_is_short() -> None:
     assert len(README.splitlines()) < 200
 
 
+def told(environment: dict[str, str]) -> str:
+    """What pipx says of its places."""
+    return subprocess.run(["pipx", "environment"], env=environment, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.daemon
 @pytest.mark.parametrize("tool", ["pipx", "uv", "python3"])
 def test_it_installs_as_it_says(tool: str, tmp_path: Path) -> None:
@@ -128,5 +133,5 @@ def test_it_installs_as_it_says(tool: str, tmp_path: Path) -> None:
     )
     assert (scan.returncode, scan.stderr) == (0, "")
     assert [*tmp_path.rglob("share/man/man1/mailaudit.1")]
-    if tool == "pipx":
+    if tool == "pipx" and "PIPX_MAN_DIR" in told(environment):  # Debian 12's does not know of manual pages yet
         assert (tmp_path / "home/.local/share/man/man1/mailaudit.1").exists()
