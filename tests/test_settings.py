@@ -23,6 +23,7 @@ host_name = "host7.example.com"
 ipv4 = ["203.0.113.9"]
 ipv6 = ["2001:db8::9"]
 selectors = { "example.com" = "selector0" }
+old_selectors = { Selector9 = 2026-10-01 }
 open_ports = { tcp = [22, 25, 80, 443, 465, 587, 993, 4190], udp = [] }   # beyond the reference's own
 admin_networks = []                      # empty: anywhere
 managesieve = "public"                   # public, local, off
@@ -55,6 +56,7 @@ def test_the_contract_s_example() -> None:
             ipv4=("203.0.113.9",),
             ipv6=("2001:db8::9",),
             selectors={"example.com": "selector0"},
+            old_selectors={"selector9": date(2026, 10, 1)},
             open_tcp=(22, 25, 80, 443, 465, 587, 993, 4190),
             open_udp=(),
             admin_networks=(),
@@ -75,7 +77,7 @@ def test_the_contract_s_example() -> None:
                 date(2027, 3, 31),
                 "mx1.*",
                 "0" * 64,
-                "mailaudit.toml:21",
+                "mailaudit.toml:22",
             ),
         ),
         files=("mailaudit.toml",),

@@ -289,6 +289,8 @@ def test_settings_that_are_no_file_of_settings_are_a_usage_error(
         ("x = 1e400", "m:1: x is no known key"),
         ("[site]\nbackup_days = 1e400", "m:2: site.backup_days: expected a number of days from 1 to 36500, found"),
         ("[site]\nbackup_days = 99999999999999999999", "m:2: site.backup_days: expected a number of days"),
+        ("[site]\nold_selectors = { a = 3 }", "m:2: site.old_selectors: expected a table of selectors and the last day of each"),
+        ("[site]\nold_selectors = { a = 2026-10-01T00:00:00Z }", "m:2: site.old_selectors: expected a table of selectors"),
         ("[site]\nbackup_days = nan", "m:2: site.backup_days: expected a number of days from 1 to 36500, found NaN"),
     ],
     ids=lambda value: ascii(value)[:50],
@@ -326,6 +328,12 @@ def test_a_shared_waiver_is_needless_only_if_no_host_needs_it(tmp_path: Path, ca
     with (tmp_path / "mailaudit.toml").open("a") as file:
         file.write("expires = 2020-01-01\n")
     assert waivers_told(tmp_path, capsys) == (1, ["mx1: /mailaudit.toml:1: the waiver of PF010 has expired (2020-01-01)"])
+
+
+def test_dates_are_kept_as_dates() -> None:
+    found = parse_settings(b'[site]\nold_selectors = { "2025.far" = 2026-01-31, near = 2026-10-01 }\n')
+    assert found.site.old_selectors == {"2025.far": date(2026, 1, 31), "near": date(2026, 10, 1)}
+    assert parse_settings(as_toml(found)).site == found.site
 
 
 def test_a_saved_host_keeps_what_all_files_say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeVar
 
 from mailaudit.models.policy.operators import Expectation
@@ -25,6 +26,7 @@ class Declared:
     ipv4: tuple[str, ...] = ()
     ipv6: tuple[str, ...] = ()
     selectors: Mapping[str, str] = field(default_factory=dict)
+    old_selectors: Mapping[str, date] = field(default_factory=dict)
     open_tcp: tuple[int, ...] = ()
     open_udp: tuple[int, ...] = ()
     admin_networks: tuple[str, ...] = ()

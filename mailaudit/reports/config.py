@@ -138,7 +138,7 @@ def _waiver(value: Value) -> Iterator[str]:
     yield ""
     yield _with("[[waiver]]", value.origin)
     for key, each in value.value.items():
-        yield f"{key} = {each.isoformat() if isinstance(each, date) else written(each)}"
+        yield f"{key} = {written(each)}"
 
 
 def _with(line: str, origin: Origin, indent: int = 0) -> str:

@@ -71,6 +71,9 @@ SITE: Mapping[str, Expected] = {
     "ipv4": Expected('a list of IPv4 addresses like ["203.0.113.9"]', values.ipv4),
     "ipv6": Expected('a list of IPv6 addresses like ["2001:db8::9"]', values.ipv6),
     "selectors": Expected('a table of DKIM selectors like { "example.com" = "selector0" }', values.selectors),
+    "old_selectors": Expected(
+        "a table of selectors and the last day of each like { selector0 = 2026-03-31 }", values.days_of_names
+    ),
     "open_ports": Expected("a table of ports from 1 to 65535 like { tcp = [22, 25], udp = [] }", values.ports),
     "admin_networks": Expected('a list of networks like ["192.0.2.0/24"]', values.networks),
     "managesieve": Expected('"public", "local" or "off"', values.one_of("public", "local", "off")),

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from mailaudit.settings.tables import SettingsError, read_toml
@@ -15,13 +16,15 @@ _ANY_HEADER = re.compile(r"[ \t]*\[")
 
 
 def written(value: object) -> str:
-    """A value as TOML has it: strings, numbers, lists, and tables in one line."""
+    """A value as TOML has it: strings, numbers, dates, lists, and tables in one line."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {written(each)}" for key, each in value.items()) + " }"
     assert isinstance(value, Sequence)

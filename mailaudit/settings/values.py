@@ -140,6 +140,11 @@ def day(value: Any) -> date:
     return value
 
 
+def days_of_names(value: Any) -> Mapping[str, date]:
+    """A table of dates by name."""
+    return {domain(key): day(each) for key, each in table(value).items()}
+
+
 def severity(value: Any) -> Severity:
     """A severity by name."""
     return Severity[one_of(*(str(each) for each in Severity))(value).upper()]

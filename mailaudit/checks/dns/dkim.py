@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import product
 
 from mailaudit.checks.dkim.keys import place_of_key
-from mailaudit.checks.dns.words import dkim_fix, doubts, instead, lacks, seen, txt
+from mailaudit.checks.dns.words import delete, dkim_fix, doubts, instead, lacks, publish, seen, txt
 from mailaudit.checks.registry import rule
-from mailaudit.edits import Fix
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome
-from mailaudit.models.dkim_record import DkimRecords
+from mailaudit.models.clock import Clock
+from mailaudit.models.dkim_record import DkimRecords, strings
 from mailaudit.models.dns.policies import DkimKey, dkim_key, is_dkim
 from mailaudit.models.dns.reply import Reply
 from mailaudit.models.dns.site_records import Dns
 from mailaudit.models.pem import PemFiles
 from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.site import Site
 from mailaudit.questions import Failed, KeyFacts
 
+UNDER_WAY = timedelta(days=7)  # what is signed on the last day is read, forwarded and reported on for a week
 _UNSIGNED = "no selector is known: rspamd's files name none, and [site] selectors neither"
 
 
@@ -143,3 +148,40 @@ def published_key_signs(dns: Dns, rspamd: RspamdConfig, pem: PemFiles, records: 
             message = f"rspamd signs with {key.path}, and another key is published at {owner}: every signature fails."
             fix = _anew(records, _At(key.domain, (key.selector or "").lower(), reply))
             yield Finding(message, (*seen(reply), place_of_key(rspamd, key)), fix, f"DKIM key {owner}", "another key")
+
+
+@rule("CROSS041")
+def old_keys_go_when_their_mail_is_read(dns: Dns, site: Site, clock: Clock) -> Iterator[Outcome]:
+    """The key of a selector that is no longer signed with stays for a week, and no longer."""
+    if not site.declared.old_selectors:
+        yield Exempt("[site] old_selectors of mailaudit.toml names no selector that mail is no longer signed with")
+    today = clock.now.date()
+    for domain, (selector, last) in product(dns.domains, site.declared.old_selectors.items()):
+        at = _At(domain, selector, dns.look(f"{selector}._domainkey.{domain}", "TXT"))
+        yield from doubts(at.reply)
+        if (domain, selector) in dns.selectors and last < today:
+            message = f"mailaudit.toml says that nothing is signed with {selector} since {last}, and mail of {domain} still is."
+            fix = Fix(f"Sign with a newer selector, or take {selector} out of old_selectors", Safety.MANUAL)
+            yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "in use")
+        elif at.reply.failed is None:
+            yield from _old(at, last, today)
+
+
+def _old(at: _At, last: date, today: date) -> Iterator[Finding]:
+    texts = [text for text in at.reply.texts if is_dkim(text)]
+    keys = [text for text in texts if dkim_key(text).key is not None]
+    gone_by = last + UNDER_WAY
+    if today > gone_by and keys:
+        message = (
+            f"{at.owner} still has a key, {(today - last).days} days after the last mail that was signed with it: "
+            f"whoever comes by the old private key, from a backup or an old disk, signs as {at.domain}."
+        )
+        fix = publish("Take the record out", *(delete(at.owner, "TXT", strings(text)) for text in keys))
+        yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "too long")
+    elif today <= gone_by and not keys:
+        message = (
+            f"{at.owner} has no key any more that could be used, and mail that was signed with it until {last} "
+            "is still under way: its signature fails."
+        )
+        fix = Fix(f"Publish its key again, until {gone_by}", Safety.MANUAL)
+        yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "too short", absence=True)

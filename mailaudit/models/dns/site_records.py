@@ -191,6 +191,8 @@ def _names(asking: Asking, site: Site, dns: Dns) -> None:
     for domain, selector in dns.selectors:
         for type_ in ("TXT", "CNAME"):
             asking.look(f"{selector}._domainkey.{domain}", type_)
+    for domain, selector in product(dns.domains, [*site.declared.old_selectors][:MOST_NAMES]):
+        asking.look(f"{selector}._domainkey.{domain}", "TXT")
     for address in dict.fromkeys((*dns.host.known, *dns.sending.addresses)):
         _pointer(asking, address)
     for address, blocklist in product(dns.host.known, site.declared.blocklists[:MOST_NAMES]):

@@ -66,7 +66,7 @@ RULES: Mapping[str, Hop] = {
     "CROSS010": Hop.CERTIFICATES,
     "CROSS02": Hop.PF,
     "CROSS030": Hop.SMTPD,
-    "CROSS040": Hop.RSPAMD,
+    "CROSS04": Hop.RSPAMD,
     "CROSS05": Hop.MAILDIR,
     "CROSS06": Hop.DOVECOT,
     "CROSS060": Hop.MAILDIR,
