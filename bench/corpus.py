@@ -193,11 +193,11 @@ def main(write: Callable[[str], object] = print) -> int:
     write(f"  {'unread on whole hosts':<22}{unread:,} of {statements:,} statements: {share_of:.2f} % (below 1 %)")
     bad += 100 * unread >= statements
 
-    write(f"\n{'agreement':<64}{'agree':>8}{'of':>8}{'in doubt':>10}{'explained':>11}{'wrong':>7}")
+    write(f"\n{'agreement':<64}{'agree':>10}{'of':>11}{'in doubt':>10}{'explained':>11}{'wrong':>7}")
     for row in agreements():
         wrong = row.of - row.agree - row.in_doubt - len(row.explained)
         bad += wrong > 0
-        write(f"  {row.subject:<62}{row.agree:>8,}{row.of:>8,}{row.in_doubt:>10,}{len(row.explained):>11,}{wrong:>7,}")
+        write(f"  {row.subject:<62}{row.agree:>10,}{row.of:>11,}{row.in_doubt:>10,}{len(row.explained):>11,}{wrong:>7,}")
         for line in (*row.explained, *row.wrong) if chosen.verbose else row.wrong:
             write(f"      {line}")
 
