@@ -128,6 +128,26 @@ def test_nothing_found_is_said() -> None:
     assert "no findings, 1 passed" in write(Report("strict", 1, "", "", (host,)), Screen(), {})
 
 
+def test_what_was_not_read_is_not_lost_among_what_was() -> None:
+    asked = "/etc/redis/redis.conf: doas: Operation not permitted; this line of doas.conf would allow it: permit"
+    late = "the host did not answer in time: /etc/login.conf"
+    read = tuple(Coverage(f"/etc/rspamd/modules.d/{each}.conf", "ucl", FileStatus.READ, statements=4) for each in range(90))
+    files = (
+        *read,
+        Coverage("/etc/redis/redis.conf", "redis", FileStatus.UNREADABLE, detail=asked),
+        Coverage("/etc/login.conf", "login", FileStatus.UNREADABLE, detail=late),
+    )
+    report = Report("strict", 1, "", "", (HostReport("h", "t", online=False, site={}, files=files, results=()),))
+    shown = write(report, Screen(), {}).split("\n\n")[1].splitlines()
+    assert shown == [
+        "files",
+        "  90 files with 360 statements are read to the end; -v names each",
+        "  /etc/login.conf        unreadable: the host did not answer in time",
+        "  /etc/redis/redis.conf  unreadable: doas: Operation not permitted",
+    ]
+    assert "  /etc/rspamd/modules.d/89.conf  4/4 statements" in write(report, Screen(), {}, Detail.VERBOSE)
+
+
 @pytest.mark.parametrize("detail", list(Detail))
 def test_secrets_stand_nowhere(detail: Detail) -> None:
     shown = write(samples.usual(), Screen(300), {}, detail, show_passed=True)

@@ -7,21 +7,28 @@ from collections.abc import Sequence
 from mailaudit.findings import Coverage, FileStatus
 from mailaudit.reports.terminal.paper import Paper
 
+ALLOWING = "; this line of doas.conf"  # what a refusal goes on with
+FEW = 12  # files read to the end that are named
 MANY = 5  # places of unread statements that are named
 
 
-def files(paper: Paper, coverage: Sequence[Coverage]) -> None:
-    """One line for each file that is there, then those that are not."""
+def files(paper: Paper, coverage: Sequence[Coverage], *, each_one: bool) -> None:
+    """One line for each file that is there, many that were read to the end on one; then those that are not."""
     there = sorted((each for each in coverage if each.status is not FileStatus.MISSING), key=lambda each: each.path)
     missing = sorted(each.path for each in coverage if each.status is FileStatus.MISSING)
     if not coverage:
         return
     paper.line(("files", "bold"))
+    read = [each for each in there if each.status is FileStatus.READ and not each.detail]
+    if len(read) > FEW and not each_one:
+        number = sum(each.statements for each in read)
+        paper.wrapped(f"{len(read)} files with {number} statements are read to the end; -v names each", "  ", "    ")
+        there = [each for each in there if each.status is not FileStatus.READ or each.detail]
     names = [paper.clean(each.path) for each in there]
     width = max((len(name) for name in names), default=0)
     narrow = width + 30 > paper.width
     for name, each in zip(names, there, strict=True):
-        told = paper.clean(status(each))
+        told = paper.clean(_beside(each.path, status(each)))
         style = "" if each.status in (FileStatus.READ, FileStatus.IGNORED) else "yellow"
         if narrow:
             paper.wrapped(f"{name}: {told}", "  ", "    ", style)
@@ -30,6 +37,11 @@ def files(paper: Paper, coverage: Sequence[Coverage]) -> None:
     if missing:
         paper.wrapped(f"not there: {paper.clean(', '.join(missing))}", "  ", "    ")
     paper.blank()
+
+
+def _beside(path: str, told: str) -> str:
+    """What is told of a file whose path stands beside it; what would allow it to be read stands with the rules that need it."""
+    return told.partition(ALLOWING)[0].replace(f": {path}", "", 1)
 
 
 def status(coverage: Coverage) -> str:

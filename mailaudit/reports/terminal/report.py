@@ -87,7 +87,7 @@ def _host(paper: Paper, host: HostReport, told: _Told) -> None:
         _waived(paper, host, told)
         _notes(paper, host)
         _quiet_verdicts(paper, host, told)
-        files(paper, host.files)
+        files(paper, host.files, each_one=told.detail is Detail.VERBOSE)
     _counts(paper, host, findings)
     paper.blank()
 
