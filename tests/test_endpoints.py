@@ -169,6 +169,15 @@ def test_filtered_is_a_timeout_with_its_words() -> None:
     assert not slot.value.refused(143)
 
 
+def test_what_a_port_does_not_tell_names_the_port() -> None:
+    question = Handshake("203.0.113.9", 25, "smtp")
+    slot = model({question: Failed(Reason.PROTOCOL, "a reply of more than 100 lines")})
+    assert isinstance(slot, Known)
+    (found,) = [each for asked, each in slot.value.on(25) if asked.address == "203.0.113.9"]
+    assert isinstance(found, Failed)
+    assert found.detail == "203.0.113.9 25 smtp: a reply of more than 100 lines"
+
+
 @pytest.mark.parametrize(
     ("host", "asked"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailaudit.models.acme import PATH as ACME
 from mailaudit.models.certificates import Certificate, NotReadError
@@ -200,7 +200,8 @@ def _answer(sources: Sources, questions: Iterable[Handshake], reader: _Reader) -
 def said(question: Handshake, answer: Answer) -> Mapping[str, object] | Failed:
     """The fields of an answer, or why there are none."""
     if isinstance(answer, Failed):
-        return answer
+        tells = answer.detail and answer.reason not in NOT_ASKED
+        return replace(answer, detail=f"{question}: {answer.detail}") if tells else answer
     if not isinstance(answer, Found) or not isinstance(answer.value, Endpoint):
         return Failed(Reason.REFUSED, f"{question}: nobody answers")
     fields = answer.value.fields

@@ -155,7 +155,8 @@ class _Look:
     def _late(self, facts: dict[str, object]) -> Trouble:
         if not self.ports.budget.left():
             return self.ports.budget.over
-        return Trouble(Reason.TIMEOUT, _after("it does not go on", facts) if facts else "it says nothing")
+        nothing = f"it takes the connection, and gives no whole answer in {TALKING:g} seconds"
+        return Trouble(Reason.TIMEOUT, _after("it does not go on", facts) if facts else nothing)
 
     async def _versions(self, best: str) -> tuple[str, ...] | None:
         """The versions that the listener takes, oldest first; None where those that matter could not be tried.
