@@ -17,8 +17,9 @@ from mailaudit.audit import audit
 from mailaudit.auditor import Auditor, Options
 from mailaudit.checks.dns.reverse import is_made_up
 from mailaudit.collect.folder import FolderWorld
-from mailaudit.findings import HostReport, Severity, Verdict
-from mailaudit.questions import Reason
+from mailaudit.findings import Evidence, HostReport, Result, Severity, Verdict
+from mailaudit.models.dns.reply import reply_of
+from mailaudit.questions import Found, LookUp, Reason, RRset
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
 BOOK = rulebook.load()
@@ -102,6 +103,53 @@ def test_a_failing_network_is_never_a_finding(copied: Path) -> None:
         assert not [result for result in report.results if result.verdict is Verdict.FAIL]
         reasons = {result.reason for result in report.results if result.verdict is Verdict.UNKNOWN}
         assert Reason(error) in reasons
+
+
+def told(root: Path, rule: str, changed: dict[str, Any]) -> Result:
+    """The one finding of a rule once these answers of DNS are changed."""
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    answers["dns"].update(changed)
+    (root / "answers.json").write_text(json.dumps(answers), "utf-8")
+    (found,) = [each for each in audited(root).results if each.rule == rule and each.verdict is Verdict.FAIL]
+    return found
+
+
+def test_a_strangers_name_that_leads_back_is_not_said_to_be_refused_by_gmail(copied: Path) -> None:
+    name_ = "static.example.net."
+    pointer = {"9.113.0.203.in-addr.arpa. PTR": {"rcode": "NOERROR", "records": [name_]}}
+    assert "Gmail" not in told(copied, "DNS014", pointer).message
+    leads_back = {f"{name_} A": {"rcode": "NOERROR", "records": ["203.0.113.9"]}}
+    assert "which Gmail is content with" in told(copied, "DNS014", pointer | leads_back).message
+
+
+def test_an_alias_is_not_proposed_for_helo(copied: Path) -> None:
+    name_ = "front.example.com."
+    pointer = {"9.113.0.203.in-addr.arpa. PTR": {"rcode": "NOERROR", "records": [name_]}}
+    address = {"rcode": "NOERROR", "records": ["203.0.113.9"]}
+    alias = address | {"cname": ["host7.example.com."]}
+    for answer_, proposed in ((address, True), (alias, False)):
+        fix = told(copied, "CROSS091", pointer | {f"{name_} A": answer_}).fix
+        assert fix is not None
+        assert ("relay helo" in fix.title) is proposed
+        assert fix.records == ("9.113.0.203.in-addr.arpa. 300 IN PTR host7.example.com.",)
+
+
+def test_a_lame_server_is_named_with_what_it_said(copied: Path) -> None:
+    own = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))["dns"]["example.com. SOA"]
+    servers = {"198.51.100.66": {"rcode": "REFUSED", "aa": False}}
+    third = {
+        "example.com. NS": {"rcode": "NOERROR", "records": ["ns1.exampleregistrar.com.", "ns3.exampleregistrar.com."]},
+        "ns3.exampleregistrar.com. A": {"rcode": "NOERROR", "records": ["198.51.100.66"]},
+        "example.com. SOA": own | {"servers": servers},
+    }
+    found = told(copied, "DNS012", third)
+    assert found.message.startswith("The name server ns3.exampleregistrar.com (198.51.100.66) does not have the zone example.com")
+    assert found.places == (Evidence("example.com. SOA of 198.51.100.66", "REFUSED"),)
+
+
+def test_a_long_answer_that_is_cut_shows_it() -> None:
+    long = reply_of(LookUp("a.example.", "TXT"), Found(RRset("NOERROR", tuple('"x"' for _ in range(300)))))
+    assert (len(long.shown), long.shown[-3:]) == (400, "...")
 
 
 def test_without_answers_all_is_quiet(copied: Path) -> None:

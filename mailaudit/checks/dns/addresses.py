@@ -130,11 +130,17 @@ def _agreement(dns: Dns, domain: str) -> Iterator[Outcome]:
     asked = [reply for reply in replies if reply.servers]
     if not asked:
         yield Doubt(Reason.NOT_RECORDED, f"The name servers of {domain} were not asked one by one.")
-    lame = dict.fromkeys(server.server for reply in asked for server in reply.servers if server.lame)
-    for server in lame:
-        message = f"The name server {server} does not answer for {domain}, though the domain is delegated to it."
+    lame: dict[str, list[Evidence]] = {}
+    for reply in asked:
+        for each in (each for each in reply.servers if each.lame):
+            said = "no authority" if each.authoritative is False and each.rcode in ("", "NOERROR") else each.rcode
+            lame.setdefault(each.server, []).append(Evidence(f"{reply.question} of {each.server}", said))
+    names = {data: bare(server) for server in dns.look(domain, "NS").data for data in _addresses_of(dns, server)}
+    for server, refusals in lame.items():
+        who = f"{names[server]} ({server})" if server in names else server
+        message = f"The name server {who} does not have the zone {domain}, though the domain is delegated to it."
         fix = Fix("Set the zone up on this server, or take it out of the delegation", Safety.MANUAL)
-        yield Finding(message, seen(*asked), fix, f"lame name server of {domain}", "lame")
+        yield Finding(message, tuple(refusals), fix, f"lame name server of {domain}", "lame")
     yield from _tcp(domain, dns.look(domain, "SOA"))
     for reply in asked:
         for silent in [each for each in reply.servers if each.failed is not None][:1]:
@@ -147,6 +153,10 @@ def _agreement(dns: Dns, domain: str) -> Iterator[Outcome]:
             places = (Evidence(reply.question, "; ".join(", ".join(each) or "nothing" for each in sorted(told))),)
             fix = Fix("Raise the serial number, and look why the zone is not transferred", Safety.MANUAL)
             yield Finding(message, places, fix, f"{reply.type} of {domain}", "different")
+
+
+def _addresses_of(dns: Dns, server: str) -> tuple[str, ...]:
+    return tuple(address for type_ in ("A", "AAAA") for address in dns.look(server, type_).data)
 
 
 def _tcp(domain: str, reply: Reply) -> Iterator[Outcome]:

@@ -47,7 +47,10 @@ def _named(dns: Dns, site: Site, version: int) -> Iterator[Outcome]:
             message = f"{address} has no name in DNS: Gmail refuses mail from it ({refusal}), and others do."
             yield lacks(message, reply, fix, f"PTR of an IPv{version} address")
         elif reply.is_there and not any(_is_ours(name, ours, dns) for name in _names(dns, address)):
-            message = f"{address} is called {' and '.join(_names(dns, address))}, which is no name of this host."
+            called = _names(dns, address)
+            back = any(address in dns.addresses(name, version).data for name in called)
+            enough = " It leads back to the address, which Gmail is content with; GMX and filters compare it with HELO."
+            message = f"{address} is called {' and '.join(called)}, which is no name of this host.{enough if back else ''}"
             yield Finding(message, seen(reply), fix, f"PTR of an IPv{version} address", "strange name")
 
 
@@ -164,9 +167,8 @@ def hello_is_the_name_of_the_address(dns: Dns, site: Site) -> Iterator[Outcome]:
             continue
         told.add(key)
         message = f"From {sender.address} this host says HELO {sender.helo}, and the address is called {names[0]}."
-        fix = Fix(
-            f'Say the address\'s name in HELO: `relay helo "{names[0]}"`, or rename the address',
-            Safety.MANUAL,
-            records=(pointer(sender.address, sender.helo),),
-        )
+        alias = dns.addresses(names[0], ip_address(sender.address).version).aliases
+        other = "" if alias else f', or say its name in HELO: `relay helo "{names[0]}"`'
+        title = f"Ask whoever gives you the address to call it {sender.helo}{other}"
+        fix = Fix(title, Safety.MANUAL, records=(pointer(sender.address, sender.helo),))
         yield Finding(message, seen(reply), fix, f"HELO {sender.helo}", "not the address's name")

@@ -93,7 +93,8 @@ class Reply:
             return str(self.failed.reason)
         found = ", ".join(self.data) or ("no such name" if self.rcode == "NXDOMAIN" else "no such record")
         chain = "".join(f"CNAME {alias}, " for alias in self.aliases)
-        return f"{chain}{found}"[:_SHOWN]
+        whole = f"{chain}{found}"
+        return whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN - 3]}..."
 
     def same_as(self, other: Reply) -> bool:
         """True if both lead to the same records by the same aliases."""
