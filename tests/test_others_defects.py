@@ -392,10 +392,10 @@ class Counting:
     async def hear(self) -> bytes:
         return b""
 
-    async def close_rudely(self) -> None:
+    async def end(self) -> None:
         pass
 
-    def close(self) -> Any:
+    async def close(self) -> None:
         pass
 
 

@@ -146,7 +146,10 @@ def test_become_none_asks_nobody(host: SshHost, monkeypatch: pytest.MonkeyPatch)
 def test_a_host_that_is_lost_on_the_way_is_a_timeout(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     live = world(host, monkeypatch)
     live.connect()
-    live.lose()
+    assert live._opening is not None  # noqa: SLF001  as a network breaks off
+    connection = live._opening[0]  # noqa: SLF001  as above
+    assert isinstance(connection, Connection)
+    wait_for(connection.close_rudely())
     [answer] = live.ask([StatFile("/etc")]).values()
     assert isinstance(answer, Failed)
     assert answer.reason is Reason.TIMEOUT
@@ -201,6 +204,40 @@ def test_one_session_at_a_time_is_enough(tmp_path: Path) -> None:
         done = mailaudit(host.home, "scan", host.target, "--offline", "--format", "json")
         [told] = json.loads(done.stdout)["hosts"]
         assert not [each for each in told["results"] if each.get("reason") == "timeout"]
+
+
+@daemon
+def test_a_command_that_hangs_is_ended_and_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshd counts a session as long as its shell runs, also where nobody listens to it any more."""
+    tree, seconds = tree_of(tmp_path), f"6{os.getpid()}"
+    hanging = tree / "usr/sbin/rcctl"
+    hanging.write_text(f"#!/bin/sh\nsleep {seconds}\n")
+    with running(tmp_path, tree, config="MaxSessions 1\n") as host:
+        live = world(host, monkeypatch)
+        live.timeout = 6.0
+        live.connect()
+        try:
+            files: list[Question] = [ReadFile("/etc/pf.conf"), StatFile("/etc")]
+            found = live.ask([RunCommand(Command.RCCTL_LS_ON)]) | live.ask(files)
+            assert running_with(seconds) == []
+            later = live.later([RunCommand(Command.RCCTL_ORDER)])
+            while not running_with(seconds) and not all(each.done() for each in later):
+                time.sleep(0.02)
+        finally:
+            live.close()
+    assert [type(each) for each in found.values()] == [Failed, Found, Found]
+    assert [each.cancelled() for each in later] == [True]
+    for _ in range(40):
+        if not running_with(seconds):
+            return
+        time.sleep(0.05)
+    pytest.fail("it runs on")
+
+
+def running_with(word: str) -> list[str]:
+    """The processes that have a word on their command line."""
+    listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [each for each in listed if word in each.split()]
 
 
 @daemon

@@ -69,7 +69,7 @@ async def told(*words: bytes, end: bytes = b"end\n", seconds: float = 5) -> list
     """What a machine's shells say to some words, one after the other; the last is cut off where they hang."""
     machine = Machine()
     shells = Shells(machine)
-    said = [await shells.run(b"", each, end, seconds) for each in words]
+    said = [await shells.run(b"", each, end, 20, seconds) for each in words]
     await machine.close()
     return said
 
@@ -79,9 +79,19 @@ def test_a_shell_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> Non
     start = time.monotonic()
     [said] = asyncio.run(told(f"echo begun; sleep 60 & echo $! > {mark}; wait\n".encode(), seconds=0.5))
     assert (said, time.monotonic() - start < 5) == (b"begun\n", True)
-    child = int(mark.read_text())
+    is_gone(int(mark.read_text()))
+
+
+def is_written(path: Path) -> None:
+    """Wait until a file holds something."""
+    while not path.exists() or not path.read_text():
+        time.sleep(0.01)
+
+
+def is_gone(process: int) -> None:
+    """Fail if a process lives."""
     for _ in range(50):
-        state = Path(f"/proc/{child}/stat")
+        state = Path(f"/proc/{process}/stat")
         if not state.exists() or state.read_text().rpartition(") ")[2].startswith("Z"):
             return
         time.sleep(0.05)
@@ -104,11 +114,68 @@ def test_after_one_that_hangs_there_is_another() -> None:
     assert (cut, whole) == (b"", b"\nend\n")
 
 
+def test_what_comes_behind_the_end_keeps_nobody_waiting() -> None:
+    """Something that a command left behind goes on printing: the answers are there, and the next wave has another shell."""
+    start = time.monotonic()
+    said, again = asyncio.run(told(b"x=1; echo here; printf 'end\nmore'\n", b"echo $x; echo end\n"))
+    assert (said, again, time.monotonic() - start < 4) == (b"here\nend\nmore", b"\nend\n", True)
+
+
+def test_who_waits_for_a_shell_has_its_whole_share_from_then_on() -> None:
+    async def crowd() -> list[bytes]:
+        machine = Stingy(1)
+        shells = Shells(machine)
+        said = await asyncio.gather(*(shells.run(b"", b"sleep 0.3; echo end\n", b"end\n", 20, 0.5) for _ in range(3)))
+        await machine.close()
+        return said
+
+    assert asyncio.run(crowd()) == [b"end\n"] * 3
+
+
+def test_a_shell_that_is_being_ended_has_its_place_until_it_is_gone() -> None:
+    """A server counts a session as long as anything of it runs, and refuses another until then."""
+
+    class Slow(LocalShell):
+        async def end(self) -> None:
+            await asyncio.sleep(0.3)
+            await super().end()
+
+    class Full(Stingy):
+        async def shell(self) -> LocalShell:
+            self.shells[:] = [Slow((await super().shell()).process)]
+            return self.shells[0]
+
+    async def crowd() -> list[bytes]:
+        machine = Full(1)
+        shells = Shells(machine)
+        said = [await shells.run(b"", each, b"end\n", 20, 0.5) for each in (b"sleep 60\n", b"echo end\n")]
+        await machine.close()
+        return said
+
+    assert asyncio.run(crowd()) == [b"", b"end\n"]
+
+
+def test_who_leaves_ends_what_runs(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+
+    async def leave() -> None:
+        shells = Shells(Machine())
+        running = asyncio.create_task(shells.run(b"", f"sleep 60 & echo $! > {mark}; wait\n".encode(), b"end\n", 20, 20))
+        await asyncio.to_thread(is_written, mark)
+        await shells.close()
+        assert await running == b""
+
+    asyncio.run(leave())
+    is_gone(int(mark.read_text()))
+
+
 def test_so_many_shells_at_once_and_no_more() -> None:
     async def crowd() -> tuple[list[bytes], int]:
         machine = Machine()
         shells = Shells(machine)
-        said = await asyncio.gather(*(shells.run(b"y=0;", b"y=$((y + 1)); echo $y; echo end\n", b"end\n", 5) for _ in range(9)))
+        said = await asyncio.gather(
+            *(shells.run(b"y=0;", b"y=$((y + 1)); echo $y; echo end\n", b"end\n", 20, 5) for _ in range(9))
+        )
         await machine.close()
         return said, len(machine.shells)
 
@@ -139,7 +206,7 @@ def test_fewer_shells_than_wished_for_are_enough(most: int) -> None:
     async def crowd() -> tuple[list[bytes], float, int]:
         machine = Stingy(most)
         shells, start = Shells(machine), time.monotonic()
-        said = await asyncio.gather(*(shells.run(b"", b"echo end\n", b"end\n", 20) for _ in range(7)))
+        said = await asyncio.gather(*(shells.run(b"", b"echo end\n", b"end\n", 20, 20) for _ in range(7)))
         await machine.close()
         return said, time.monotonic() - start, machine.opened
 
@@ -154,7 +221,8 @@ def test_the_only_shell_hangs_and_the_next_who_waits_has_another() -> None:
         machine = Stingy(1)
         shells = Shells(machine)
         said = await asyncio.gather(
-            shells.run(b"", b"sleep 60\n", b"end\n", 0.5), *(shells.run(b"", b"echo end\n", b"end\n", 20) for _ in range(2))
+            shells.run(b"", b"sleep 60\n", b"end\n", 20, 0.5),
+            *(shells.run(b"", b"echo end\n", b"end\n", 20, 20) for _ in range(2)),
         )
         await machine.close()
         return said

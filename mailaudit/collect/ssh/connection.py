@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mailaudit.collect.world import TargetError
 
 CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
 _CHUNK = 1 << 18
+_ENDING = 1.0  # seconds
 UNREACHABLE = 4  # the exit code: incomplete
 _KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
@@ -64,7 +66,7 @@ def _options(host: str, port: Any, user: Any) -> Any:
     return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
 
 
-@dataclass
+@dataclass(eq=False)
 class RemoteShell:
     """/bin/sh of a host, with a pipe for its input; what it complains of is not heard."""
 
@@ -87,9 +89,13 @@ class RemoteShell:
             self._told = False
         return chunk
 
-    def close(self) -> None:
-        """Let go of it."""
-        self.process.close()  # not waited for: what hangs on the host must not hang here
+    async def end(self) -> None:
+        """Have sshd kill it and what it runs, but for what runs as root; until it is gone sshd counts it among its sessions."""
+        with suppress(OSError):
+            self.process.kill()
+            async with asyncio.timeout(_ENDING):
+                await self.process.wait_closed()
+        self.process.close()
 
 
 @dataclass
@@ -194,7 +200,8 @@ class Connection:
 
     async def shell(self) -> RemoteShell:
         """Another shell, on a channel of its own. Raises `OSError` where there is none to be had."""
-        assert self._connection is not None
+        if self._connection is None:
+            raise OSError("logged out")
         try:
             process = await self._connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
         except asyncssh.Error as error:

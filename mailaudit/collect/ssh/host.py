@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ Flight = Future[tuple[dict[Question, Answer], Steps]]
 Part = dict[int, Question]  # questions by their numbers in one run of the collector
 MANY = 40  # files, which two shells read sooner than one: a shell costs a host about as much as ten files
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
+LEAVING = 2.0  # seconds to log out
 
 
 @dataclass
@@ -55,12 +56,12 @@ class HostWorld:
     system: str = ""
     journey: Journey = field(default_factory=Journey)
     _opening: Opening | None = None
-    _connection: Channel | None = None
     _shells: Shells | None = None
     _begun: Asked | None = None
     _flights: dict[Question, Flight] = field(default_factory=dict)
     _landing: list[Flight] = field(default_factory=list)
     _deadline: float = 0.0
+    _lost: bool = False
     _known: dict[Question, Answer] = field(default_factory=dict)
 
     @property
@@ -70,6 +71,8 @@ class HostWorld:
 
     def begin(self) -> None:
         """Begin to log in; `connect` waits for it."""
+        if self._lost:
+            raise CancelledError
         self._deadline = time.monotonic() + self.timeout
         self._opening = opening(self.channel())
 
@@ -88,20 +91,21 @@ class HostWorld:
         """
         if not self._landing:
             self.send(first)
+        try:
+            self._enter()
+        except BaseException:
+            self.close()
+            raise
+
+    def _enter(self) -> None:
         with self.journey.waiting():
-            try:
-                left = set(self._landing)
-                while self._begun is None and left:
-                    landed, left = wait(left, return_when=FIRST_COMPLETED)
-                    for each in landed:
-                        self.journey.note(each.result()[1])
-            except BaseException:
-                for each in self._landing:
-                    each.cancel()
-                raise
+            left = set(self._landing)
+            while self._begun is None and left:
+                landed, left = wait(left, return_when=FIRST_COMPLETED)
+                for each in landed:
+                    self.journey.note(each.result()[1])
         begun = self._begun
         if begun is None:
-            self.close()
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
         self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -131,6 +135,8 @@ class HostWorld:
         A slow command flies by itself: nobody else waits for it.
         """
         left = [each for each in wave if not isinstance(each, LIVE) and each not in self._known and asking.refusal(each) is None]
+        if left and self._lost:
+            raise CancelledError
         new = [each for each in left if each not in self._flights]
         slow = [each for each in new if isinstance(each, RunCommand) and COMMANDS[each.command].slow]
         groups: list[list[Question]] = [[each] for each in slow]
@@ -151,7 +157,7 @@ class HostWorld:
         channel, opened = self._opening
         _, login = await asyncio.wrap_future(opened)
         if self._shells is None:
-            self._connection, self._shells = channel, Shells(channel)
+            self._shells = Shells(channel)
         parts = _parts(questions) or [{}]
         said, chain = await alone(self._run_all(parts), max(since, login, key=len))
         self._learn(said)
@@ -173,34 +179,38 @@ class HostWorld:
 
     async def _run(self, part: Part) -> Asked:
         assert self._shells is not None
-        left = self.left()
+        left = share = self.left()
         if any(isinstance(each, RunCommand) for each in part.values()):
-            left = min(left, self.timeout / COMMANDS_SHARE)
+            share = self.timeout / COMMANDS_SHARE
         if left <= 0:
             return Asked()
         mark = secrets.token_hex(8)
         first, words = asking.collector(self.become, self.key, self._begun), asking.wave(part, mark)
-        return read_output(await self._shells.run(first, words, asking.last_words(mark), left), mark)
+        return read_output(await self._shells.run(first, words, asking.last_words(mark), left, share), mark)
 
     def left(self) -> float:
         """The seconds that are left for this host."""
         return max(0.0, self._deadline - time.monotonic())
 
     def lose(self) -> None:
-        """Break the connection off, as a network does."""
-        if self._connection is not None:
-            wait_for(self._connection.close_rudely())
-
-    def close(self) -> None:
-        """Log out."""
-        for each in self._landing:
+        """Ask no further, and let nobody wait for an answer or for the login; from any thread."""
+        self._lost = True
+        for each in tuple(self._landing):
             each.cancel()
         if self._opening is not None:
             self._opening[1].cancel()
-        if self._connection is not None:
-            with suppress(OSError, TimeoutError):
-                wait_for(asyncio.wait_for(self._connection.close(), 1))
-            self._connection = None
+
+    def close(self) -> None:
+        """Log out, and end what still runs there."""
+        self.lose()
+        if self._opening is not None:
+            with suppress(OSError):
+                wait_for(asyncio.wait_for(self._leave(self._opening[0]), LEAVING))
+
+    async def _leave(self, channel: Channel) -> None:
+        if self._shells is not None:
+            await self._shells.close()
+        await channel.close()
 
 
 def _parts(questions: list[Question]) -> list[Part]:

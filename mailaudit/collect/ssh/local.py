@@ -20,7 +20,7 @@ ROOT = Path("/")
 _CHUNK = 1 << 18
 
 
-@dataclass
+@dataclass(eq=False)
 class LocalShell:
     """/bin/sh on this machine, run as whoever runs mailaudit, and all that it starts."""
 
@@ -36,11 +36,12 @@ class LocalShell:
         assert self.process.stdout is not None
         return await self.process.stdout.read(_CHUNK)
 
-    def close(self) -> None:
+    async def end(self) -> None:
         """End it and all that it started."""
         if self.process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
 
 
 @dataclass
@@ -61,15 +62,9 @@ class Machine:
         self.shells.append(LocalShell(process))
         return self.shells[-1]
 
-    async def close_rudely(self) -> None:
-        """End what runs."""
-        for shell in self.shells:
-            shell.close()
-
     async def close(self) -> None:
         """End what runs."""
-        await self.close_rudely()
-        await asyncio.gather(*(shell.process.wait() for shell in self.shells))
+        await asyncio.gather(*(shell.end() for shell in self.shells))
 
 
 class LocalWorld(HostWorld):

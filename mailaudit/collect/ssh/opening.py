@@ -18,8 +18,8 @@ class Shell(Protocol):
     async def hear(self) -> bytes:
         """More of what it prints; nothing at its end."""
 
-    def close(self) -> None:
-        """Let go of it: whatever hangs there is not waited for."""
+    async def end(self) -> None:
+        """End it and what it runs; that is waited for, but not for long."""
 
 
 class Channel(Protocol):
@@ -30,9 +30,6 @@ class Channel(Protocol):
 
     async def shell(self) -> Shell:
         """Another shell. Raises `OSError` where there is none to be had."""
-
-    async def close_rudely(self) -> None:
-        """Break it off."""
 
     async def close(self) -> None:
         """Close it."""

@@ -20,28 +20,37 @@ class Shells:
 
     channel: Channel
     _idle: list[Shell] = field(default_factory=list)
-    _there: int = 0  # shells, with those that are being opened
+    _busy: list[Shell] = field(default_factory=list)
+    _there: int = 0  # shells, with those that are being opened or ended
     _refused: bool = False
     _change: asyncio.Event = field(default_factory=asyncio.Event)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
+    _endings: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def run(self, first: bytes, words: bytes, end: bytes, seconds: float) -> bytes:
+    async def run(self, first: bytes, words: bytes, end: bytes, seconds: float, share: float) -> bytes:
         """What a shell says to some words, until it says the end, as far as it comes in so many seconds.
 
-        A shell that was told nothing yet is told what comes `first` of all. One that is lost or does not come to its end, on
-        whose side whatsoever, is let go.
+        A shell has a `share` of them from when it is told; the rest may pass until there is one. One that was told nothing yet is
+        told what comes `first` of all. One that is lost, or does not end with the end, on whose side whatsoever, is ended.
         """
         said = bytearray()
         try:
             async with asyncio.timeout(seconds), self._places:
                 shell, before = await self._taken(first)
+                self._busy.append(shell)
                 try:
-                    await _tell(shell, before + words, end, said)
+                    async with asyncio.timeout(share):
+                        await _tell(shell, before + words, end, said)
                 finally:
+                    self._busy.remove(shell)
                     self._give_back(shell, well=said.endswith(end))
-        except (TimeoutError, OSError):
+        except OSError:  # the time is over, or the shell is lost
             pass
         return bytes(said)
+
+    async def close(self) -> None:
+        """End all that still runs."""
+        await asyncio.gather(*self._endings, *(shell.end() for shell in self._busy))
 
     async def _taken(self, first: bytes) -> tuple[Shell, bytes]:
         """A shell, and what it is to be told before all else. Raises `OSError` where there is none, and none will get free."""
@@ -67,8 +76,16 @@ class Shells:
             self._idle.append(shell)
             self._tell_waiting()
         else:
-            shell.close()
-            self._refused = False  # there is a place for another one now
+            ending = asyncio.create_task(self._end(shell))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    async def _end(self, shell: Shell) -> None:
+        """End a shell, and let another one have its place once it is gone: a server counts what still runs."""
+        try:
+            await shell.end()
+        finally:
+            self._refused = False
             self._one_less()
 
     def _one_less(self) -> None:
@@ -81,6 +98,12 @@ class Shells:
 
 
 async def _tell(shell: Shell, words: bytes, end: bytes, said: bytearray) -> None:
+    """Tell a shell some words and hear it until the end, behind which something else may have come with the same bytes."""
     shell.tell(words)
-    while not said.endswith(end) and len(said) <= MAX_ANSWER and (chunk := await shell.hear()):
+    heard = 0
+    while said.find(end, max(0, heard - len(end))) < 0 and len(said) <= MAX_ANSWER:
+        heard = len(said)
+        chunk = await shell.hear()
+        if not chunk:
+            break
         said += chunk
