@@ -146,6 +146,8 @@ def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Fac
     """What is learned of many hosts; an interrupt waits for none of them."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
 
+    from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  nor for asyncssh
+
     with ThreadPoolExecutor(jobs) as pool:
         learning = [pool.submit(auditor.learn) for auditor in auditors]
         try:
@@ -154,7 +156,7 @@ def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Fac
             for each in learning:
                 each.cancel()
             for world in (auditor.world for auditor in auditors):
-                if isinstance(world, OnlineWorld):
+                if isinstance(world, OnlineWorld | HostWorld):
                     world.lose()
             raise
 

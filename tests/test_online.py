@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from mailaudit import rulebook
+from mailaudit.audit import _at_once
 from mailaudit.auditor import Options, auditor_for
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
 from mailaudit.collect.folder import FolderWorld
+from mailaudit.collect.login import Login
 from mailaudit.collect.online import _BATCHES, Network, OnlineWorld, Outside
 from mailaudit.collect.ssh.asking import refusal
 from mailaudit.collect.ssh.first import FIRST
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import Address
+from mailaudit.collect.targets import open_targets
 from mailaudit.commands import choosing
 from mailaudit.commands.telling import UsageError
 from mailaudit.questions import (
@@ -124,7 +129,7 @@ class Shell:
         said = ["0 begin 0 -\nauditor\nOpenBSD\nbsd", "1 out 0 -\nsaid\n", "1 end 0 -\n", "0 done 0 -\n"]
         return "".join(f"\n@{mark} {each}" for each in said).encode()
 
-    def close(self) -> None:
+    async def end(self) -> None:
         pass
 
 
@@ -142,9 +147,6 @@ class Host:
     async def shell(self) -> Shell:
         self.shells += 1
         return Shell(self)
-
-    async def close_rudely(self) -> None:
-        pass
 
     async def close(self) -> None:
         pass
@@ -203,6 +205,50 @@ def test_whoever_waits_for_the_network_can_be_called_off() -> None:
         with pytest.raises(CancelledError):
             waiting.result(5)
     assert time.monotonic() - start < 2
+
+
+@contextmanager
+def interrupted(seconds: float) -> Iterator[None]:
+    """As if somebody pressed Ctrl-C by and by."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_waits_for_no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Mute(Host):
+        async def open(self) -> None:
+            await asyncio.sleep(5)
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(HostWorld, "channel", lambda _: Mute())
+    start = time.monotonic()
+    with interrupted(0.2), pytest.raises(KeyboardInterrupt):
+        open_targets(["a.example.com", "b.example.com", "c.example.com"], Login(jobs=2, outside=Outside()))
+    assert time.monotonic() - start < 2
+
+
+def test_an_interrupt_waits_for_no_host_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(Shell):
+        async def hear(self) -> bytes:
+            if "/etc/pf.conf" in self.told:
+                await asyncio.sleep(5)
+            return await super().hear()
+
+    monkeypatch.setattr(Host, "shell", lambda self: asyncio.sleep(0, Hanging(self)))
+    worlds = [Known(Host()) for _ in range(2)]
+    for each in worlds:
+        each.at.let.set()
+        each.connect([RunCommand(Command.UNAME)])
+    auditors = [auditor_for(each, rulebook.load(), Options()) for each in worlds]
+    start = time.monotonic()
+    with interrupted(0.5), pytest.raises(KeyboardInterrupt):
+        _at_once(auditors, 2)
+    assert time.monotonic() - start < 3
 
 
 def test_a_world_that_is_online_is_otherwise_the_one_it_is_made_of() -> None:

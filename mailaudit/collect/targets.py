@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailaudit.collect.folder import FolderDirectory
 from mailaudit.collect.login import Login
@@ -14,6 +15,9 @@ from mailaudit.collect.root import SETTINGS, own_settings
 from mailaudit.collect.roots import find_worlds, is_root
 from mailaudit.collect.ssh.target import is_path, read_address
 from mailaudit.collect.world import Layers, TargetError, World
+
+if TYPE_CHECKING:
+    from mailaudit.collect.ssh.host import HostWorld
 
 ROOT = Path("/")
 
@@ -44,9 +48,19 @@ def open_targets(targets: Sequence[str], login: Login) -> list[Opened]:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
 
     key, settings = masking_key(), working_settings()
-    with ThreadPoolExecutor(min(login.jobs, len(live))) as pool:
-        hosts = {target: pool.submit(_host, target, login, key, settings) for target in dict.fromkeys(live)}
-        return _beside([hosts[target].result() if target in hosts else _path(target, login) for target in targets])
+    worlds = {target: _live(target, login, key, settings) for target in live}
+    with ThreadPoolExecutor(min(login.jobs, len(worlds))) as pool:
+        hosts = {target: pool.submit(_host, world, login) for target, world in worlds.items()}
+        try:
+            return _beside([hosts[target].result() if target in hosts else _path(target, login) for target in targets])
+        except BaseException:  # an interrupt waits for no login
+            for each in hosts.values():
+                each.cancel()
+            for world in worlds.values():
+                world.lose()
+            for world in worlds.values():
+                world.close()
+            raise
 
 
 def _beside(found: list[Opened]) -> list[Opened]:
@@ -94,16 +108,22 @@ def working_settings() -> Layers:
     return own_settings(here, SETTINGS)
 
 
-def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
+def _live(target: str, login: Login, key: str, settings: Layers) -> HostWorld:
+    """The world of a live host, which may be being logged in to already."""
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  only who scans a live host pays for asyncssh
 
     begun = login.begun.get(target)
     world = begun or HostWorld(read_address(target), target, key, login.become, login.seconds, login.known_hosts)
     world.settings = settings
+    return world
+
+
+def _host(world: HostWorld, login: Login) -> Opened:
+    target = world.target
     asked = OnlineWorld.of(world, login.outside) if login.outside is not None else None
     login.watch(target, "logging in")
     try:
-        if begun is None:
+        if target not in login.begun:
             world.begin()
         wave = login.first(asked or world)
         world.send(wave)
@@ -114,9 +134,9 @@ def _host(target: str, login: Login, key: str, settings: Layers) -> Opened:
         login.meanwhile()
         world.connect()
     except BaseException as error:
-        world.close()
         if asked is not None:
             asked.lose()
+        world.close()
         login.watch(target, "")
         if isinstance(error, TargetError):
             return Opened(target, failure=error, live=True)
