@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mailaudit.models.facts import Facts
 from mailaudit.models.httpd import HttpdConfig
 from mailaudit.models.renewal import awakened, renewals
 from mailaudit.models.shown import ShownCertificates
+from mailaudit.models.site import Declared
 from mailaudit.models.sources import Known
 from mailaudit.models.url import Url, read_url
 from mailaudit.settings import Settings
@@ -83,6 +85,32 @@ def test_the_pages_certificates_are_those_that_are_made() -> None:
                     assert {key["spki"] for key in keys.values()} <= digests
     assert shown
     assert shown <= made
+
+
+def test_a_certificate_of_two_daemons_is_told_once_with_all_that_makes_a_new_one_seen() -> None:
+    files = {
+        "/etc/mail/smtpd.conf": SMTPD,
+        "/etc/dovecot/dovecot.conf": "ssl_cert = </etc/ssl/mail.example.com.pem\n",
+        "/etc/ssl/mail.example.com.pem": make_certificates.make("good") + make_certificates.make("intermediate"),
+        "/etc/acme-client.conf": (EXAMPLE / "etc/acme-client.conf").read_text(),
+    }
+    late = Options(now=datetime(2027, 6, 1, tzinfo=UTC))
+    other = Settings(site=Declared(domains=("example.net",), mail_host="mail.example.net"))
+    for rule, options, site, begins in (
+        (
+            "TLS002",
+            late,
+            Settings(),
+            "The certificate in /etc/ssl/mail.example.com.pem, which smtpd and Dovecot show, expired on ",
+        ),
+        ("TLS003", Options(), other, "The certificate that smtpd and Dovecot show is not for mail.example.net; it is for "),
+    ):
+        host = replace(auditor(files, rule, options=options), settings=site)
+        (result,) = host.examine(*host.learn()).results
+        assert result.message.startswith(begins)
+        assert result.fix is not None
+        if rule == "TLS002":
+            assert result.fix.commands == ("acme-client -F mail.example.com", "rcctl reload dovecot", "rcctl restart smtpd")
 
 
 def test_the_time_is_given_recorded_or_present() -> None:

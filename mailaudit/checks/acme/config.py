@@ -18,6 +18,7 @@ from mailaudit.models.reference import Reference
 from mailaudit.models.shown import ShownCertificates, files
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.taking_effect import ORDER
 from mailaudit.models.url import read_url
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Failed, KeyFacts
@@ -51,7 +52,7 @@ def covering(acme: AcmeConfig | Missing | NotHere | Lacking, shown: ShownCertifi
     if domain is None or not isinstance(acme, AcmeConfig):
         return None
     if name in domain.names:
-        return Fix(f"Get one for {name}", Safety.UNSAFE, commands=(issue(domain),))
+        return Fix(f"Get one for {name}", Safety.UNSAFE, commands=renewing(domain, shown, path))
     try:
         edits = editing.add_name(tree_of(acme, domain.statement), domain.statement, name)
     except Unwritable:
@@ -62,6 +63,12 @@ def covering(acme: AcmeConfig | Missing | NotHere | Lacking, shown: ShownCertifi
 def issue(domain: Domain) -> str:
     """The command that asks for a certificate at once."""
     return f"acme-client -F {quote(domain.handle.value)}"
+
+
+def renewing(domain: Domain, shown: ShownCertificates, path: str) -> tuple[str, ...]:
+    """The commands that ask for a certificate at once, and have the daemons that show its file show it."""
+    daemons = {use.daemon.lower() for use in shown.shown if use.certificate == path}
+    return (issue(domain), *(each.command for each in ORDER if each.daemon in daemons))
 
 
 def _undefined(acme: AcmeConfig) -> list[Problem]:

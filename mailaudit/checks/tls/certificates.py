@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from shlex import quote
 
-from mailaudit.checks.acme.config import covering, issue
+from mailaudit.checks.acme.config import covering, issue, renewing
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -40,15 +40,21 @@ class Chain:
         return self.certificates[0]
 
     @property
-    def daemons(self) -> str:
-        """The daemons, in words."""
-        return " and ".join(dict.fromkeys(use.daemon for use in self.uses))
+    def shown(self) -> str:
+        """Who shows it, in words: `smtpd and Dovecot show`."""
+        return showing(use.daemon for use in self.uses)
 
     def places(self, label: str, at: Certificate | None = None) -> tuple[Place, ...]:
         """The certificate in its file, and where the daemons are told of the file."""
         span = (at or self.leaf).span
         assert span is not None  # it was read from a file
         return (Place.at(span, label), *(Place.at(use.certificate_at, use.daemon) for use in self.uses))
+
+
+def showing(daemons: Iterable[str]) -> str:
+    """The daemons and what they do: `smtpd shows`."""
+    names = list(dict.fromkeys(daemons))
+    return f"{' and '.join(names)} show{'s' * (len(names) == 1)}"
 
 
 def by_path(shown: ShownCertificates) -> dict[str, tuple[Shown, ...]]:
@@ -81,7 +87,7 @@ def chains(shown: ShownCertificates, pem: PemFiles) -> Iterator[Chain | Doubt | 
 def renew(shown: ShownCertificates, path: str, title: str = "Get a new certificate") -> Fix | None:
     """How a new certificate is got, where acme-client writes the file."""
     domain = shown.renewers.get(path)
-    return Fix(title, Safety.UNSAFE, commands=(issue(domain),)) if domain is not None else None
+    return Fix(title, Safety.UNSAFE, commands=renewing(domain, shown, path)) if domain is not None else None
 
 
 @rule("TLS001")
@@ -118,7 +124,7 @@ def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock
             kind, what = "soon", f"expires in {days} day{'s' * (days != 1)}, and less than a third of its lifetime is left"
         else:
             continue
-        message = f"The certificate in {chain.path}, which {chain.daemons} shows, {what}."
+        message = f"The certificate in {chain.path}, which {chain.shown}, {what}."
         yield Finding(message, chain.places(what), renew(shown, chain.path), f"time of {chain.path}", kind)
 
 
@@ -135,15 +141,17 @@ def certificate_is_for_mail_host(
     found = list(chains(shown, pem))
     yield from (each for each in found if not isinstance(each, Chain))
     known = [each for each in found if isinstance(each, Chain)]
+    wrong: dict[str, list[str]] = {}
     for daemon in dict.fromkeys(each.daemon for each in shown.mail):
         mine = [chain for chain in known if any(use.daemon == daemon for use in chain.uses)]
         complete = {use.certificate for use in shown.shown if use.daemon == daemon} == {chain.path for chain in mine}
-        if not mine or not complete or any(chain.leaf.covers(name) for chain in mine):
-            continue
-        names = ", ".join(mine[0].leaf.names[:5]) or "no name at all"
-        message = f"The certificate that {daemon} shows is not for {name}; it is for {names}."
-        fix = covering(acme, shown, mine[0].path, name)
-        yield Finding(message, mine[0].places(f"not for {name}"), fix, f"name shown by {daemon}", name)
+        if mine and complete and not any(chain.leaf.covers(name) for chain in mine):
+            wrong.setdefault(mine[0].path, []).append(daemon)
+    for chain in (each for each in known if each.path in wrong):
+        names = ", ".join(chain.leaf.names[:5]) or "no name at all"
+        message = f"The certificate that {showing(wrong[chain.path])} is not for {name}; it is for {names}."
+        fix = covering(acme, shown, chain.path, name)
+        yield Finding(message, chain.places(f"not for {name}"), fix, f"name shown by {' and '.join(wrong[chain.path])}", name)
 
 
 @rule("TLS006")
@@ -160,7 +168,7 @@ def chain_is_complete(
         broken = _broken(chain.certificates)
         if broken is not None:
             at, kind, what = broken
-            message = f"In {chain.path}, which {chain.daemons} shows, {what}."
+            message = f"In {chain.path}, which {chain.shown}, {what}."
             yield Finding(message, chain.places(kind, at), renew(shown, chain.path), f"chain of {chain.path}", kind)
             told.add(chain.leaf.digest)
     if isinstance(endpoints, Endpoints):

@@ -156,7 +156,7 @@ def no_stapling(
         if not isinstance(chain, Chain):
             yield chain
         elif chain.leaf.must_staple:
-            message = f"The certificate in {chain.path} demands a stapled OCSP answer, which {chain.daemons} does not give."
+            message = f"The certificate in {chain.path} demands a stapled OCSP answer, and {chain.shown} it without one."
             yield Finding(message, chain.places("Must-Staple"), None, f"staple of {chain.path}", "must-staple")
     if isinstance(acme, Lacking):
         yield Doubt(acme.reason, acme.detail)
