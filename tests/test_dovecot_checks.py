@@ -281,3 +281,14 @@ def test_no_rule_crashes_on_damaged_files(data: st.DataObject) -> None:
         source = source[:at] + data.draw(st.sampled_from(marks)) + source[at + size :]
     version = data.draw(st.sampled_from(["", "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"]))
     audit(world({MAIN: version + source}))
+
+
+def test_hashes_of_another_site_s_file_are_not_smtpds() -> None:
+    main = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\npassdb passwd-file {\n  passwd_file_path = /etc/own\n}\n"
+    [alone] = audit(world({MAIN: main}), ("DOVECOT023",)).results
+    assert alone.verdict is Verdict.NOT_APPLICABLE
+    smtpd = "listen on all\naction a relay\nmatch from any for any action a\n"
+    [beside] = audit(world({MAIN: main, "/etc/mail/smtpd.conf": smtpd}), ("DOVECOT023",)).results
+    assert beside.verdict is Verdict.FAIL
+    both = mended({MAIN: main, "/etc/mail/smtpd.conf": smtpd}, "DOVECOT023")
+    assert both[MAIN] == main.replace("passdb passwd-file {\n", "passdb passwd-file {\n  default_password_scheme = CRYPT\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailaudit.checks.dovecot.edits import append, comment_out, place_of
+from mailaudit.checks.dovecot.edits import append, comment_out, insert_below, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd.scope import Mail
 from mailaudit.edits import Edit, Fix, Safety, replace
@@ -14,12 +14,14 @@ from mailaudit.models.dovecot.owner import CREDENTIALS
 from mailaudit.models.dovecot.parts import Database
 from mailaudit.models.dovecot.settings import NEW
 from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.sources import NotHere
 from mailaudit.parsers.tree import Statement
 from mailaudit.questions import Reason
 
 PACKAGED_AUTH = "/etc/dovecot/conf.d/10-auth.conf"  # the packaged one includes auth-system.conf.ext
 FILE = "passwd-file"
 OF_SYSTEM = ("bsdauth", "pam", "passwd", "shadow")  # drivers that let the accounts of the system in
+_SCHEME = "default_password_scheme = CRYPT"  # in 2.4, whose own default takes the hash for the password
 SCHEMES = ("CRYPT", "BLF-CRYPT")  # both leave $2b$ hashes to crypt(3)
 ADDRESS = "anna@one.example"
 
@@ -35,6 +37,11 @@ def users_are_those_of_the_file(dovecot: DovecotConfig, smtpd: Mail) -> Iterator
 @rule("DOVECOT023")
 def passwords_are_those_of_the_file(dovecot: DovecotConfig, smtpd: Mail) -> Iterator[Outcome]:
     """There is a passdb on a passwd-file whose keys are full addresses and whose hashes are crypt(3)'s."""
+    paths = [each.path.value for each in dovecot.passdbs if each.driver == FILE and each.path is not None]
+    path = next((each for each in paths if each.startswith("/") and each != CREDENTIALS), None)
+    if isinstance(smtpd, NotHere) and path is not None:
+        yield Exempt(f"nothing of smtpd is in the target, and {path} need not be like its file")
+        return
     yield from _both_in_a_database(dovecot.passdbs, smtpd) or _on_a_file(dovecot, dovecot.passdbs, "passdb")
 
 
@@ -97,7 +104,8 @@ def _add(dovecot: DovecotConfig, kind: str) -> Fix | None:
 
 def _block(dovecot: DovecotConfig, kind: str) -> tuple[str, ...]:
     if dovecot.family == NEW:
-        return (f"{kind} passwd-file {{", f"\tpasswd_file_path = {CREDENTIALS}", "}")
+        lines = (_SCHEME,) if kind == "passdb" else ()
+        return (f"{kind} passwd-file {{", *(f"\t{each}" for each in (*lines, f"passwd_file_path = {CREDENTIALS}")), "}")
     scheme = "scheme=CRYPT " if kind == "passdb" else ""
     return (f"{kind} {{", "\tdriver = passwd-file", f"\targs = {scheme}username_format=%u {CREDENTIALS}", "}")
 
@@ -118,10 +126,13 @@ def _wrong(dovecot: DovecotConfig, database: Database) -> Iterator[Outcome]:
         yield _short_key(dovecot, database, key)
     if kind == "passdb" and database.scheme.upper() not in SCHEMES:
         token = database.scheme_token
+        mended: tuple[Edit, ...] = (replace(token.span, "CRYPT"),) if token else ()
+        if token is None and dovecot.family == NEW:
+            mended = insert_below(dovecot, database.statement, _SCHEME)
         yield Finding(
             f"This passdb takes a hash without a prefix for {database.scheme}; smtpd's hashes are crypt(3)'s.",
             (Place.at(token.span) if token else header,),
-            Fix("Take them for crypt(3)'s", Safety.UNSAFE, (replace(token.span, "CRYPT"),)) if token else None,
+            Fix("Take them for crypt(3)'s", Safety.UNSAFE, mended) if mended else None,
             "passdb scheme",
             database.scheme,
         )
