@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -329,8 +331,6 @@ def test_doctor_goes_step_by_step(host: SshHost) -> None:
 
 @daemon
 def test_a_server_that_never_speaks_ends_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import socket  # noqa: PLC0415  for this one test
-
     monkeypatch.setenv("HOME", str(tmp_path))
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
@@ -339,6 +339,29 @@ def test_a_server_that_never_speaks_ends_in_time(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(TargetError, match=r"no connection within 0\.5 seconds") as caught:
             wait_for(Connection(address, 0.5).open())
     assert caught.value.code == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "mx: its address could not be looked up: temporary failure"),
+        (socket.gaierror(socket.EAI_NONAME, "Not known"), "mx: no file and no host of that name: not known"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "mx: it cannot be reached: connection refused"),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 22, 0, 0), [Errno 111] Connect call failed"),
+            "mx: it cannot be reached: connection refused",
+        ),
+    ],
+)
+def test_a_host_that_is_not_reached_is_told_in_words(error: OSError, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("asyncssh.connect", fails)
+    monkeypatch.setattr("asyncssh.create_connection", fails)
+    with pytest.raises(TargetError) as caught:
+        wait_for(Connection(Address("mx"), 0.5).open())
+    assert caught.value.message == words
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,14 @@ _CHUNK = 1 << 18
 _ENDING = 1.0  # seconds
 UNREACHABLE = 4  # the exit code: incomplete
 _KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+
+
+def in_words(error: OSError) -> str:
+    """What the system says of a host that cannot be reached; what several addresses say alike is said once."""
+    if isinstance(error, socket.gaierror):
+        return (error.strerror or str(error)).lower()
+    numbers = [error.errno] if error.errno else [int(each) for each in re.findall(r"\[Errno (\d+)\]", str(error))]
+    return " and ".join(dict.fromkeys(os.strerror(each).lower() for each in numbers)) or str(error).lower()
 
 
 class _Client(asyncssh.SSHClient):
@@ -190,10 +199,12 @@ class Connection:
                 why = f"no connection within {self.timeout:g} seconds"
             case asyncssh.DisconnectError():
                 why = f"the connection failed: {error.reason or error}"
+            case socket.gaierror(errno=socket.EAI_AGAIN):
+                why = f"its address could not be looked up: {in_words(error)}"
             case socket.gaierror():
-                why = f"no file and no host of that name: {(error.strerror or str(error)).lower()}"
+                why = f"no file and no host of that name: {in_words(error)}"
             case OSError():
-                why = f"it cannot be reached: {(os.strerror(error.errno) if error.errno else str(error)).lower()}"
+                why = f"it cannot be reached: {in_words(error)}"
             case _:
                 why = f"ssh: {error}"
         return TargetError(f"{self.address}: {why}", UNREACHABLE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mailaudit.collect.login import Login
 from mailaudit.collect.masking_key import masking_key
-from mailaudit.collect.ssh.connection import destination
+from mailaudit.collect.ssh.connection import destination, in_words
 from mailaudit.collect.ssh.host import HostWorld
 from mailaudit.collect.ssh.target import read_address
 from mailaudit.collect.world import TargetError
@@ -56,7 +56,8 @@ def _reach(host: str, port: int, seconds: float) -> Generator[Step, None, bool]:
     try:
         found = sorted({each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}, key=str)
     except OSError as error:
-        yield Step(f"{host} has no address: {(error.strerror or str(error)).lower()}", fine=False)
+        told = "'s address could not be looked up" if error.errno == socket.EAI_AGAIN else " has no address"
+        yield Step(f"{host}{told}: {in_words(error)}", fine=False)
         return False
     yield Step(f"{host} is at {', '.join(map(str, found))}", fine=True)
     reached = False
@@ -66,5 +67,5 @@ def _reach(host: str, port: int, seconds: float) -> Generator[Step, None, bool]:
                 yield Step(f"port {port} of {address} is open", fine=True)
                 reached = True
         except OSError as error:
-            yield Step(f"port {port} of {address} cannot be reached: {(error.strerror or str(error)).lower()}", fine=False)
+            yield Step(f"port {port} of {address} cannot be reached: {in_words(error)}", fine=False)
     return reached
