@@ -380,8 +380,11 @@ def test_names_of_hosts(written: str, address: Address) -> None:
     assert not is_path(written)
 
 
-@pytest.mark.parametrize("written", ["", "-oProxyCommand=x", "a b", "ssh://host:0", "ssh://host:99999", "u@-x", "a;b", "u u@h"])
+@pytest.mark.parametrize(
+    "written", ["", "-oProxyCommand=x", "a b", "ssh://host:0", "ssh://host:99999", "u@-x", "a;b", "u u@h", "h:22"]
+)
 def test_what_is_no_name_of_a_host(written: str) -> None:
     with pytest.raises(TargetError) as caught:
         read_address(written)
     assert caught.value.code == 2
+    assert "ssh://mail.example.com:2222" in caught.value.message

@@ -59,4 +59,5 @@ def _is_host(host: str) -> bool:
 
 
 def _wrong(target: str) -> TargetError:
-    return TargetError(f"{target}: neither a path that exists nor the name of a host, like user@mail.example.com or ssh://mail.example.com:2222", 2)
+    alike = "user@mail.example.com or ssh://mail.example.com:2222"
+    return TargetError(f"{target}: neither a path that exists nor the name of a host, like {alike}", 2)
