@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -188,6 +189,14 @@ class Stat:
         """Mode and owner as ls(1) has them: `0644 root:wheel`."""
         mode = "?" if self.mode is None else f"{self.mode:04o}"
         return f"{mode} {self.owner}:{self.group}"
+
+
+def mtime(seconds: float) -> str | None:
+    """A time since 1970 as `Stat` has it; None for one that no calendar has, which file systems keep all the same."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,6 +303,10 @@ def test_metadata_of_openbsd() -> None:
     assert link is not None
     assert (link.type, link.target) == ("symlink", "mail/aliases")
     assert stat_of("sorry") is None
+    assert [stat_of(f"{mode}:root:wheel:4:1:") for mode in ("1abcd", "7", "8" * 6, "7" * 7)] == [None] * 4
+    assert stat_of(f"100440:root:wheel:{'4' * 5000}:1:") is None
+    for time in ("99999999999999", "-99999999999999999999", "253402300800"):
+        assert stat_of(f"100440:root:wheel:4:{time}:") == Stat("file", 0o440, "root", "wheel", 4, None)
 
 
 def test_lines_of_doas_conf_quote_what_needs_it() -> None:

@@ -56,6 +56,15 @@ def refusal(answer: Answer) -> str:
     return answer.detail
 
 
+def test_a_time_that_no_calendar_has_is_none(tmp_path: Path) -> None:
+    """Somebody's clock was wrong; tmpfs and ZFS keep such times, other file systems what they can of them."""
+    (tmp_path / "a").touch()
+    os.utime(tmp_path / "a", (10**14, 10**14))
+    stat = FolderDirectory.at(tmp_path).look("a")
+    assert stat is not None
+    assert (stat.mtime is None) == ((tmp_path / "a").stat().st_mtime == 10**14)
+
+
 def test_it_is_a_world(root: Path) -> None:
     world: World = FolderWorld(root)
     assert (world.host, world.target, world.recorded, world.online, world.taken) == ("host7", str(root), False, False, None)

@@ -11,14 +11,13 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from mailaudit.collect.directory import MAX_FILE, MAX_PATH
 from mailaudit.collect.memory import Entry, directory_entry, place
 from mailaudit.collect.world import TargetError
-from mailaudit.questions import Stat
+from mailaudit.questions import Stat, mtime
 
 MAX_UNPACKED = 1024 * 1024 * 1024  # bytes that an archive may decompress to
 MAX_KEPT = 128 * 1024 * 1024  # bytes of files held in memory
@@ -229,7 +228,7 @@ def _entry(archive: Archive, tar: tarfile.TarFile, member: tarfile.TarInfo) -> E
         owner=member.uname or str(member.uid),
         group=member.gname or str(member.gid),
         size=member.size,
-        mtime=_time(member.mtime),
+        mtime=mtime(member.mtime),
         target=member.linkname if member.issym() else None,
     )
     if member.issparse():
@@ -256,10 +255,3 @@ def _linked(archive: Archive, member: tarfile.TarInfo) -> Entry:
     if not why and at is not None and at.stat.type not in ("directory", "symlink"):
         return at
     return Entry(Stat("file"), why=f"{member.name} is a hard link to {target}: {why or 'no such file in the archive'}")
-
-
-def _time(seconds: float) -> str | None:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return None

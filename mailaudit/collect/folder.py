@@ -7,13 +7,12 @@ import os
 import pwd
 import socket
 import stat as modes
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from mailaudit.collect.directory import MAX_FILE, RefusedError
 from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, host_name, own_file, own_settings
-from mailaudit.questions import Stat
+from mailaudit.questions import Stat, mtime
 from mailaudit.recording import ANSWERS, parse_answers
 
 _CHUNK = 1024 * 1024
@@ -56,7 +55,7 @@ class FolderDirectory:
             owner=_user(status.st_uid),
             group=_group(status.st_gid),
             size=status.st_size,
-            mtime=datetime.fromtimestamp(int(status.st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            mtime=mtime(status.st_mtime),
             target=target,
         )
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from mailaudit.questions import Stat
+from mailaudit.questions import Stat, mtime
 
 FLAVOURS = ("bsd", "gnu")
 _TYPES = {0o10: "file", 0o4: "directory", 0o12: "symlink", 0o1: "fifo", 0o14: "socket", 0o2: "device", 0o6: "device"}
 _HEADING = re.compile(rb"([0-9]{1,9}) ([a-z]+) ([0-9]{1,9}) ([^\n]*)")
 _SIZE = re.compile(rb"([0-9]{1,9}):([0-9]{1,12})")
-_METADATA = re.compile(r"([0-7]+|[0-9a-f]+):([^:]*):([^:]*):([0-9]+):(-?[0-9]+):(?: -> )?(.*)", re.DOTALL)
+_MODE = r"(?:([0-9a-f]{4})|([0-7]{5,6}))"  # GNU's %f is hexadecimal, OpenBSD's %p is octal
+_METADATA = re.compile(_MODE + r":([^:]*):([^:]*):([0-9]{1,20}):(-?[0-9]{1,20}):(?: -> )?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,7 @@ def stat_of(text: str) -> Stat | None:
     match = _METADATA.fullmatch(text)
     if match is None:
         return None
-    raw, owner, group, size, time, target = match.groups()
-    gnu = ord(raw[0]) > ord("7") or len(raw) == 4  # %f is hexadecimal, four digits; %p octal, five or six
-    mode = int(raw, 16 if gnu else 8)
+    gnu, bsd, owner, group, size, time, target = match.groups()
+    mode = int(gnu, 16) if gnu else int(bsd, 8)
     kind = _TYPES.get(mode >> 12, "device")
-    when = datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Stat(kind, mode & 0o7777, owner, group, int(size), when, target if kind == "symlink" else None)
+    return Stat(kind, mode & 0o7777, owner, group, int(size), mtime(int(time)), target if kind == "symlink" else None)
