@@ -46,11 +46,13 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
     results = [result for host in hosts for result in host.results]
     gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
     open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in NOT_ASKED]
+    failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
+    found = f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"
     if (gaps_ or open_) and not options.allow_incomplete:
-        what = [f"not read whole: {first_of(gaps_)}"] if gaps_ else []
+        what = [found] if failed else []
+        what += [f"not read whole: {first_of(gaps_)}"] if gaps_ else []
         what += [f"could not tell: {first_of(open_)}"] if open_ else []
         return ExitCode.INCOMPLETE, "; ".join(what)
-    failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
     notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
     if not failed and not notes:
         quiet = sum(result.verdict is Verdict.UNKNOWN for result in results)
@@ -60,4 +62,4 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
         return ExitCode.OK, "findings, and --exit-zero"
     if not failed:
         return ExitCode.FINDINGS, STRICT
-    return ExitCode.FINDINGS, f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"
+    return ExitCode.FINDINGS, found

@@ -86,9 +86,11 @@ def test_one_family_that_says_nothing_does_not_hide_the_other(tmp_path: Path) ->
     assert verdict(report) == (Verdict.FAIL, None)
 
 
+@pytest.mark.parametrize("rule", ["TLS010", "TLS014"])
 @pytest.mark.parametrize("greeting", ["421 4.3.2 busy", "554 5.7.1 you are listed"])
-def test_who_is_turned_away_claims_nothing(tmp_path: Path, greeting: str) -> None:
-    report = audited(tmp_path, "TLS010", both(25, "smtp", {"greeting": greeting}))
+def test_who_is_turned_away_claims_nothing(tmp_path: Path, greeting: str, rule: str) -> None:
+    files = {"/etc/ssl/mail.example.com.pem": FILE}
+    report = audited(tmp_path, rule, both(25, "smtp", {"greeting": greeting}), files)
     assert verdict(report) == (Verdict.UNKNOWN, Reason.REFUSED)
     assert "turned away" in report.results[0].message
 

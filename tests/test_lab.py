@@ -41,6 +41,7 @@ def test_doctor_finds_the_way(lab: Lab) -> None:
     told = lab.mailaudit("doctor", NAME)
     assert "ok    logged in as auditor; /bin/sh runs the collector on OpenBSD" in told.out, told.errors
     assert "FAIL" not in told.out
+    assert "note  fix --write could not write there, which no scan needs: " in told.out
     assert told.code == 0
 
 

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Severity, Verdict
+from mailaudit.questions import Reason
 from mailaudit.repair import Plan
 from mailaudit.reports.masking import Mask
 from mailaudit.reports.terminal import diff, excerpt, fixes, pages
@@ -146,6 +147,19 @@ def test_what_was_not_read_is_not_lost_among_what_was() -> None:
         "  /etc/redis/redis.conf  unreadable: doas: Operation not permitted",
     ]
     assert "  /etc/rspamd/modules.d/89.conf  4/4 statements" in write(report, Screen(), {}, Detail.VERBOSE)
+
+
+def test_who_was_refused_is_told_how_to_get_all_lines() -> None:
+    why = "/etc/pf.conf: doas: no; this line of doas.conf would allow it: permit"
+    refused = replace(samples.result("PF020", "x", Verdict.UNKNOWN, why), reason=Reason.UNREADABLE)
+    quiet = replace(samples.result("PF021", "y", Verdict.UNKNOWN, "nobody knows"), reason=Reason.NOT_RECORDED)
+    for target, named in (("mx1.example.com", "mx1.example.com"), ("./snap", "HOST"), ("ssh://a@mx1:2222", "ssh://a@mx1:2222")):
+        host = HostReport("mx1", target, online=True, site={}, files=(), results=(refused, quiet))
+        shown = write(Report("strict", 1, "", "", (host,), exit_code=4), Screen(), {})
+        assert f"`mailaudit doctor {named}` prints all lines that doas.conf lacks." in shown
+        assert "(not-recorded; -v says what): PF021" in shown
+        host = replace(host, results=(quiet,))
+        assert "doctor" not in write(Report("strict", 1, "", "", (host,)), Screen(), {})
 
 
 @pytest.mark.parametrize("detail", list(Detail))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import get_type_hints
@@ -19,7 +20,7 @@ from mailaudit.checks import CHECKS
 from mailaudit.checks.registry import Check, Declared
 from mailaudit.concluding import MOST_NAMES, conclude
 from mailaudit.exitcodes import ExitCode
-from mailaudit.findings import HostReport, Outcome, Verdict
+from mailaudit.findings import Basis, HostReport, Outcome, Result, Severity, Verdict
 from mailaudit.questions import ListFiles, PublicKey, ReadFile, Reason, RunCommand, StatFile
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -151,6 +152,18 @@ def test_rules_that_crash_harm_no_other(monkeypatch: pytest.MonkeyPatch) -> None
     assert code == ExitCode.INCOMPLETE
     assert sum(rule in why for rule in crashed) == MOST_NAMES
     assert why.endswith(f" and {len(crashed) - MOST_NAMES} more")
+
+
+def test_the_last_line_of_an_incomplete_audit_tells_of_findings_too() -> None:
+    found = Result("PF020", "x", Verdict.FAIL, Severity.HIGH, Basis.GUIDE, "t", "m")
+    unsure = replace(found, rule="DNS001", verdict=Verdict.UNKNOWN, reason=Reason.SERVFAIL)
+    for results, why in (
+        ((found, unsure), "1 finding at or above low; could not tell: DNS001"),
+        ((unsure,), "could not tell: DNS001"),
+        ((replace(found, severity=Severity.INFO), unsure), "could not tell: DNS001"),
+    ):
+        host = HostReport("h", "t", online=True, site={}, files=(), results=results)
+        assert conclude((host,), Options(), selected=True) == (ExitCode.INCOMPLETE, why)
 
 
 def _crashing(declared: Declared) -> Check:

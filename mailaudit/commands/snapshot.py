@@ -21,6 +21,7 @@ from mailaudit.exitcodes import ExitCode
 from mailaudit.questions import NOT_ASKED, Failed, Handshake, Reason
 from mailaudit.snapshot import Snapshot
 
+_MARKS = {True: "ok  ", False: "FAIL", None: "note"}
 _CLOSED = NOT_ASKED | {Reason.REFUSED}
 
 
@@ -50,15 +51,16 @@ def doctor(common: Common, target: str, looking: Looking) -> int:
         nonlocal code
         lines = []
         for line, fine in _steps(common, target, looking):
-            lines.append(f"{'ok  ' if fine else 'FAIL'}  {line}\n")
-            if not fine:
+            lines.append(f"{_MARKS[fine]}  {line}\n")
+            if fine is False:
                 code = ExitCode.INCOMPLETE
         return "".join(lines)
 
     return shown(make, debug=common.debug) or code
 
 
-def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str, bool]]:
+def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str, bool | None]]:
+    """Each step, and whether it was taken; None for one that a scan does not need."""
     if is_path(target):
         raise UsageError(f"{target} is a path; doctor tries the way to a live host")
     from mailaudit.collect.ssh.trial import steps  # noqa: PLC0415  asyncssh is paid for where a host is asked
@@ -76,23 +78,25 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
     for each in failures:
         yield each.partition("; this line of doas.conf")[0], False
     if allowing:
-        yield "/etc/doas.conf would allow it with:\n" + "\n".join(f"      {each}" for each in allowing), False
-    yield _writing(target, looking), True
+        more = "what they open may ask for more: then try again"
+        yield f"/etc/doas.conf would allow it with these lines; {more}\n" + "\n".join(f"      {each}" for each in allowing), False
+    yield _writing(target, looking)
 
 
-def _writing(target: str, looking: Looking) -> str:
+def _writing(target: str, looking: Looking) -> tuple[str, bool | None]:
     """Whether `fix --write` could write there; a host that is only looked at needs none of it."""
     from mailaudit.apply.host import ApplierError  # noqa: PLC0415  as above
     from mailaudit.commands.entering import entered  # noqa: PLC0415
 
     with entered(target, replace(login(looking), outside=None)) as (_, writer):
         if writer.user == "root":
-            return "fix --write would send what it needs along"
+            return "fix --write would send what it needs along", True
         try:
             writer.prepare()
         except ApplierError as error:
-            return "\n      ".join((f"fix --write could not write there: {error.message}", *error.hints))
-    return "fix --write may write there"
+            why = f"fix --write could not write there, which no scan needs: {error.message}"
+            return "\n      ".join((why, *error.hints)), None
+    return "fix --write may write there", True
 
 
 def learned(common: Common, target: str, looking: Looking) -> Learned:

@@ -28,12 +28,12 @@ MOST_LINES = 3  # of a file, in an excerpt
 WIDEST = 240  # characters of a line, in an excerpt
 REASONS = {
     Reason.OFFLINE: "the network was not asked",
-    Reason.NOT_RECORDED: "not recorded in the target",
-    Reason.UNREADABLE: "unreadable",
+    Reason.NOT_RECORDED: "what would tell was not recorded",
+    Reason.UNREADABLE: "could not be read",
     Reason.NOT_READ: "depends on a statement that was not read",
     Reason.TIMEOUT: "timed out",
-    Reason.SERVFAIL: "SERVFAIL",
-    Reason.REFUSED: "refused",
+    Reason.SERVFAIL: "DNS cannot answer",
+    Reason.REFUSED: "turned away",
     Reason.PROTOCOL: "the other side broke the protocol",
     Reason.IN_DOUBT: "in doubt",
     Reason.CRASHED: "the rule itself crashed",

@@ -164,7 +164,7 @@ def no_stale_database(login: LoginConf, files: Files) -> Iterator[Outcome]:
     for path in (f"{PATH}.db", *(f"{FOLDER}/{name}.db" for name in LEAST)):
         stat = files.stat(path)
         if path not in seen and isinstance(stat, Unsure):
-            yield Doubt(stat.reason, f"Whether there is a {path} was not recorded.")
+            yield Doubt(stat.reason, f"Whether there is a {path} is not known: {stat.detail or 'it was not recorded'}.")
     for path, database in seen.items():
         if path.startswith(f"{FOLDER}/") or database.stale:
             old = " It is older than that, too." if path.startswith(FOLDER) and database.stale else ""

@@ -138,7 +138,7 @@ def vmail_cannot_log_in(accounts: Accounts, owner: MailOwner, files: Files) -> I
             f"{keys} may hold keys that let someone in as {name}.", (Evidence(f"stat {keys}", found.type), *place), fix, "keys"
         )
     elif isinstance(found, Unsure):
-        yield Doubt(found.reason, f"Whether there is a {keys} was not recorded.")
+        yield Doubt(found.reason, f"Whether there is a {keys} is not known: {found.detail or 'it was not recorded'}.")
 
 
 @rule("HOST053")
@@ -223,4 +223,4 @@ def mail_is_not_forwarded(files: Files, owner: MailOwner) -> Iterator[Outcome]:
             "forward",
         )
     elif isinstance(stat, Unsure):
-        yield Doubt(stat.reason, f"Whether there is a {path} was not recorded.")
+        yield Doubt(stat.reason, f"Whether there is a {path} is not known: {stat.detail or 'it was not recorded'}.")

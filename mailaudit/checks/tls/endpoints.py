@@ -61,15 +61,17 @@ def listener(listening: Listening, number: int, *daemons: str) -> Listener | Non
 def heard(endpoints: Endpoints, number: int) -> Iterator[Seen | Doubt | Exempt]:
     """What was said on a port at each address; a doubt where it could not be told, an exemption where nobody answers at all."""
     yield from silent(endpoints, number)
-    for question, seen in endpoints.on(number):
+    for _, seen in endpoints.on(number):
         if isinstance(seen, Failed):
             continue
-        if seen.turns_away:
-            words = seen.refusal or seen.greeting
-            message = f"{question}: mailaudit was turned away ({words[:80]}), so this could not be told."
-            yield Doubt(Reason.REFUSED, message, (said(seen, words),))
-        else:
-            yield seen
+        yield turned_away(seen) if seen.turns_away else seen
+
+
+def turned_away(seen: Seen) -> Doubt:
+    """That a listener wants nothing to do with whoever asks, now or ever."""
+    words = seen.refusal or seen.greeting
+    message = f"{seen.at}: mailaudit was turned away ({words[:80]}), so this could not be told."
+    return Doubt(Reason.REFUSED, message, (said(seen, words),))
 
 
 def silent(endpoints: Endpoints, *numbers: int) -> Iterator[Doubt | Exempt]:

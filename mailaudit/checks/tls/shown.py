@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mailaudit.checks.host.services import RESTARTS
 from mailaudit.checks.registry import rule
-from mailaudit.checks.tls.endpoints import IMAPS, SIEVE, SMTP, SUBMISSION, SUBMISSIONS, said, silent
+from mailaudit.checks.tls.endpoints import IMAPS, SIEVE, SMTP, SUBMISSION, SUBMISSIONS, said, silent, turned_away
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.behind import Behind
@@ -55,7 +55,9 @@ def by_daemon(shown: ShownCertificates) -> dict[str, list[Shown]]:
 def _gaps(endpoints: Endpoints, numbers: tuple[int, ...]) -> Iterator[Outcome]:
     yield from silent(endpoints, *numbers)
     for each in endpoints.seen(*numbers):
-        if each.leaf is None and each.speaks_tls is not False:
+        if each.turns_away:
+            yield turned_away(each)
+        elif each.leaf is None and each.speaks_tls is not False:
             yield Doubt(Reason.NOT_RECORDED, f"{each.at}: the certificate was not recorded")
 
 

@@ -13,7 +13,7 @@ from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict, WaivedBy
 from mailaudit.questions import NOT_ASKED, Reason
 from mailaudit.reports.terminal import excerpt
-from mailaudit.reports.terminal.coverage import files
+from mailaudit.reports.terminal.coverage import ALLOWING, files
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.prose import first_words
 from mailaudit.reports.view import REASONS, how, mask_of, names, order, worst_first
@@ -199,9 +199,13 @@ def _unknown(paper: Paper, host: HostReport, told: _Told) -> None:
         groups.setdefault((result.reason, result.message if told_apart else ""), []).append(result)
     for (reason, message), results in sorted(groups.items(), key=lambda each: (each[0][0] in NOT_ASKED, each[0])):
         rules = " ".join(dict.fromkeys(result.rule for result in results))
-        paper.wrapped(f"{REASONS[reason]} ({reason}): {rules}", "  ", "    ")
+        more = "; -v says what" if reason is Reason.NOT_RECORDED and not message else ""
+        paper.wrapped(f"{REASONS[reason]} ({reason}{more}): {rules}", "  ", "    ")
         if message:
             paper.wrapped(paper.clean(message), "    ")
+    if any(ALLOWING in result.message for result in unknown):
+        target = host.target if host.target.startswith("ssh://") or "/" not in host.target else "HOST"
+        paper.wrapped(f"`mailaudit doctor {paper.clean(target)}` prints all lines that doas.conf lacks.", "  ", "    ", "bold")
     paper.blank()
 
 
