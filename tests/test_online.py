@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mailaudit.audit import _at_once
 from mailaudit.auditor import Options, auditor_for
 from mailaudit.choices import Common, Looking
 from mailaudit.cli import run
+from mailaudit.collect import trips
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.collect.login import Login
 from mailaudit.collect.online import _BATCHES, Network, OnlineWorld, Outside
@@ -125,6 +126,7 @@ class Shell:
         if "rspamadm" in self.told:
             await asyncio.to_thread(self.host.let.wait)
         self.heard.clear()
+        trips.step("answers")
         mark = re.findall(r"MARK=(\w+)", self.told)[0]
         said = ["0 begin 0 -\nauditor\nOpenBSD\nbsd", "1 out 0 -\nsaid\n", "1 end 0 -\n", "0 done 0 -\n"]
         return "".join(f"\n@{mark} {each}" for each in said).encode()
@@ -193,6 +195,17 @@ def test_what_went_with_the_login_is_not_asked_again() -> None:
     host.connect()
     assert host.ask([name, machine]).keys() == {name, machine}
     assert [each.count("command_ ") for each in at.runs] == [1, 1]
+
+
+def test_what_lands_before_anybody_looks_is_of_the_critical_path_too() -> None:
+    at, name, machine = Host(), RunCommand(Command.HOSTNAME), RunCommand(Command.MACHINE)
+    host = Known(at)
+    host.send([name])
+    wait(host._landing)  # noqa: SLF001  nobody looks until then
+    host.connect()
+    assert list(host.journey.chain) == ["answers"]
+    host.ask([name, machine])
+    assert list(host.journey.chain) == ["answers"] * 2
 
 
 def test_whoever_waits_for_the_network_can_be_called_off() -> None:

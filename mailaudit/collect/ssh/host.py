@@ -103,7 +103,7 @@ class HostWorld:
             while self._begun is None and left:
                 landed, left = wait(left, return_when=FIRST_COMPLETED)
                 for each in landed:
-                    self.journey.note(each.result()[1])
+                    each.result()
         begun = self._begun
         if begun is None:
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
@@ -125,8 +125,7 @@ class HostWorld:
                 found[question] = refused
         for flight in self.later([each for each in wave if each not in found]):
             with self.journey.waiting():
-                _, chain = flight.result()
-            self.journey.note(chain)
+                flight.result()
         return {**found, **{question: self._known[question] for question in wave if question not in found}}
 
     def later(self, wave: Collection[Question]) -> dict[Flight, tuple[Question, ...]]:
@@ -161,6 +160,7 @@ class HostWorld:
         parts = _parts(questions) or [{}]
         said, chain = await alone(self._run_all(parts), max(since, login, key=len))
         self._learn(said)
+        self.journey.note(chain)
         return {question: self._known[question] for question in questions}, chain
 
     def _learn(self, said: list[tuple[Part, Asked]]) -> None:
