@@ -17,7 +17,7 @@ from mailaudit.collect.ssh import asking
 from mailaudit.collect.ssh.answering import answers
 from mailaudit.collect.ssh.asking import BECOMES, numbered, refusal
 from mailaudit.collect.ssh.commands import COMMANDS, doas_line, holds_passwords, is_readable
-from mailaudit.collect.ssh.output import Asked, read_output, stat_of
+from mailaudit.collect.ssh.output import Asked, Said, read_output, stat_of
 from mailaudit.models.passwords import password_of
 from mailaudit.questions import (
     Absent,
@@ -269,6 +269,19 @@ def test_what_may_not_be_read_names_the_line_of_doas_conf(open_folder: Path) -> 
     assert details[0].endswith(f"allow it: permit nopass nobody as root cmd /bin/cat args {tmp_path}/closed.sh")
     assert f"cmd /usr/bin/stat args -f %p:%Su:%Sg:%z:%m:%Y -- {tmp_path}/shut/x" in details[1]
     assert f"cmd /bin/ls args -1a {tmp_path}/shut" in details[2]
+
+
+def test_what_sudo_was_not_there_to_run_is_not_told_of_the_host() -> None:
+    """A command that nobody ran says nothing: no crontab, a configuration that is refused."""
+    missing = (Said("out", 0, become=True, data=b""), Said("end", 127, become=True, data=b"/bin/sh: 122: sudo: not found\n"))
+    wave: list[Question] = [RunCommand(Command.CRONTAB_ROOT), RunCommand(Command.RSPAMADM_CONFIGTEST)]
+    for means, allows in (("sudo -n", "sudo would have to allow"), ("doas -n", "this line of doas.conf would allow it: permit")):
+        for question in wave:
+            found = answers(question, Asked("audit", means, "OpenBSD", "bsd", said={1: missing}), 1)[question]
+            assert isinstance(found, Failed)
+            assert found.reason is Reason.UNREADABLE
+            assert "sudo: not found" in found.detail
+            assert allows in found.detail
 
 
 def test_output_that_breaks_off_is_a_timeout_not_an_absence(tmp_path: Path) -> None:

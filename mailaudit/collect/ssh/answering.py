@@ -29,6 +29,7 @@ from mailaudit.text import Text
 
 MAX_OUTPUT = 4 * 1024 * 1024  # bytes of one command
 LEVELS = 2  # of a closed directory are listed, each by a command of its own
+_NOT_RUN = (126, 127)  # what a shell ends with that cannot run or find a program: sh(1)
 _GONE = ("no such file or directory", "not a directory")
 
 
@@ -75,8 +76,12 @@ class _Reading:
         return Failed(Reason.UNREADABLE, why)
 
     def denied(self, complaint: str, *words: str) -> Failed:
-        """That a path or a command is not to be had, and the line of doas.conf that would change it."""
+        """That a path or a command is not to be had, and the line of doas.conf that would change it, or what sudo must allow."""
         said = " ".join(complaint.split())[:200] or "permission denied"
+        if self.asked.become.startswith("sudo"):
+            return self.refused(
+                f"{self.question}: {said}; sudo would have to allow, as root and without a password: {' '.join(words)}"
+            )
         line = doas_line(self.asked.user or "USER", *words)
         return self.refused(f"{self.question}: {said}; this line of doas.conf would allow it: {line}")
 
@@ -173,9 +178,9 @@ class _Reading:
 
 
 def _is_refused(end: Said) -> bool:
-    """True if doas or sudo refused, not the command."""
+    """True if doas or sudo refused or is not there, not the command."""
     text = end.text.lower()
-    return end.become and (text.startswith(("doas:", "sudo:")) or "permission denied" in text)
+    return end.become and (end.status in _NOT_RUN or text.startswith(("doas:", "sudo:")) or "permission denied" in text)
 
 
 def _is_gone(said: Said) -> bool:
