@@ -81,7 +81,7 @@ class HostWorld:
         if self._opening is None:
             self.begin()
         asked: list[Question] = [each for each in first if not isinstance(each, LIVE) and asking.refusal(each) is None]
-        if not self.later(asked):
+        if not self.later(asked) and not self._landing:
             self._landing.append(begin(self._answered([], self.journey.chain)))
 
     def connect(self, first: Collection[Question] = ()) -> None:
