@@ -315,6 +315,8 @@ def test_a_dead_host_harms_no_other(host: SshHost, tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "connection refused" in done.stdout
     assert "1 passed" in done.stdout
+    twice = mailaudit(host.home, "scan", host.target, host.target, "--offline", "-q", "--select", "PF001")
+    assert twice.stdout.count("1 passed") == 1
 
 
 @daemon
@@ -323,6 +325,8 @@ def test_doctor_goes_step_by_step(host: SshHost) -> None:
     assert done.returncode == 4
     assert "ok    logged in as auditor" in done.stdout
     assert "permit nopass auditor as root cmd /sbin/pfctl args -si" in done.stdout
+    alone = mailaudit(host.home, "doctor", host.target, "--become", "none")
+    assert alone.stdout.endswith("note  fix --write could not write there, which no scan needs: auditor cannot become root\n")
     dead = mailaudit(host.home, "doctor", f"ssh://127.0.0.1:{free_port()}")
     assert dead.returncode == 4
     assert dead.stdout.count("cannot be reached") == 1

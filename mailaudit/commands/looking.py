@@ -25,10 +25,12 @@ MOST_OF_TARGETS = 1024 * 1024  # bytes
 
 
 def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool = False) -> list[str]:
-    """All targets that are named, on the command line and in a file; with `live`, hosts too, not paths alone."""
-    targets = [*named, *(_listed(targets_file) if targets_file is not None else ())]
+    """All targets that are named, on the command line and in a file; with `live`, hosts too, not paths alone. Each once."""
+    targets = list(dict.fromkeys([*named, *(_listed(targets_file) if targets_file is not None else ())]))
     if not targets:
-        raise UsageError("no TARGET is named", "mailaudit scan DIRECTORY")
+        raise UsageError(
+            "no TARGET is named", "mailaudit scan HOST, mailaudit scan DIRECTORY" if live else "mailaudit scan DIRECTORY"
+        )
     for target in targets:
         if not live and not is_path(target):
             raise UsageError(f"{target}: no such file or directory", "mailaudit snapshot HOST -o DIR records a live host")

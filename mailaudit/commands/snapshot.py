@@ -91,6 +91,8 @@ def _writing(target: str, looking: Looking) -> tuple[str, bool | None]:
     with entered(target, replace(login(looking), outside=None)) as (_, writer):
         if writer.user == "root":
             return "fix --write would send what it needs along", True
+        if not writer.means:
+            return f"fix --write could not write there, which no scan needs: {writer.user} cannot become root", None
         try:
             writer.prepare()
         except ApplierError as error:
