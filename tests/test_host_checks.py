@@ -88,6 +88,15 @@ def test_a_file_changed_after_httpd_started_may_have_been_read_again() -> None:
     assert (found.verdict, found.reason) == (UNKNOWN, Reason.NOT_RECORDED)
 
 
+@pytest.mark.parametrize(("second", "verdict"), [("30:21", PASS), ("30:23", PASS), ("30:24", Verdict.FAIL)])
+def test_a_daemon_started_as_soon_as_its_file_was_written_is_not_said_to_run_an_older_one(second: str, verdict: Verdict) -> None:
+    written = {"type": "file", "mode": "0644", "owner": "root", "group": "wheel", "mtime": f"2026-11-20T09:{second}Z"}
+    running = "PID USER STARTED COMMAND\n41833 root Fri Nov 20 09:30:21 2026 /usr/sbin/smtpd\n"
+    answers = {"stat": {"/etc/mail/smtpd.conf": written}, "commands": {"ps": {"status": 0, "stdout": running}}}
+    (found,) = results({"/etc/mail/smtpd.conf": SMTPD}, answers, ("HOST036",))
+    assert found.verdict is verdict
+
+
 def test_a_time_that_was_not_recorded_leaves_it_open() -> None:
     answers: dict[str, object] = {
         "commands": {"ps": {"status": 0, "stdout": "7 root Fri Nov 20 09:30:02 2026 /usr/sbin/smtpd\n"}}

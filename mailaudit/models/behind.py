@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailaudit.models.clock import moment
 from mailaudit.models.files import Files
-from mailaudit.models.processes import Processes
+from mailaudit.models.processes import Processes, is_younger
 from mailaudit.models.sources import Known, Model, Slot
 from mailaudit.questions import Stat
 
@@ -35,4 +35,4 @@ def _is_behind(processes: Processes, files: Files, daemon: str) -> bool:
         return False
     stats = (files.stat(path) for path in processes.files[daemon])
     times = (moment(stat.mtime) for stat in stats if isinstance(stat, Stat) and stat.mtime)
-    return any(time > read[0] for time in times if time is not None)
+    return any(is_younger(time, read[0]) for time in times if time is not None)

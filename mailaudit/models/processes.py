@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.httpd import HttpdConfig
@@ -18,6 +18,18 @@ from mailaudit.questions import Command
 
 _LINE = re.compile(r"\s*(\d+)\s+(\S+)\s+[A-Z][a-z]{2}\s+([A-Z][a-z]{2})\s+(\d+)\s+(\d+):(\d\d):(\d\d)\s+(\d{4})\s+(\S.*)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+_INEXACT = timedelta(seconds=2)
+
+
+def is_younger(changed: datetime, started: datetime) -> bool:
+    """True if a file was surely changed after a process began.
+
+    ps(1) counts from the boot, by a clock that may have been set since: a daemon that is started as soon as its file is written,
+    as behind acme-client(1), can seem to be older by a second.
+    """
+    return changed > started + _INEXACT
 
 
 @dataclass(frozen=True, slots=True)

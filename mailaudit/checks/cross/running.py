@@ -11,7 +11,7 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.clock import moment
 from mailaudit.models.files import Files
 from mailaudit.models.login import LoginConf
-from mailaudit.models.processes import Processes
+from mailaudit.models.processes import Processes, is_younger
 from mailaudit.models.system import TYPED
 from mailaudit.questions import Command, Reason, Stat
 
@@ -30,7 +30,7 @@ def daemons_run_with_the_limits_on_disk(processes: Processes, login: LoginConf, 
         changed = moment(stat.mtime) if isinstance(stat, Stat) and stat.mtime else None
         if changed is None:
             yield Doubt(Reason.NOT_RECORDED, f"When {path} was changed was not recorded.", (Place.at(name.span),))
-        elif changed > main.started:
+        elif is_younger(changed, main.started):
             message = f"{daemon} runs with the limits of an older login class: {path} changed after {daemon} had started."
             shown = (
                 Evidence(f"stat {path}", f"changed {changed:%Y-%m-%d %H:%M:%S} UTC"),

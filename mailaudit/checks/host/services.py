@@ -14,7 +14,7 @@ from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
 from mailaudit.models.clock import moment
 from mailaudit.models.daemons import Daemons
 from mailaudit.models.files import Files, Gone
-from mailaudit.models.processes import Processes
+from mailaudit.models.processes import Processes, is_younger
 from mailaudit.models.rc import PATH, RcConf, Setting
 from mailaudit.models.system import TYPED
 from mailaudit.models.taking_effect import ORDER
@@ -205,7 +205,7 @@ def daemons_run_what_is_on_disk(processes: Processes, files: Files) -> Iterator[
             continue
         since, unseen = read
         times = {path: _changed(files, path) for path in paths}
-        later = {path: time for path, time in times.items() if isinstance(time, datetime) and time > since}
+        later = {path: time for path, time in times.items() if isinstance(time, datetime) and is_younger(time, since)}
         if later and not unseen:
             yield _stale(daemon, since, later)
         for path in later if unseen else ():
@@ -233,7 +233,7 @@ def _stale(daemon: str, since: datetime, changed: Mapping[str, datetime]) -> Fin
             Evidence(TYPED[Command.PS], f"{daemon} since {since:%Y-%m-%d %H:%M:%S} UTC"),
         ),
         Fix(
-            f"See that its files are good, then have {daemon} read them",
+            f"Mend first what else is found in its files, then have {daemon} read them",
             Safety.UNSAFE,
             commands=RESTARTS.get(daemon, (f"rcctl restart {daemon}",)),
         ),

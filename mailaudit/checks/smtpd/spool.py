@@ -15,7 +15,7 @@ from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome
 from mailaudit.models.clock import Clock, moment
 from mailaudit.models.files import Files, Gone
-from mailaudit.models.processes import Processes
+from mailaudit.models.processes import Processes, is_younger
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.queue import Queue
 from mailaudit.models.system import TYPED
@@ -112,7 +112,7 @@ def tables_are_those_on_disk(smtpd: SmtpdConfig, processes: Processes, files: Fi
         yield Exempt("smtpd does not run, which HOST031 is about")
         return
     own = [_changed(files, tree.text.path) for tree in smtpd.trees]
-    if any(isinstance(each, datetime) and each > main.started for each in own):
+    if any(isinstance(each, datetime) and is_younger(each, main.started) for each in own):
         yield Exempt("smtpd runs with an older smtpd.conf, which HOST036 is about")
         return
     for table in smtpd.tables.values():
@@ -121,11 +121,11 @@ def tables_are_those_on_disk(smtpd: SmtpdConfig, processes: Processes, files: Fi
         changed = _changed(files, table.path)
         if changed is None:
             yield Doubt(Reason.NOT_RECORDED, f"When {table.path} was changed was not recorded.")
-        elif isinstance(changed, datetime) and changed > main.started:
-            since = Evidence(TYPED[Command.PS], f"smtpd since {main.started:%Y-%m-%dT%H:%M:%SZ}")
+        elif isinstance(changed, datetime) and is_younger(changed, main.started):
+            since = Evidence(TYPED[Command.PS], f"smtpd since {main.started:%Y-%m-%d %H:%M:%S} UTC")
             yield Finding(
                 f"{table.path} was changed after smtpd started, which goes on with what it read then until it is told.",
-                (Evidence(f"stat {table.path}", f"changed {changed:%Y-%m-%dT%H:%M:%SZ}"), since),
+                (Evidence(f"stat {table.path}", f"changed {changed:%Y-%m-%d %H:%M:%S} UTC"), since),
                 Fix("Have it read anew", Safety.SAFE, commands=(f"smtpctl update table {quote(table.name)}",)),
                 f"table {table.name}",
                 "stale",

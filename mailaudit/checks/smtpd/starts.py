@@ -13,7 +13,7 @@ from mailaudit.models.accounts import Accounts
 from mailaudit.models.clock import moment
 from mailaudit.models.files import Files
 from mailaudit.models.interfaces import Address, Interface, Interfaces
-from mailaudit.models.processes import Processes
+from mailaudit.models.processes import Processes, is_younger
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.parts import LIBEXEC, Cause, Listener, Proc, Refusal
@@ -134,7 +134,7 @@ def _runs_older(smtpd: SmtpdConfig, files: Files, processes: Processes | Missing
     times = [moment(stat.mtime) for stat in stats if isinstance(stat, Stat) and stat.mtime]
     if main is None or len(times) < len(stats):
         return None
-    return any(time is not None and time > main.started for time in times)
+    return any(time is not None and is_younger(time, main.started) for time in times)
 
 
 def _unbound(listener: Listener, address: str) -> Finding:
