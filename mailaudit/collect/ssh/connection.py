@@ -20,6 +20,7 @@ from mailaudit.collect.world import TargetError
 CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
 _CHUNK = 1 << 18
 _ENDING = 1.0  # seconds
+_FREED = 0.05  # seconds until sshd counts a session no more that is closed: what it reads with the close it refuses
 UNREACHABLE = 4  # the exit code: incomplete
 _KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
@@ -104,6 +105,7 @@ class RemoteShell:
             self.process.kill()
             async with asyncio.timeout(_ENDING):
                 await self.process.wait_closed()
+                await asyncio.sleep(_FREED)
         self.process.close()
 
 
