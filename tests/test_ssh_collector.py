@@ -262,13 +262,20 @@ def test_what_may_not_be_read_names_the_line_of_doas_conf(open_folder: Path) -> 
     (tmp_path / "closed.sh").chmod(0o600)
     (tmp_path / "shut").mkdir(mode=0o700)
     found, _ = run(
-        [ReadFile(f"{tmp_path}/closed.sh"), StatFile(f"{tmp_path}/shut/x"), ListFiles(f"{tmp_path}/shut/*")],
+        [
+            ReadFile(f"{tmp_path}/closed.sh"),
+            StatFile(f"{tmp_path}/shut/x"),
+            ListFiles(f"{tmp_path}/shut/*"),
+            PublicKey(f"{tmp_path}/closed.sh"),
+        ],
         ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh"),
     )
     details = [each.detail for each in found if isinstance(each, Failed) and each.reason is Reason.UNREADABLE]
     assert details[0].endswith(f"allow it: permit nopass nobody as root cmd /bin/cat args {tmp_path}/closed.sh")
     assert f"cmd /usr/bin/stat args -f %p:%Su:%Sg:%z:%m:%Y -- {tmp_path}/shut/x" in details[1]
     assert f"cmd /bin/ls args -1a {tmp_path}/shut" in details[2]
+    said, _, line = details[3].partition("; this line of doas.conf would allow it: permit nopass nobody as root cmd ")
+    assert (said, line.split()[0]) == (f"public half of {tmp_path}/closed.sh: permission denied", "/usr/bin/openssl")
 
 
 def test_what_sudo_was_not_there_to_run_is_not_told_of_the_host() -> None:

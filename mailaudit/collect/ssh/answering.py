@@ -158,7 +158,7 @@ class _Reading:
         if output is None or end is None:
             return self.cut_off()
         if _is_refused(end) or "permission denied" in end.text.lower():
-            return self.denied(end.text, *words)
+            return self.denied(end.text if end.become else "", *words)  # openssl's own words have numbers of this one run
         try:
             return Found(read_public_key(Text(path, output.data)))
         except NotReadError as error:
