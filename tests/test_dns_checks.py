@@ -147,6 +147,25 @@ def test_a_lame_server_is_named_with_what_it_said(copied: Path) -> None:
     assert found.places == (Evidence("example.com. SOA of 198.51.100.66", "REFUSED"),)
 
 
+@pytest.mark.parametrize(
+    ("exchanger", "records"),
+    [
+        ("mx", ("example.com. 300 IN MX 0 mail.example.com.", "; delete: example.com. 300 IN MX 5 mx.example.com.")),
+        ("mail", ("mail.example.com. 300 IN A 203.0.113.9", "mail.example.com. 300 IN AAAA 2001:db8::9")),
+    ],
+)
+def test_an_exchanger_that_is_an_alias_is_replaced_or_gets_addresses(
+    copied: Path, exchanger: str, records: tuple[str, ...]
+) -> None:
+    name_ = f"{exchanger}.example.com."
+    mx = {"example.com. MX": {"rcode": "NOERROR", "records": [f"5 {name_}"]}}
+    for type_, address in (("A", "203.0.113.9"), ("AAAA", "2001:db8::9")):
+        mx[f"{name_} {type_}"] = {"rcode": "NOERROR", "records": [address], "cname": ["other.example.com."]}
+    fix = told(copied, "DNS006", mx).fix
+    assert fix is not None
+    assert fix.records == records
+
+
 def test_a_long_answer_that_is_cut_shows_it() -> None:
     long = reply_of(LookUp("a.example.", "TXT"), Found(RRset("NOERROR", tuple('"x"' for _ in range(300)))))
     assert (len(long.shown), long.shown[-3:]) == (400, "...")

@@ -35,7 +35,10 @@ class NotReadError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
-    """One certificate (RFC 5280). Times are aware and in UTC; `names` are dNSNames in lower case, `addresses` iPAddresses."""
+    """One certificate (RFC 5280). Times are aware and in UTC; `names` are dNSNames in lower case, `addresses` iPAddresses.
+
+    `span` is its first line in a file: the rest tells nobody anything.
+    """
 
     span: Span | None
     subject: str
@@ -85,7 +88,8 @@ def read_certificates(text: Text) -> tuple[Certificate, ...]:
         if match[1] in ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
             if len(found) == MAX_CERTIFICATES:
                 raise NotReadError(f"more than {MAX_CERTIFICATES} certificates")
-            found.append(_certificate(match.group(), Span(text, match.start(), match.end())))
+            head = match.group().partition("\n")[0].rstrip()
+            found.append(_certificate(match.group(), Span(text, match.start(), match.start() + len(head))))
     if not found:
         kinds = [match[1].lower() for match in _BLOCK.finditer(text.chars)]
         raise NotReadError(f"no certificate, but a {kinds[0]}" if kinds else "no PEM block of a certificate")

@@ -38,21 +38,32 @@ def mail_comes_here(dns: Dns, site: Site) -> Iterator[Outcome]:
 def _exchanger(dns: Dns, domain: str, exchanger: Exchanger, fix: Fix | None, *, first: bool) -> Iterator[Outcome]:
     name, about = exchanger.name, f"MX {exchanger.name} of {domain}"
     mx, replies = dns.look(domain, "MX"), (dns.addresses(exchanger.name, 4), dns.addresses(exchanger.name, 6))
+    instead = None if fix is None else _instead(dns, domain, exchanger, fix)
     if _is_address(name):
         message = f"The mail exchanger of {domain} is the address {name}, where a name must stand."
-        yield Finding(message, seen(mx), fix, f"MX of {domain}", "address")
+        yield Finding(message, seen(mx), instead, f"MX of {domain}", "address")
         return
     alias = next((bare(reply.aliases[0]) for reply in replies if reply.aliases), None)
     if alias is not None:
         message = f"{name}, the mail exchanger of {domain}, is an alias of {alias}: an exchanger must have addresses of its own."
-        yield Finding(message, seen(mx, *replies), fix, about, "alias")
+        yield Finding(message, seen(mx, *replies), instead, about, "alias")
     elif all(reply.is_absent for reply in replies):
         message = f"{name}, the mail exchanger of {domain}, has no address, so mail cannot be delivered to it."
-        yield Finding(message, seen(mx, *replies), fix, about, "no address", absence=True)
+        yield Finding(message, seen(mx, *replies), instead, about, "no address", absence=True)
     elif not any(reply.is_there for reply in replies):
         yield from doubts(*replies)
     elif first:
         yield from _is_here(dns, domain, name, replies, fix)
+
+
+def _instead(dns: Dns, domain: str, exchanger: Exchanger, fix: Fix) -> Fix:
+    """Another exchanger in the place of this one; or addresses for this one, where it is the right one."""
+    name = exchanger.name
+    if any(each.endswith(f" {name}.") for each in fix.records):
+        lines = [record(name, "AAAA" if ":" in each else "A", each) for each in dns.host.known]
+        return publish(f"Give {name} addresses of its own", *lines)
+    old = delete(domain, "MX", f"{exchanger.preference} {name}.")
+    return publish("Publish the exchanger in place of this one", *fix.records, old)
 
 
 def _is_here(dns: Dns, domain: str, name: str, replies: tuple[Reply, ...], fix: Fix | None) -> Iterator[Outcome]:

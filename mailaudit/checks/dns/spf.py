@@ -150,7 +150,7 @@ def spf_is_cheap(dns: Dns) -> Iterator[Outcome]:
         if found.lookups > _LIMITS.lookups:
             message = (
                 f"SPF of {domain} takes {found.lookups} lookups, and receivers stop at {_LIMITS.lookups}: "
-                "the record counts for nothing."
+                "for mail that no term before lets pass, the record is an error."
             )
             yield Finding(message, place, fix, f"lookups of SPF of {domain}", "too many")
         elif found.voids > _LIMITS.voids:
