@@ -23,7 +23,9 @@ from mailaudit.questions import Found, LookUp, Reason, RRset
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "corrected"
 BOOK = rulebook.load()
-RULES = tuple(page for page in BOOK.pages if page.startswith(("DNS", "CROSS04", "CROSS07", "CROSS08", "CROSS091", "CROSS092")))
+RULES = tuple(
+    page for page in BOOK.pages if page.startswith(("DNS", "CROSS04", "CROSS07", "CROSS08", "CROSS091", "CROSS092", "CROSS003"))
+)
 NAMES = (
     "example.com.",
     "mail.example.com.",
@@ -164,6 +166,8 @@ def test_an_exchanger_that_is_an_alias_is_replaced_or_gets_addresses(
     fix = told(copied, "DNS006", mx).fix
     assert fix is not None
     assert fix.records == records
+    certificate = [each.verdict for each in audited(copied).results if each.rule == "CROSS003"]
+    assert certificate == ([Verdict.NOT_APPLICABLE] if exchanger == "mx" else [Verdict.PASS])
 
 
 def test_a_long_answer_that_is_cut_shows_it() -> None:

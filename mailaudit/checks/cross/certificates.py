@@ -43,7 +43,9 @@ def certificate_covers_the_exchangers(
             if not name or is_told:
                 continue
             here = leads_here(dns, name)
-            if here is None:
+            if any(dns.addresses(name, version).aliases for version in (4, 6)):
+                yield Exempt(f"{name} is an alias, which no exchanger may be: DNS006 tells of that")
+            elif here is None:
                 yield no_addresses()
             elif here:
                 what = f"an exchanger of {domain}"
