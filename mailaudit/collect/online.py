@@ -174,7 +174,7 @@ class OnlineWorld:
         return await alone(self.network.ask(batch), since)
 
     def some(self, wave: Collection[Question]) -> dict[Question, Answer]:
-        """Answers to some questions of a wave, one at the least: what the network has not answered yet is answered later.
+        """Answers to some questions of a wave, one at the least: what host and network have not answered yet is answered later.
 
         So nobody waits for a slow port to learn what the next file includes.
         """
@@ -208,7 +208,7 @@ class OnlineWorld:
             lose()
 
     def _landed(self, *, patient: bool) -> dict[Question, Answer]:
-        """What the network has answered by now; with patience, once it has answered something."""
+        """What host and network have answered by now; with patience, once they have answered something."""
         if patient:
             from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415  the same
 

@@ -27,7 +27,7 @@ from mailaudit.snapshot import unanswered
 
 Flight = Future[tuple[dict[Question, Answer], Steps]]
 """What will bring the answers to some questions, and the chain of round trips that led to them."""
-Part = dict[int, Question]  # questions by their numbers in one run of the collector
+Part = dict[int, Question]  # questions by their numbers in what one shell is told at once
 MANY = 40  # files, which two shells read sooner than one: a shell costs a host about as much as ten files
 COMMANDS_SHARE = 3  # a command that hangs costs a third of the time, not all of it
 LEAVING = 2.0  # seconds to log out
@@ -214,7 +214,7 @@ class HostWorld:
 
 
 def _parts(questions: list[Question]) -> list[Part]:
-    """A wave in up to three parts, a channel each: the commands, and the files, many of them halved."""
+    """A wave in up to three parts, a shell each: the commands, and the files, many of them halved."""
     commands = [each for each in questions if isinstance(each, RunCommand)]
     files = [each for each in questions if not isinstance(each, RunCommand)]
     files.sort(key=lambda each: not isinstance(each, ListFiles))

@@ -33,9 +33,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the answers of a run depend on: who asked, by which means, on which system, and whose stat(1) that has: bsd or gnu.
+    """What the answers to a wave depend on: who asked, by which means, on which system, and whose stat(1) that has: bsd or gnu.
 
-    `finished` says whether the script came to its end.
+    `finished` says whether the collector came to the end of the wave.
     """
 
     user: str = ""
@@ -47,7 +47,7 @@ class Asked:
 
 
 def read_output(output: bytes, mark: str) -> Asked:
-    """What a run of the script with that mark said, as far as it came."""
+    """What the collector said to the wave with that mark, as far as it came."""
     said: dict[int, list[Said]] = {}
     begin = Said("begin", 0, False, b"")
     finished = False

@@ -24,7 +24,6 @@ class Shells:
     _there: int = 0  # shells, with those that are being opened or ended
     _refused: bool = False
     _change: asyncio.Event = field(default_factory=asyncio.Event)
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHANNELS))
     _endings: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, first: bytes, words: bytes, end: bytes, seconds: float, share: float) -> bytes:
@@ -35,7 +34,7 @@ class Shells:
         """
         said = bytearray()
         try:
-            async with asyncio.timeout(seconds), self._places:
+            async with asyncio.timeout(seconds):
                 shell, before = await self._taken(first)
                 self._busy.append(shell)
                 try:
@@ -55,7 +54,7 @@ class Shells:
     async def _taken(self, first: bytes) -> tuple[Shell, bytes]:
         """A shell, and what it is to be told before all else. Raises `OSError` where there is none, and none will get free."""
         while not self._idle:
-            if not self._refused:
+            if not self._refused and self._there < CHANNELS:
                 self._there += 1
                 try:
                     return await self.channel.shell(), first
