@@ -284,7 +284,8 @@ def test_no_rule_crashes_on_damaged_files(data: st.DataObject) -> None:
 
 
 def test_hashes_of_another_site_s_file_are_not_smtpds() -> None:
-    main = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\npassdb passwd-file {\n  passwd_file_path = /etc/own\n}\n"
+    main = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
+    main += "passdb passwd-file {\n  passwd_file_path = /etc/own\n}\n"
     [alone] = audit(world({MAIN: main}), ("DOVECOT023",)).results
     assert alone.verdict is Verdict.NOT_APPLICABLE
     smtpd = "listen on all\naction a relay\nmatch from any for any action a\n"
