@@ -216,7 +216,7 @@ def test_hashes_are_not_taken_for_passwords() -> None:
             "# one\n  imapsieve_mailbox1_name = A\n  # two\n  imapsieve_mailbox1_from = B\n  imapsieve_mailbox1_after = file:/s",
             (
                 "# one\n# two\nmailbox A {\n  imapsieve_from B {\n    sieve_script imapsieve1 {\n      type = after\n"
-                "      path = /s\n    }\n  }\n}"
+                "      cause = append copy flag\n      path = /s\n    }\n  }\n}"
             ),
         ),
         ("sieve_extensions = +vacation-seconds +imapflags", "sieve_extensions {\n  vacation-seconds = yes\n}"),

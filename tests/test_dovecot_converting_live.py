@@ -116,7 +116,6 @@ plugin {
   sieve = file:~/sieve;active=~/.dovecot.sieve
   sieve_before = ROOM/before.sieve
   imapsieve_mailbox1_name = Junk
-  imapsieve_mailbox1_causes = COPY
   imapsieve_mailbox1_before = file:ROOM/spam.sieve
   imapsieve_mailbox2_name = *
   imapsieve_mailbox2_from = Junk

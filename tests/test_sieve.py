@@ -400,10 +400,10 @@ def model(dovecot: str, **more: str) -> Sieve:
 def test_the_scripts_of_dovecot_2_3() -> None:
     sieve = model(OLD)
     assert [(use.when, use.mailbox, use.source, use.causes) for use in sieve.uses] == [
-        ("before", None, None, ()),
-        ("before", None, None, ()),
-        ("personal", None, None, ()),
-        ("after", None, None, ()),
+        ("before", None, None, None),
+        ("before", None, None, None),
+        ("personal", None, None, None),
+        ("after", None, None, None),
         ("imap before", "Junk", None, ("COPY",)),
         ("imap before", "*", "Junk", ("COPY", "FLAG")),
     ]
@@ -422,13 +422,29 @@ def test_the_scripts_of_dovecot_2_3() -> None:
 def test_the_scripts_of_dovecot_2_4() -> None:
     sieve = model(NEW)
     assert [(use.when, use.mailbox, use.source, use.causes, use.location) for use in sieve.uses] == [
-        ("before", None, None, (), f"{LIBRARY}/spam.sieve"),
-        ("personal", None, None, (), "~/.dovecot.sieve"),
+        ("before", None, None, None, f"{LIBRARY}/spam.sieve"),
+        ("personal", None, None, None, "~/.dovecot.sieve"),
         ("imap before", "Junk", None, ("COPY",), f"{LIBRARY}/report-spam.sieve"),
         ("imap before", "*", "Junk", ("COPY",), f"{LIBRARY}/gone.sieve"),
     ]
     assert not sieve.refusals
     assert sieve.missing == (f"{LIBRARY}/gone.sieve",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "causes"),
+    [
+        ("", ()),
+        ("cause = copy,append", ("APPEND", "COPY")),
+        ("cause = COPY FLAG", ("COPY", "FLAG")),
+        ("cause = append COPY", ("APPEND",)),  # sorted with the capitals first, and searched as if there were none
+        ("cause {\n append = yes\n copy = no\n}", ("APPEND",)),
+        ("cause = append\ncause {\n copy = yes\n}", ("APPEND", "COPY")),
+    ],
+)
+def test_dovecot_2_4_runs_a_script_for_the_causes_that_it_finds(lines: str, causes: tuple[str, ...]) -> None:
+    [_, _, spam, _] = model(NEW.replace("cause = copy", lines, 1)).uses
+    assert spam.causes == causes
 
 
 def test_programs_have_their_place_and_their_file() -> None:

@@ -13,6 +13,7 @@ from mailaudit.parsers.tree import Statement
 
 Found = Mapping[str, tuple[Statement, str]]
 _ORDERED = re.compile(r"sieve_(before|after)(\d*)")
+EVERY_CAUSE = ("append", "copy", "flag")  # which 2.3 takes for said where nothing is, and 2.4 does not
 _IMAP = re.compile(r"imapsieve_mailbox(\d+)_(name|from|causes|before|after)")
 _TEXT = re.compile(r"sieve_(spam|virus)test_text_value(\d+)")
 _LINK = "~/.dovecot.sieve"
@@ -133,9 +134,9 @@ def _imap(work: Work, found: Found) -> None:
 
 def _imap_lines(number: str, parts: dict[str, str], scripts: dict[str, tuple[Statement, str]]) -> list[str]:
     lines: list[str] = []
-    causes = parts.get("causes", "").lower().replace(",", " ").split()
+    causes = parts.get("causes", "").lower().replace(",", " ").split() or EVERY_CAUSE
     for kind, (_, value) in scripts.items():
-        pairs = [("type", kind), *([("cause", " ".join(causes))] if causes else []), *place(value)]
+        pairs = [("type", kind), ("cause", " ".join(causes)), *place(value)]
         suffix = f"-{kind}" if len(scripts) > 1 else ""
         lines += block(f"sieve_script imapsieve{number}{suffix}", [assign(key, each) for key, each in pairs])
     if parts.get("from", "*") not in ("*", ""):

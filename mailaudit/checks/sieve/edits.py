@@ -94,7 +94,7 @@ def first_free(dovecot: DovecotConfig) -> int:
 
 def fires(use: Use, source: str, target: str) -> bool:
     """True if a rule has its scripts run when a message is copied, or moved, from one folder to another."""
-    if use.causes and "COPY" not in use.causes:
+    if use.causes is not None and "COPY" not in use.causes:
         return False
     return _is(use.mailbox, target) and (use.source is None or _is(use.source, source))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from mailaudit.checks.dovecot.edits import place_of
+from mailaudit.checks.dovecot.edits import insert_below, place_of
 from mailaudit.checks.registry import rule
 from mailaudit.checks.sieve.edits import (
     OTHER,
@@ -30,6 +30,7 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.parts import evaluate
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.values import list_words
 from mailaudit.models.files import Files
 from mailaudit.models.reference import Reference
 from mailaudit.models.sieve.script import Sieve
@@ -83,12 +84,22 @@ def _no_rule(  # noqa: PLR0913, PLR0917  what a finding says, and what mends it
 ) -> Finding:
     """A finding at the rule that lacks nothing but the cause, or about one that is missing."""
     for use in running(sieve, dovecot):
-        causes = use.settings.get("causes") or use.settings.get("cause")
-        if causes is not None and causes.statement is not None and fires(_for_all_causes(use), *way):
-            mended = Fix("Run it for copies", Safety.SAFE, editing.replace_value(causes.statement, f"{causes.value} COPY"))
-            return Finding(message, (Place.at(causes.span),), mended, f"rule {script}", causes.value)
+        if fires(_for_all_causes(use), *way):
+            causes = use.settings.get("causes") or use.settings.get("cause")
+            span = causes.span if causes is not None else (use.setting.within or (use.setting,))[-1].span
+            mended = _for_copies(dovecot, use, causes)
+            fix = Fix("Run it for copies", Safety.SAFE, mended) if mended else None
+            return Finding(message, (Place.at(span),), fix, f"rule {script}", causes.value if causes is not None else "")
     fix = Fix("Add the rule", Safety.SAFE, edits, (f"sievec {SCRIPTS}/{script}.sieve",)) if edits else None
     return Finding(message, (place_of(dovecot),), fix, f"rule {script}", "missing", absence=True)
+
+
+def _for_copies(dovecot: DovecotConfig, use: Use, causes: Setting | None) -> tuple[Edit, ...]:
+    """Copies among what a rule runs for; 2.4 finds its words for certain where all are in lower case."""
+    if causes is None or causes.statement is None:
+        return insert_below(dovecot, use.setting.within[-1], "cause = copy") if use.setting.within else ()
+    words = [*list_words(causes.value.lower()), "copy"] if dovecot.family == NEW else [causes.value, "COPY"]
+    return editing.replace_value(causes.statement, " ".join(dict.fromkeys(words)))
 
 
 def _for_all_causes(use: Use) -> Use:

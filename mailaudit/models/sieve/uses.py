@@ -10,6 +10,7 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.values import is_true, list_words
 
 _DELIVERY = {"sieve_before": "before", "sieve_after": "after", "sieve_default": "default", "sieve_discard": "discard"}
 _NUMBERED = re.compile(r"(sieve_before|sieve_after)([0-9]*)")
@@ -23,9 +24,10 @@ class Use:
 
     `when` is `before`, `after`, `default`, `discard` or `personal` at delivery, and `imap before` or `imap after` for what users
     do over IMAP; there `mailbox` is the mailbox that something happens in, `source` the one a message comes from (None for any),
-    both maybe with wildcards, and `causes` says what happens: COPY, APPEND, FLAG; none for all. `location` is the path as set,
-    None if it is no file's; `paths` are the scripts' own paths where they can be told. `settings` are all that make it up, by
-    their last word (`name`, `from`, `causes`, `before`; in 2.4 `type`, `path`, `cause`).
+    both maybe with wildcards, and `causes` are what it runs for of COPY, APPEND and FLAG; None for whatever happens, which a 2.3
+    means that names none (2.4 then never runs it). `location` is the path as set, None if it is no file's; `paths` are the
+    scripts' own paths where they can be told. `settings` are all that make it up, by their last word (`name`, `from`, `causes`,
+    `before`; in 2.4 `type`, `path`, `cause`).
     """
 
     when: str
@@ -34,7 +36,7 @@ class Use:
     paths: tuple[str, ...] = ()
     mailbox: str | None = None
     source: str | None = None
-    causes: tuple[str, ...] = ()
+    causes: tuple[str, ...] | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict, repr=False)
 
     @property
@@ -63,6 +65,28 @@ def location(value: str) -> str | None:
             return None
         value = rest
     return value.partition(";")[0] or None
+
+
+def _causes(section: Section, setting: Setting | None) -> tuple[str, ...]:
+    """What 2.4 runs a script for: it sorts the words by their bytes and searches without case, so that mixed cases may miss."""
+    found = list_words(setting.value) if setting is not None else []
+    for name in ("cause", "sieve_script_cause"):
+        block = section.named(name, "")
+        for each in block.settings.values() if block is not None else ():
+            found = [word for word in found if word != each.name] + [each.name] * is_true(each.value)
+    words = [word.upper() for word in sorted(found)]
+    return tuple(cause for cause in ("APPEND", "COPY", "FLAG") if _is_found(words, cause))
+
+
+def _is_found(words: list[str], wanted: str) -> bool:
+    """The daemon's own binary search."""
+    left, right = 0, len(words)
+    while left < right:
+        middle = (left + right) // 2
+        if words[middle] == wanted:
+            return True
+        left, right = (middle + 1, right) if words[middle] < wanted else (left, middle)
+    return False
 
 
 def active(value: str) -> str | None:
@@ -94,10 +118,10 @@ def _old_uses(settings: Mapping[str, Setting]) -> Iterator[Use]:
         known = {part: setting for part, setting in given.items() if setting is not None and setting.value}
         for part in ("before", "after"):
             if part in known and "name" in known:
-                causes = known["causes"].value.upper().replace(",", " ").split() if "causes" in known else ()
+                causes = tuple(known["causes"].value.upper().replace(",", " ").split()) if "causes" in known else None
                 source = known["from"].value if "from" in known else None
                 place = location(known[part].value)
-                yield Use(f"imap {part}", known[part], place, (), known["name"].value, source, tuple(causes), known)
+                yield Use(f"imap {part}", known[part], place, (), known["name"].value, source, causes, known)
 
 
 def _order(name: str) -> tuple[int, int, str]:
@@ -136,7 +160,7 @@ def _new_use(section: Section, mailbox: str | None, source: str | None) -> Use |
         return None
     in_imap = mailbox is not None or source is not None
     when = f"imap {kind}" if in_imap else kind
-    causes = tuple(given["cause"].value.upper().replace(",", " ").split()) if "cause" in given else ()
+    causes = _causes(section, given.get("cause")) if in_imap else None
     name = mailbox or "*" if in_imap else None
     place = given["active_path"].value if kind == "personal" and "active_path" in given else path.value
     return Use(when, path, place if is_file else None, (), name, source, causes, given)
