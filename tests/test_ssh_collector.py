@@ -149,6 +149,31 @@ def test_a_shell_answers_wave_after_wave_as_they_come(tmp_path: Path, shell: lis
     assert sum(isinstance(each, Found) and isinstance(each.value, CommandOutput) for each in found) == 1
 
 
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_no_wave_leaves_anything_to_the_next(tmp_path: Path, shell: list[str]) -> None:
+    """Whatever was asked before, in whatever order: a shell that stays says what a new one says."""
+    contents = {"a.sh": b"a\n", "nul.sh": b"a\0b", "hash.sh": f"x={BCRYPT}\n".encode(), "credentials": b"u:canary-password\n"}
+    contents |= {"key.sh": b"-----BEGIN RSA PRIVATE KEY-----\n", "big.sh": b"z" * 70_000, "new\nline.sh": b"n", "empty.sh": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "link.sh").symlink_to("credentials")
+    paths = [f"{tmp_path}/{name}" for name in (*contents, "link.sh", "none.sh", "a.sh/below.sh")]
+    asked: list[Question] = [*map(ReadFile, paths), *map(StatFile, paths), PublicKey(paths[0])]
+    asked += [ListFiles(f"{tmp_path}/{each}") for each in ("*.sh", "none/*", "a.sh/*")]
+    asked += [RunCommand(Command.UNAME), RunCommand(Command.PFCTL_INFO)]
+    parts = [numbered(wave) for wave in (asked[::-3], asked[::-1], asked)]
+    words = asking.collector("none", "key") + b"".join(asking.wave(part, f"{MARK}{at}") for at, part in enumerate(parts))
+    said = subprocess.run(shell, input=words, capture_output=True, check=True).stdout
+    fresh = dict(zip(asked, run(asked, tuple(shell), "key")[0], strict=True))
+    for at, part in enumerate(parts):
+        mine = said.partition(asking.last_words(f"{MARK}{at - 1}"))[2] if at else said
+        output = read_output(mine.partition(f"\n@{MARK}{at + 1} ".encode())[0], f"{MARK}{at}")
+        assert output.finished
+        assert {each: answers(each, output, number)[each] for number, each in part.items()} == {
+            each: fresh[each] for each in part.values()
+        }
+
+
 def test_who_asks_is_found_out_once(tmp_path: Path) -> None:
     (tmp_path / "a.sh").write_text("x")
     wave: list[Question] = [ReadFile(f"{tmp_path}/a.sh")]
