@@ -163,6 +163,18 @@ def test_daemons_are_told_with_reload_only() -> None:
     assert [deed.text for deed in found.done] == ["chmod 600 /etc/x"]
 
 
+def test_who_gets_a_certificate_by_hand_is_told_what_takes_it_up() -> None:
+    """What has a daemon show it is of no use before; where files were written too, the daemon is told twice."""
+    why, path = "Get a new certificate", "/etc/mail/smtpd.conf"
+    issue = Deed(Kind.COMMAND, "acme-client -F mail.example.com", (why,))
+    dovecot = Deed(Kind.COMMAND, "rcctl reload dovecot", (why,))
+    smtpd = Deed(Kind.COMMAND, "rcctl restart smtpd", (path, why))
+    rspamd = Deed(Kind.COMMAND, "rcctl restart rspamd", ("/etc/rspamd/local.d/redis.conf",))
+    found = made(deeds=(rspamd, issue, dovecot, smtpd))
+    assert found.done == (rspamd, smtpd)
+    assert found.by_hand == (issue, dovecot, smtpd)
+
+
 def test_a_new_ruleset_is_tried_first() -> None:
     files: dict[str, tuple[str, bytes | None]] = {"/etc/pf.conf": ("pass\n", b"block\n")}
     assert "trial" in lines(made(files, ("pfctl -f /etc/pf.conf",)))

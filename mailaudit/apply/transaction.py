@@ -88,6 +88,7 @@ class _Steps:
     paths: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     waits: bool = False
+    asked: set[str] = field(default_factory=set)  # why a certificate is to be got by hand
     done: list[Deed] = field(default_factory=list)
     by_hand: list[Deed] = field(default_factory=list)
 
@@ -108,9 +109,12 @@ class _Steps:
     def deed(self, deed: Deed, *, reload: bool) -> None:
         """A command, if it is one of those that the applier runs; else it is left for a person, and what has to wait for one."""
         self.waits = self.waits or deed.kind is Kind.WAIT
+        late = bool(self.asked.intersection(deed.because))  # a daemon is told of the new certificate once it is there
         lines = self._lines(deed.text, reload=reload and not self.waits) if deed.kind is Kind.COMMAND else None
-        if lines is None:
+        if lines is None or late:
             self.by_hand.append(deed)
+        if lines is None or (late and self.asked.issuperset(deed.because)):
+            self.asked.update(deed.because if deed.text.startswith("acme-client ") else ())
             return
         self.lines += lines
         self.words.add(deed.text)
