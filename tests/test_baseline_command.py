@@ -458,7 +458,7 @@ def test_a_file_that_cannot_be_read_is_told_once_if_it_lasts(host: Path, run: Ru
     assert nightly(run, host) == (4, "", "")
     code, out, _ = nightly(run, host)
     assert code == 4
-    assert "host.example.com: PF010 PF048 could not be told twice in a row (unreadable)" in " ".join(out.split())
+    assert "host.example.com: PF010 PF048 could not be told twice in a row (could not be read)" in " ".join(out.split())
     assert nightly(run, host) == (4, "", "")
     (host / "etc" / "pf.conf").unlink()
     write(host, BAD)

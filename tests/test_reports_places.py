@@ -101,7 +101,7 @@ def test_a_checkout_below_the_folder_of_the_job_has_its_own_paths(
 @pytest.mark.usefixtures("repository")
 def test_an_issue_of_gitlabs_is_known_again_whatever_else_is_scanned(tmp_path: Path, run: Run) -> None:
     known = []
-    for number, targets in enumerate((["other"], ["hosts", "other"], ["other", "other"])):
+    for number, targets in enumerate((["other"], ["hosts", "other"], ["other", "./other"])):
         file = tmp_path / str(number)
         run("scan", *targets, "--select", "PF010", "--output", f"gitlab:{file}")
         issues = [each for each in json.loads(file.read_text()) if each["location"]["path"].startswith("other/")]
