@@ -283,6 +283,11 @@ def test_no_rule_crashes_on_damaged_files(data: st.DataObject) -> None:
     audit(world({MAIN: version + source}))
 
 
+def test_a_protocol_by_its_old_name_is_served_by_its_new_one() -> None:
+    main = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\nprotocols = imap imaps managesieve\n"
+    assert mended({MAIN: main}, "DOVECOT001")[MAIN] == main.replace("imap imaps managesieve", "imap sieve")
+
+
 def test_hashes_of_another_site_s_file_are_not_smtpds() -> None:
     main = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
     main += "passdb passwd-file {\n  passwd_file_path = /etc/own\n}\n"

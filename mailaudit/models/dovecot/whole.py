@@ -192,7 +192,8 @@ def _unknown_protocol(setting: Setting, root: Section, family: str) -> Iterator[
     for word in words:
         if word not in PROTOCOLS and word not in own and (word not in OLD_PROTOCOLS or family == NEW):
             meant = [part.lower() for each in words for part in re.split(r"[,\t]", each) if part]
-            plain = " ".join(part for part in meant if part in PROTOCOLS)
+            meant = [OLD_PROTOCOLS.get(part, part) for part in meant]
+            plain = " ".join(part for part in dict.fromkeys(meant) if part in PROTOCOLS)
             mend = plain if plain and "$" not in setting.token.value else None
             yield Problem(f'protocols names "{word}", which Dovecot does not know', setting.token.span, mend=mend)
             return
