@@ -170,6 +170,20 @@ def test_an_exchanger_that_is_an_alias_is_replaced_or_gets_addresses(
     assert certificate == ([Verdict.NOT_APPLICABLE] if exchanger == "mx" else [Verdict.PASS])
 
 
+def test_a_name_that_is_an_alias_gets_records_in_its_place(copied: Path) -> None:
+    """A server takes no address beside a CNAME (RFC 2181, section 10.1)."""
+    name_ = "host7.example.com."
+    alias = {f"{name_} {type_}": {"rcode": "NOERROR", "records": [], "cname": ["other.example.com."]} for type_ in ("A", "AAAA")}
+    alias[f"{name_} A"]["records"], alias[f"{name_} AAAA"]["records"] = ["203.0.113.9"], ["2001:db8::9"]
+    pointers = {
+        "9.113.0.203.in-addr.arpa. PTR": {"rcode": "NOERROR", "records": [name_]},
+        "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR": {"rcode": "NOERROR", "records": [name_]},
+    }
+    fix = told(copied, "DNS017", alias | pointers).fix
+    assert fix is not None
+    assert f"; delete: {name_} 300 IN CNAME other.example.com." in fix.records
+
+
 def test_a_long_answer_that_is_cut_shows_it() -> None:
     long = reply_of(LookUp("a.example.", "TXT"), Found(RRset("NOERROR", tuple('"x"' for _ in range(300)))))
     assert (len(long.shown), long.shown[-3:]) == (400, "...")

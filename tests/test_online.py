@@ -327,6 +327,8 @@ def test_a_probe_is_wished_for_by_its_option_alone() -> None:
     outside = choosing.options(Common(), Looking(online=True, probe_relay=True)).outside
     assert outside is not None
     assert outside.probe_relay
+    with pytest.raises(UsageError, match="--resolver and --offline"):
+        choosing.options(Common(), Looking(offline=True, resolver=["192.0.2.53"]))
     with pytest.raises(UsageError, match="--probe-relay and --offline"):
         choosing.options(Common(), Looking(offline=True, probe_relay=True))
     assert run(["scan", str(CORRECTED), "--probe-relay"]) == 2

@@ -28,9 +28,8 @@ def chosen_targets(named: Sequence[str], targets_file: str | None, *, live: bool
     """All targets that are named, on the command line and in a file; with `live`, hosts too, not paths alone. Each once."""
     targets = list(dict.fromkeys([*named, *(_listed(targets_file) if targets_file is not None else ())]))
     if not targets:
-        raise UsageError(
-            "no TARGET is named", "mailaudit scan HOST, mailaudit scan DIRECTORY" if live else "mailaudit scan DIRECTORY"
-        )
+        lacking = "no TARGET is named" if targets_file is None else f"-T {targets_file}: no target is named in it"
+        raise UsageError(lacking, "mailaudit scan HOST, mailaudit scan DIRECTORY" if live else "mailaudit scan DIRECTORY")
     for target in targets:
         if not live and not is_path(target):
             raise UsageError(f"{target}: no such file or directory", "mailaudit snapshot HOST -o DIR records a live host")
@@ -59,7 +58,8 @@ def entering(looking: Looking) -> Login:
     outside = _outside(looking)
     if looking.jobs is not None and not 0 < looking.jobs <= MOST_JOBS:
         raise UsageError(f"-j {looking.jobs}: expected a number from 1 to {MOST_JOBS}")
-    for asked, named in ((looking.online, "--online"), (looking.probe_relay, "--probe-relay")):
+    online = ((looking.online, "--online"), (looking.probe_relay, "--probe-relay"), (looking.resolver, "--resolver"))
+    for asked, named in online:
         if asked and looking.offline:
             raise UsageError(f"{named} and --offline are both asked for")
     return Login(str(looking.become), outside.seconds, looking.jobs or JOBS, None, None if looking.offline else outside)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from mailaudit.checks.dns.words import doubts, host_names, lacks, no_addresses, pointer, publish, record, seen
+from mailaudit.checks.dns.words import delete, doubts, host_names, lacks, no_addresses, pointer, publish, record, seen
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome
@@ -103,7 +103,7 @@ def name_is_no_alias(dns: Dns) -> Iterator[Outcome]:
                 yield Finding(
                     message,
                     seen(dns.pointer(address), reply),
-                    publish("Give the name records of its own", *lines),
+                    publish("Give the name records of its own", *lines, delete(name, "CNAME", f"{alias}.")),
                     f"PTR target {name}",
                     "alias",
                 )
