@@ -173,11 +173,12 @@ def test_what_is_registered(domain: str, registered: str | None) -> None:
 @pytest.mark.parametrize(
     ("mailbox", "source", "causes", "way", "runs"),
     [
-        ("Junk", None, (), ("INBOX", "Junk"), True),
+        ("Junk", None, None, ("INBOX", "Junk"), True),
+        ("Junk", None, (), ("INBOX", "Junk"), False),
         ("Junk", None, ("COPY",), ("INBOX", "Junk"), True),
         ("Junk", None, ("APPEND", "FLAG"), ("INBOX", "Junk"), False),
-        ("junk", None, (), ("INBOX", "Junk"), False),
-        ("inbox", "Junk", (), ("Junk", "INBOX"), True),
+        ("junk", None, None, ("INBOX", "Junk"), False),
+        ("inbox", "Junk", None, ("Junk", "INBOX"), True),
         ("*", "Junk", ("COPY",), ("Junk", "a/b"), True),
         ("%", "Junk", ("COPY",), ("Junk", "a/b"), False),
         ("A.*", "Ju%", ("COPY",), ("Junk", "A.b"), True),
@@ -185,7 +186,7 @@ def test_what_is_registered(domain: str, registered: str | None) -> None:
     ],
 )
 def test_when_a_rule_of_imapsieve_runs(
-    mailbox: str, source: str | None, causes: tuple[str, ...], way: tuple[str, str], runs: bool
+    mailbox: str, source: str | None, causes: tuple[str, ...] | None, way: tuple[str, str], runs: bool
 ) -> None:
     use = Use("imap before", Setting("imapsieve_mailbox1_before", SCRIPT), SCRIPT, (), mailbox, source, causes)
     assert fires(use, *way) is runs
