@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +116,7 @@ class OnlineWorld:
     journey: Journey = field(default_factory=Journey)
     online: bool = field(default=True, init=False)
     lost: bool = field(default=False, init=False)
-    _flying: dict[Flight, tuple[Question, ...]] = field(default_factory=dict, init=False)
+    _flying: dict[Flight, Sequence[Question]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, told: World, outside: Outside) -> OnlineWorld:
@@ -188,7 +188,7 @@ class OnlineWorld:
             self.begin([question for question in answers if question not in found])
             others = [each for each in wave if not isinstance(each, LIVE)]
             later = getattr(self.told, "later", None)
-            begun: dict[Flight, tuple[Question, ...]] = {} if later is None else later(others)
+            begun: dict[Flight, list[Question]] = {} if later is None else later(others)
             under_way = {question for questions in begun.values() for question in questions}
             rest = [each for each in others if each not in under_way]
             found |= self.told.ask(rest) if rest else {}

@@ -128,7 +128,7 @@ class HostWorld:
                 flight.result()
         return {**found, **{question: self._known[question] for question in wave if question not in found}}
 
-    def later(self, wave: Collection[Question]) -> dict[Flight, tuple[Question, ...]]:
+    def later(self, wave: Collection[Question]) -> dict[Flight, list[Question]]:
         """The questions of a wave that are not answered yet, by what will bring the answers; what was not asked yet is under way.
 
         A slow command flies by itself: nobody else waits for it.
@@ -144,10 +144,9 @@ class HostWorld:
             flight = begin(self._answered(questions, self.journey.chain))
             self._landing.append(flight)
             self._flights.update(dict.fromkeys(questions, flight))
-        found: dict[Flight, tuple[Question, ...]] = {}
+        found: dict[Flight, list[Question]] = {}
         for question in left:
-            flight = self._flights[question]
-            found[flight] = (*found.get(flight, ()), question)
+            found.setdefault(self._flights[question], []).append(question)
         return found
 
     async def _answered(self, questions: list[Question], since: Steps) -> tuple[dict[Question, Answer], Steps]:
