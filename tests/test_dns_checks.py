@@ -107,6 +107,9 @@ def test_a_failing_network_is_never_a_finding(copied: Path) -> None:
         assert Reason(error) in reasons
 
 
+KEY = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))["dns"]["selector0._domainkey.example.com. TXT"]
+
+
 def told(root: Path, rule: str, changed: dict[str, Any]) -> Result:
     """The one finding of a rule once these answers of DNS are changed."""
     answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
@@ -182,6 +185,19 @@ def test_a_name_that_is_an_alias_gets_records_in_its_place(copied: Path) -> None
     fix = told(copied, "DNS017", alias | pointers).fix
     assert fix is not None
     assert f"; delete: {name_} 300 IN CNAME other.example.com." in fix.records
+
+
+@pytest.mark.parametrize("last", ["0001-01-01", "9999-12-31"])
+def test_the_last_day_of_a_selector_may_be_any(copied: Path, last: str) -> None:
+    settings_ = copied / "mailaudit.toml"
+    before = settings_.read_text("utf-8")
+    settings_.write_text(before.replace("[site]\n", f"[site]\nold_selectors = {{ old = {last} }}\n"), "utf-8")
+    published = {"rcode": "NOERROR", "records": ['"v=DKIM1; p="']} if last.startswith("9") else KEY
+    try:
+        message = told(copied, "CROSS041", {"old._domainkey.example.com. TXT": published}).message
+    finally:
+        settings_.write_text(before, "utf-8")
+    assert "still has a key" in message or "no key any more" in message
 
 
 def test_a_long_answer_that_is_cut_shows_it() -> None:

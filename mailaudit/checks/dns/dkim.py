@@ -160,7 +160,7 @@ def old_keys_go_when_their_mail_is_read(dns: Dns, site: Site, clock: Clock) -> I
         at = _At(domain, selector, dns.look(f"{selector}._domainkey.{domain}", "TXT"))
         yield from doubts(at.reply)
         if (domain, selector) in dns.selectors and last < today:
-            message = f"mailaudit.toml says that nothing is signed with {selector} since {last}, and mail of {domain} still is."
+            message = f"mailaudit.toml says that nothing was signed with {selector} after {last}, and mail of {domain} still is."
             fix = Fix(f"Sign with a newer selector, or take {selector} out of old_selectors", Safety.MANUAL)
             yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "in use")
         elif at.reply.failed is None:
@@ -170,18 +170,17 @@ def old_keys_go_when_their_mail_is_read(dns: Dns, site: Site, clock: Clock) -> I
 def _old(at: _At, last: date, today: date) -> Iterator[Finding]:
     texts = [text for text in at.reply.texts if is_dkim(text)]
     keys = [text for text in texts if dkim_key(text).key is not None]
-    gone_by = last + UNDER_WAY
-    if today > gone_by and keys:
+    if today - last > UNDER_WAY and keys:
         message = (
             f"{at.owner} still has a key, {(today - last).days} days after the last mail that was signed with it: "
             f"whoever comes by the old private key, from a backup or an old disk, signs as {at.domain}."
         )
         fix = publish("Take the record out", *(delete(at.owner, "TXT", strings(text)) for text in keys))
         yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "too long")
-    elif today <= gone_by and not keys:
+    elif today - last <= UNDER_WAY and not keys:
         message = (
             f"{at.owner} has no key any more that could be used, and mail that was signed with it until {last} "
             "is still under way: its signature fails."
         )
-        fix = Fix(f"Publish its key again, until {gone_by}", Safety.MANUAL)
+        fix = Fix(f"Publish its key again, until {UNDER_WAY.days} days after that day are over", Safety.MANUAL)
         yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "too short", absence=True)
