@@ -25,6 +25,7 @@ class Reason(StrEnum):
 
 NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 """The reasons that are no failure: nobody was to ask, or whoever recorded did not; the audit is whole (contract, section 2)."""
+ALLOWING = "; this line of doas.conf would allow it: "  # in a refusal's detail, before that line
 
 
 class Command(StrEnum):

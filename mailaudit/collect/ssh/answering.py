@@ -10,6 +10,7 @@ from mailaudit.collect.ssh.commands import COMMANDS, STAT_WORDS, doas_line
 from mailaudit.collect.ssh.output import Asked, Said, stat_of
 from mailaudit.models.certificates import NotReadError, read_public_key
 from mailaudit.questions import (
+    ALLOWING,
     Absent,
     Answer,
     CommandOutput,
@@ -83,7 +84,7 @@ class _Reading:
                 f"{self.question}: {said}; sudo would have to allow, as root and without a password: {' '.join(words)}"
             )
         line = doas_line(self.asked.user or "USER", *words)
-        return self.refused(f"{self.question}: {said}; this line of doas.conf would allow it: {line}")
+        return self.refused(f"{self.question}: {said}{ALLOWING}{line}")
 
     def stat(self, said: Said, path: str) -> Answer:
         if said.status == 0:

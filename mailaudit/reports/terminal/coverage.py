@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailaudit.findings import Coverage, FileStatus
+from mailaudit.questions import ALLOWING
 from mailaudit.reports.terminal.paper import Paper
 
-ALLOWING = "; this line of doas.conf"  # what a refusal goes on with
 FEW = 12  # files read to the end that are named
 MANY = 5  # places of unread statements that are named
 

@@ -11,9 +11,9 @@ from enum import IntEnum
 from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict, WaivedBy
-from mailaudit.questions import NOT_ASKED, Reason
+from mailaudit.questions import ALLOWING, NOT_ASKED, Reason
 from mailaudit.reports.terminal import excerpt
-from mailaudit.reports.terminal.coverage import ALLOWING, files
+from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.prose import first_words
 from mailaudit.reports.view import REASONS, how, mask_of, names, order, worst_first
