@@ -113,8 +113,9 @@ class _Steps:
         lines = self._lines(deed.text, reload=reload and not self.waits) if deed.kind is Kind.COMMAND else None
         if lines is None or late:
             self.by_hand.append(deed)
+        if lines is None and deed.text.startswith("acme-client "):
+            self.asked.update(deed.because)
         if lines is None or (late and self.asked.issuperset(deed.because)):
-            self.asked.update(deed.because if deed.text.startswith("acme-client ") else ())
             return
         self.lines += lines
         self.words.add(deed.text)

@@ -182,5 +182,5 @@ def _old(at: _At, last: date, today: date) -> Iterator[Finding]:
             f"{at.owner} has no key any more that could be used, and mail that was signed with it until {last} "
             "is still under way: its signature fails."
         )
-        fix = Fix(f"Publish its key again, until {UNDER_WAY.days} days after that day are over", Safety.MANUAL)
+        fix = Fix(f"Publish its key again, for {UNDER_WAY.days} days after {last}", Safety.MANUAL)
         yield Finding(message, seen(at.reply), fix, f"DKIM record {at.owner}", "too short", absence=True)
