@@ -11,6 +11,8 @@ import pytest
 
 NEWER = Path(__file__).parents[1] / ".lab" / "trixie"
 """A root with Debian 13's daemons, made by `.ci/newer` (`make newer`); only root can enter it."""
+NEWEST = NEWER.parent / "sid"
+"""A root with the newest daemons, made by hand (`make newest`): what it has changes by the day, so CI does not go by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ HERE = Root("installed", None)
 
 
 def roots() -> list[Root]:
-    """This machine's own root, and the newer one where it has been made."""
-    return [HERE, *([Root("newer", NEWER)] if (NEWER / "usr").is_dir() else [])]
+    """This machine's own root, and the newer ones that have been made."""
+    return [HERE, *(Root(name, path) for name, path in (("newer", NEWER), ("newest", NEWEST)) if (path / "usr").is_dir())]
 
 
 def need(root: Root, program: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.agreement import Row
 from bench.agreement.dovecot import FOLDER, MAIN, Case, model_of, refused_lines, verdicts
 from bench.agreement.dovecot_dumps import differences
+from bench.dovecot_catalogue import LATER
 from mailaudit.models.dovecot.settings import NEW
 
 EXPLAINED = {
@@ -22,6 +23,7 @@ EXPLAINED = {
     "Failed to": "a variable of the environment that the host does not have",
     "Currently supported versions": "it is written for a later 2.4 than the one at hand",
     "bind: Unknown setting": "the plugin for LDAP, whose setting it is, is not installed",
+    **{f"{row[1]}: Unknown setting": "it came after the 2.4 that is at hand" for row in LATER[NEW]},
     "event filter": "the filters of metrics and logs have a language of their own, which is not read",
     'expected a setting\'s name, found "="': "doveconf takes elements without a name in lists",
 }
