@@ -1,9 +1,10 @@
 """Make the catalogue of Dovecot's settings by asking an installed doveconf: names, types, members and defaults.
 
 Names are all words in doveconf's programs that it does not call unknown. A type is told by how a wrong value is refused, an
-enum's members by trying all lists of words that the programs hold. Run as root, with all of the family's packages installed:
+enum's members by trying all lists of words that the programs hold. Run as root, with all of the family's packages installed;
+2.4's is that of its first release here, to which the last one adds what it knows besides:
 
-    python -m bench.dovecot_catalogue [--root FOLDER] > mailaudit/models/dovecot/catalogue/FAMILY.tsv
+    python -m bench.dovecot_catalogue [--root FOLDER] [--before TABLE] > mailaudit/models/dovecot/catalogue/FAMILY.tsv
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pathlib import Path
 Row = tuple[str, str, str, str, str]
 WORD = re.compile(rb"[a-z][a-z0-9_./-]{1,50}(?=\0)")
 MEMBERS = re.compile(rb"(?<=\0)[A-Za-z0-9.+_-]*(?::[A-Za-z0-9.+_-]*)+(?=\0)")
-LATER: dict[str, tuple[Row, ...]] = {"2.4": (("", "imap4rev2_enable", "bool", "no", ""),)}  # after 2.4.1
 UNKNOWN = re.compile("Unknown (?:setting|section)|Panic: file config-parser")
 FILTERS = {"local", "local_name", "remote", "protocol", "group"}
 UPSTREAM = {  # what Debian's packages change, as Dovecot itself has it; paths and accounts as in OpenBSD's package
@@ -42,6 +42,11 @@ UPSTREAM = {  # what Debian's packages change, as Dovecot itself has it; paths a
 }
 
 
+def head_for(version: str) -> str:
+    """The first lines of a file that is written for a release of 2.4."""
+    return f"dovecot_config_version = {version}\ndovecot_storage_version = {version}\n"
+
+
 class Doveconf:
     """One installed doveconf, in this file system or in a root of its own."""
 
@@ -52,8 +57,7 @@ class Doveconf:
         version = subprocess.run([*self.enter, "dovecot", "--version"], capture_output=True, text=True, check=True).stdout
         self.version = version.split()[0]
         self.family = ".".join(self.version.split(".")[:2])
-        lines = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
-        self.head = "" if self.family == "2.3" else lines
+        self.head = "" if self.family == "2.3" else head_for("2.4.0")
 
     def run(self, text: str, *flags: str) -> tuple[str, str, str]:
         """What doveconf prints for a configuration, its fatal error, and all it says beside."""
@@ -269,17 +273,59 @@ def new_rows(asking: Asking) -> Iterator[Row]:
             yield " > ".join(within), name, "=", value, ""
 
 
+def changes(doveconf: Doveconf) -> dict[str, tuple[str, list[str]]]:
+    """Global settings whose default depends on the release a file is written for: that of 2.4.0, then as flags `2.4.3=CRYPT`."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    last: dict[str, str] = {}
+    for patch in range(int(re.findall(r"\d+", doveconf.version)[2]) + 1):
+        doveconf.head = head_for(f"2.4.{patch}")
+        values = {name: value for within, name, value in defaults(doveconf.run("", "-a")[0]) if not within}
+        for name, value in values.items():
+            if last.get(name, value) != value and not name.startswith("dovecot_"):
+                found.setdefault(name, (last[name], []))[1].append(f"2.4.{patch}={value}")
+        last = values
+    return found
+
+
+def united(before: Iterable[Row], now: Iterable[Row], changed: dict[str, tuple[str, list[str]]]) -> Iterator[Row]:
+    """What an earlier release knows, and what this one knows besides or not any more; presets of sections are the earlier's."""
+    earlier = {row[:2]: row for row in before}
+    later = {row[:2]: row for row in now if row[2] != "="}
+    for key, row in (later | earlier).items():
+        where, name, kind, first, flags = row
+        if kind == "=":
+            yield row
+            continue
+        newer = later.get(key)
+        is_wider = newer is not None and newer[2].startswith("enum") and sorted(newer[2].split("|")) != sorted(kind.split("|"))
+        default, since = changed.get(name, (first, []))
+        came = ["gone"] if newer is None else ["later"] if key not in earlier else []
+        yield where, name, newer[2] if newer and is_wider else kind, default, ",".join((*flags.split(), *came, *since))
+
+
 def upstream(doveconf: Doveconf, name: str, value: str) -> str:
     """A default as Dovecot has it, where the installed package changes it."""
     return UPSTREAM.get(name, {}).get(doveconf.family, value)
 
 
+def _row(line: str) -> Row:
+    where, name, kind, default, flags = line.split("\t")
+    return where, name, kind, default, flags
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="a root that has the family's packages, entered by chroot")
-    doveconf = Doveconf(parser.parse_args().root)
-    rows = (*(old_rows if doveconf.family == "2.3" else new_rows)(Asking(doveconf)), *LATER.get(doveconf.family, ()))
-    print(f"# Dovecot {doveconf.version}: section, name, type, default, flags; made by bench/dovecot_catalogue.py")
+    parser.add_argument("--before", type=Path, help="the table of an earlier release of the family, to add to")
+    asked = parser.parse_args()
+    doveconf = Doveconf(asked.root)
+    rows = list((old_rows if doveconf.family == "2.3" else new_rows)(Asking(doveconf)))
+    version = doveconf.version
+    if asked.before:
+        head, *lines = asked.before.read_text().splitlines()
+        version = f"{head.split()[2].rstrip(':')} to {version}"
+        rows = list(united((_row(line) for line in lines), rows, changes(doveconf)))
+    print(f"# Dovecot {version}: section, name, type, default, flags; made by bench/dovecot_catalogue.py")
     for row in sorted(set(rows), key=lambda row: (row[2] == "=", row)):
         print("\t".join(row))
     doveconf.room.rmdir()

@@ -14,7 +14,6 @@ from mailaudit.models.dovecot.settings import NEW, OLD, RENAMED, SUCCESSORS
 from mailaudit.models.dovecot.values import comes_to, expected, list_words
 
 KINDS = {"bool", "uint", "uintmax", "octal", "size", "time", "msecs", "port", "enum", "str", "file", "obsolete", *SECTIONS}
-LATER = {"imap4rev2_enable"}  # came after the 2.4.1 that is at hand
 OF_PLUGINS = ("mysql", "pgsql", "sqlite", "ldap", "cassandra", "fts_solr", "fts_flatcurve", "passdb_ldap", "userdb_ldap")
 
 
@@ -127,7 +126,8 @@ def every_setting(family: str) -> str:
     """A file that sets every global setting to what it is anyway."""
     lines = ["dovecot_config_version = 2.4.1", "dovecot_storage_version = 2.4.1"] if family == NEW else []
     for name, each in catalogue(family).inside[()].items():
-        is_own = each.is_section or each.kind == "obsolete" or name in LATER or name.startswith(("dovecot_", *OF_PLUGINS))
+        is_left_out = each.kind == "obsolete" or each.is_later or each.is_gone or name.startswith(("dovecot_", *OF_PLUGINS))
+        is_own = each.is_section or is_left_out
         if not is_own and not each.alias and (each.default or each.kind == "str"):
             quoted = each.default.replace("\\", "\\\\").replace('"', '\\"')
             lines.append(f'{name} = "{quoted}"')

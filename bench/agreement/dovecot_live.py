@@ -10,9 +10,11 @@ from pathlib import Path
 from bench.agreement import Row
 from bench.agreement.dovecot import FOLDER, MAIN, Case, model_of, refused_lines, verdicts
 from bench.agreement.dovecot_dumps import differences
-from bench.dovecot_catalogue import LATER
+from mailaudit.models.dovecot.catalogue import catalogue
 from mailaudit.models.dovecot.settings import NEW
 
+OF_SOME_RELEASES = tuple(each.name for each in catalogue(NEW).inside[()].values() if each.is_later or each.is_gone)
+"""The settings that not every release of 2.4 knows."""
 EXPLAINED = {
     "stands for": "doveconf -n looks no variable up, the daemon does",
     "gethostbyname": "a name that the host's resolver does not know",
@@ -23,7 +25,9 @@ EXPLAINED = {
     "Failed to": "a variable of the environment that the host does not have",
     "Currently supported versions": "it is written for a later 2.4 than the one at hand",
     "bind: Unknown setting": "the plugin for LDAP, whose setting it is, is not installed",
-    **{f"{row[1]}: Unknown setting": "it came after the 2.4 that is at hand" for row in LATER[NEW]},
+    "not built with": "an experiment that the installed Dovecot is not built with",
+    "protocols names": "doveconf of 2.4.5 leaves protocols to the daemon, which refuses them",
+    **{f"{name}: Unknown setting": "it came or went with a release other than the one at hand" for name in OF_SOME_RELEASES},
     "event filter": "the filters of metrics and logs have a language of their own, which is not read",
     'expected a setting\'s name, found "="': "doveconf takes elements without a name in lists",
 }

@@ -18,7 +18,8 @@ from mailaudit.models.dovecot.owner import CREDENTIALS, Ids, mail_ids, refused_r
 from mailaudit.models.dovecot.parts import Database, Listener, MailPlace, database, evaluate, listeners, mail_place
 from mailaudit.models.dovecot.passwd_file import secrets_of
 from mailaudit.models.dovecot.reading import LOCAL, MAIN, Reading, Setting, Visit
-from mailaudit.models.dovecot.sections import Section
+from mailaudit.models.dovecot.releases import PACKAGE, VERSION
+from mailaudit.models.dovecot.sections import Section, written_for
 from mailaudit.models.dovecot.settings import CERTIFICATE, FILE_SETTINGS, FILTERS, KEY, NEW, OLD, OLD_PROTOCOLS
 from mailaudit.models.dovecot.values import is_true, list_words
 from mailaudit.models.dovecot.vars import expand
@@ -30,8 +31,6 @@ from mailaudit.questions import Absent, Command, CommandOutput, Failed, Found, R
 from mailaudit.text import Text
 
 FILES = ("/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*.conf")
-_PACKAGE = re.compile(r"^dovecot-(\d+\.\d+)[\d.p]*(?:v\d+)?(?:-\w+)?(?:\s|\Z)", re.MULTILINE)
-_VERSION = re.compile(r"\A(\d+\.\d+)")
 _VARIABLE = re.compile(r"%\{|\$")
 _SECRET = re.compile(r"(?:^|_)(?:password|passphrase|api_key|secret)$")
 _IN_ARGUMENTS = re.compile(r"(?:^| )(?:password|pass)=(\S+)")
@@ -82,7 +81,12 @@ class DovecotConfig(WithIncludes):
         for scope in self._scopes(protocol):
             if name in scope.settings:
                 return scope.settings[name]
-        return Setting(name, catalogue(self.family).default(name))
+        return Setting(name, catalogue(self.family).default(name, self.written))
+
+    @property
+    def written(self) -> str:
+        """The release of 2.4 that the files are written for; empty where they do not say."""
+        return written_for(self.root)
 
     def _scopes(self, protocol: str | None) -> list[Section]:
         if protocol is None:
@@ -207,7 +211,7 @@ class DovecotConfig(WithIncludes):
                 found = [word for word in found if word != setting.name]
                 found += [setting.name] if is_true(setting.value) else []
         if not found and all(name not in scope.settings for scope in self._scopes(protocol)):
-            found = catalogue(self.family).default(name).split()
+            found = catalogue(self.family).default(name, self.written).split()
         return tuple(dict.fromkeys(found))
 
     @property
@@ -251,7 +255,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
     if packaged:
         assumed += ("the packaged dovecot.conf, which includes conf.d and local.conf, for none is at hand",)
     assumed += tuple(f"nothing in {pattern}, for it was not recorded" for pattern in dict.fromkeys(reading.unrecorded))
-    merging = NewMerging(family) if family == NEW else OldMerging(family)
+    merging = NewMerging(family, installed) if family == NEW else OldMerging(family)
     merging.add(reading.visits)
     if isinstance(merging, NewMerging):
         include(merging)
@@ -296,18 +300,18 @@ def _passwords(files: Mapping[str, Text | Absent | Failed]) -> tuple[tuple[str, 
     return tuple(dict.fromkeys(each for text in files.values() if isinstance(text, Text) for each in secrets_of(text)))
 
 
-def _installed(sources: Sources) -> str | None:
-    """The family of the installed package, or None where there is no evidence of it."""
-    for command, pattern in ((Command.PKG_INFO, _PACKAGE), (Command.DOVECOT_VERSION, _VERSION)):
+def _installed(sources: Sources) -> str:
+    """The release that is installed, or as much of it as is told; empty where there is no evidence of it."""
+    for command, pattern in ((Command.PKG_INFO, PACKAGE), (Command.DOVECOT_VERSION, VERSION)):
         answer = sources.ask(RunCommand(command))
         if isinstance(answer, Found) and isinstance(answer.value, CommandOutput):
             match = pattern.search(answer.value.stdout)
             if match:
-                return OLD if match[1] == OLD else NEW
-    return None
+                return match[1]
+    return ""
 
 
-def _family(visits: list[Visit], installed: str | None) -> tuple[str, tuple[str, ...]]:
+def _family(visits: list[Visit], installed: str) -> tuple[str, tuple[str, ...]]:
     """The family: the one the files name, else the installed one, else the one whose names they use."""
     settings = [visit for visit in visits if visit.statement.kind == "setting"]
     of_plugins = sum(any(each.seen[0].value == "plugin" for each in visit.within) for visit in settings)  # 2.3 alone has them
@@ -315,8 +319,8 @@ def _family(visits: list[Visit], installed: str | None) -> tuple[str, tuple[str,
     keys = Counter(visit.statement.seen[0].value for visit in outside)
     if "dovecot_config_version" in keys:
         return NEW, ()
-    if installed is not None:
-        return installed, ()
+    if installed:
+        return (OLD if installed.startswith(OLD) else NEW), ()
     olds, news = catalogue(OLD).inside[()], catalogue(NEW).inside[()]
     new = sum(count for key, count in keys.items() if key in news and key not in olds)
     old = sum(count for key, count in keys.items() if key in olds and key not in news) + of_plugins

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mailaudit.models.dovecot.catalogue import catalogue
 from mailaudit.models.dovecot.reading import Setting
-from mailaudit.models.dovecot.sections import Section
+from mailaudit.models.dovecot.sections import Section, written_for
 from mailaudit.models.dovecot.settings import LISTENERS, LISTENERS_ONLY_NEW, NEW, OLD, SERVICE_PROTOCOLS
 from mailaudit.models.dovecot.vars import expand
 from mailaudit.parsers.tree import Statement, Token
@@ -73,7 +73,7 @@ def _new_database(section: Section, root: Section) -> Database:
         driver.value if driver else section.name,
         section,
         path=path.token if path else None,
-        scheme=scheme.value if scheme else catalogue(NEW).default(name) or "PLAIN",
+        scheme=scheme.value if scheme else catalogue(NEW).default(name, written_for(root)),
         username_format=form.value if form else "%{user}",
         args=path,
         scheme_token=scheme.token if scheme else None,

@@ -72,6 +72,12 @@ class Section:
         return made
 
 
+def written_for(root: Section) -> str:
+    """The release of 2.4 that the files are written for; empty where they do not say."""
+    version = root.settings.get("dovecot_config_version")
+    return version.value if version else ""
+
+
 @dataclass(slots=True, eq=False)
 class Scope:
     """An open section as the reading goes on.
@@ -94,6 +100,7 @@ class Merging:
     """Visits become sections. What the daemon refuses is in `refused`; it is left out, or read as it was plainly meant."""
 
     family: str
+    installed: str = ""  # the release, as much of it as is told
     root: Section = field(default_factory=Section)
     refused: list[Problem] = field(default_factory=list)
     unknown: list[Problem] = field(default_factory=list)  # what could not be made out

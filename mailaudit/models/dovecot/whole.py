@@ -12,6 +12,7 @@ from mailaudit.models.dovecot.catalogue import Catalogue, catalogue
 from mailaudit.models.dovecot.groups import own_group
 from mailaudit.models.dovecot.places import crowded, doubled, nameless
 from mailaudit.models.dovecot.reading import Reading, Setting, key_of
+from mailaudit.models.dovecot.releases import of_other_releases
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import FILTERS, NEW, OLD, OLD_PROTOCOLS, PROTOCOLS
 from mailaudit.models.dovecot.values import comes_to, is_true, list_words
@@ -92,14 +93,15 @@ _LETTERS = frozenset("vumfg")
 _LONG_LETTERS = frozenset(("uidvalidity", "uid", "md5", "filename", "guid"))
 
 
-def _refusals(root: Section, reading: Reading, family: str, installed: str | None, *, packaged: bool) -> Iterator[Problem]:
+def _refusals(root: Section, reading: Reading, family: str, installed: str, *, packaged: bool) -> Iterator[Problem]:
     known = catalogue(family)
     version = root.settings.get("dovecot_config_version")
-    if version is not None and installed == OLD:
+    if version is not None and installed.startswith(OLD):
         yield Problem("Dovecot 2.3 is installed, and these are settings of 2.4", version.span)
     if family == NEW:
         yield from _groups(root)
         yield from _unknown_elements(root)
+        yield from of_other_releases(root, known, installed)
         if not packaged:
             yield from _versions(root, reading)
     if family == OLD:
@@ -346,6 +348,6 @@ def _metrics(root: Section, family: str) -> Iterator[Problem]:
             yield Problem(f"the metric {section.name} has no filter", section.visits[0].statement.tokens[0].span)
 
 
-def refusals(root: Section, reading: Reading, family: str, installed: str | None, *, packaged: bool) -> Iterable[Problem]:
+def refusals(root: Section, reading: Reading, family: str, installed: str, *, packaged: bool) -> Iterable[Problem]:
     """All such refusals; `packaged` is true if no main file is at hand."""
     return dict.fromkeys(_refusals(root, reading, family, installed, packaged=packaged))

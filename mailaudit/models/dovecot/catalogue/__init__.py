@@ -13,6 +13,18 @@ from functools import cache
 SECTIONS = frozenset(("sections", "named", "strlist", "boollist", "filter", "array"))
 """Types that have a block: those of 2.3 (`sections`, `named`, `strlist`) and those of 2.4."""
 
+Release = tuple[int, ...]
+FIRST: Release = (2, 4, 1)
+LAST: Release = (2, 4, 5)
+"""The releases of 2.4 that were asked what they know."""
+
+
+def release(text: str) -> Release | None:
+    """A release to compare by, as (2, 4, 1); None for a text that names none, or a family alone."""
+    parts = text.split(".")
+    is_whole = len(parts) > 2 and all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts)
+    return tuple(map(int, parts)) if is_whole else None
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -22,7 +34,8 @@ class Definition:
     each name) or `sections` (a new one each time), of 2.4 `filter` (without a name), `array` (with one), for both `strlist`,
     in 2.4 `boollist`. `members` are an enum's. `needs` is the setting that a filter of 2.4 must have. `alias` is the name
     under which the daemon keeps the value. `of_auth` is true for what may not stand in `local` or `remote`; `has_variables` is
-    false where 2.4 does not look for `%{`.
+    false where 2.4 does not look for `%{`. `is_later` is true for what 2.4.1 does not know, `is_gone` for what 2.4.5 does not
+    any more; `since` has the defaults of files that are written for a later 2.4, the latest first.
     """
 
     name: str
@@ -33,6 +46,9 @@ class Definition:
     alias: str = ""
     of_auth: bool = False
     has_variables: bool = True
+    is_later: bool = False
+    is_gone: bool = False
+    since: tuple[tuple[Release, str], ...] = ()
 
     @property
     def is_section(self) -> bool:
@@ -56,12 +72,17 @@ class Catalogue:
         """The definition of a name in sections of these types."""
         return self.inside.get(where, {}).get(name)
 
-    def default(self, name: str) -> str:
-        """A global setting's value where nothing is written; empty for what the family does not know."""
+    def default(self, name: str, written: str = "") -> str:
+        """A global setting's value where nothing is written; empty for what the family does not know.
+
+        `written` is the release of 2.4 that the files are written for (`dovecot_config_version`).
+        """
         known = self.get(name)
         if known is None:
             return ""
         own = self.preset.get((name,))
+        if own is None and known.since and (version := release(written)):
+            return next((default for first, default in known.since if first <= version), known.default)
         return known.default if own is None else " ".join(each for each, value in own.items() if value == "yes")
 
     def presets_below(self, *path: str) -> Iterator[tuple[str, ...]]:
@@ -95,4 +116,18 @@ def _definition(name: str, kind: str, default: str, flags: str) -> Definition:
         type_, _, detail = kind.partition(":")
     members = tuple(detail.split("|")) if type_ == "enum" else ()
     needs = detail if type_ in ("filter", "array") else ""
-    return Definition(name, type_, default, members, needs, alias, "auth" in flags, "novars" not in flags)
+    has = flags.split(",")
+    since = [(release(first) or (), value) for first, is_change, value in (flag.partition("=") for flag in has) if is_change]
+    return Definition(
+        name,
+        type_,
+        default,
+        members,
+        needs,
+        alias,
+        of_auth="auth" in has,
+        has_variables="novars" not in has,
+        is_later="later" in has,
+        is_gone="gone" in has,
+        since=tuple(sorted(since, reverse=True)),
+    )
