@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from command_line import Run
+    from daemons import Root
     from lab import Kit, Lab
 
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -32,6 +35,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, told.out, told.err
 
     return call
+
+
+@pytest.fixture
+def shared(root: Root, tmp_path: Path) -> Iterator[Path]:
+    """A folder that programs of the test's root can see."""
+    folder = root.room(tmp_path)
+    yield folder
+    if root.path is not None:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

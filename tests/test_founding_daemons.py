@@ -9,13 +9,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import dns.message
 import dns.query
 import pytest
-from daemons import HERE, Root, need, roots
+from daemons import HERE, Root, need, roots, rspamadm
 from dns_lab import free_port
 from dovecot_running import running
 from test_founding import PUBKEY, block, made, record
@@ -41,13 +40,11 @@ DEBIAN = {
 
 
 @pytest.fixture
-def laid(root: Root, tmp_path: Path) -> Iterator[Path]:
+def laid(shared: Path) -> Path:
     """A folder that programs of the root can see."""
-    folder = root.room(tmp_path) / "host"
+    folder = shared / "host"
     folder.mkdir()
-    yield folder
-    if root.path is not None:
-        shutil.rmtree(folder.parent)
+    return folder
 
 
 def lay(root: Root, folder: Path, wish: Wish) -> str:
@@ -115,14 +112,14 @@ def test_sievec_compiles_the_scripts(root: Root, laid: Path) -> None:
         assert (laid / f"usr/local/lib/dovecot/sieve/{name}.svbin").stat().st_size
 
 
-@pytest.mark.parametrize("root", [HERE], ids=["installed"])
+@EVERY
 @EACH
 def test_rspamd_takes_its_files(root: Root, laid: Path, wish: Wish) -> None:
     need(root, "rspamadm")
     inside = lay(root, laid, wish)
     local = f"--var=LOCAL_CONFDIR={inside}/etc/rspamd"
-    assert "syntax OK" in root.run("rspamadm", local, "configtest").stdout
-    dumped = root.run("rspamadm", local, "configdump", "dkim_signing").stdout
+    assert "syntax OK" in rspamadm(root, local, "configtest").stdout
+    dumped = rspamadm(root, local, "configdump", "dkim_signing").stdout
     assert f"{inside}/etc/mail/dkim/{wish.domain}.key" in dumped
     assert ("use_esld = false" in dumped) is (wish.domain.count(".") > 1)
 

@@ -19,9 +19,10 @@ Kinds of value tokens: `string` (in double or single quotes; `value` is what it 
 all the same), `integer`, `float`, `seconds`, `boolean`, `null` (`value` is what is written; `ucl_values` says what it means), and
 for a macro's parameter also `block` (in braces). Variables are not expanded here. A key's kind is `key`, or `bad` where libucl
 takes no such key and it is plain that one is meant. The same kinds stand in statements that have a `problem` and are read all the
-same.
+same. What rspamd carries out before (Jinja's `{= ... =}`) stays as written within a value; where a statement should begin it is
+unread.
 
-Source: ucl_parser.c of rspamd 3.4, tested against it.
+Source: ucl_parser.c of rspamd 3.4, tested against it and 4.1.5.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ from mailaudit.text import Span, Text
 _ENDS = ";,\0"
 _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
 _BURY = re.compile(r'[{}\[\]]|"(?:\\[\s\S]|[^"\\\n])*"|#[^\n]*')
-_TEMPLATE = re.compile(r"\{%[\s\S]{0,4000}?%\}|\{=[\s\S]{0,4000}?=\}|\{#[\s\S]{0,4000}?#\}")
 _CLOSER = {"section": "}", "array": "]"}
 
 
@@ -127,7 +127,7 @@ class _Reader:
         first = self.chars[at]
         if first in "}]":
             return self._close(at)
-        template = _TEMPLATE.match(self.chars, at)
+        template = lexing.TEMPLATE.match(self.chars, at)
         if template is not None:
             problem = Problem(
                 "a Jinja template, which is not carried out here", Span(self.text, at, template.end()), refused=False
@@ -167,7 +167,7 @@ class _Reader:
         if not first:
             return self._nothing(keys)
         masked = lexing.mask(self.text, at)
-        if masked is None and first in ("{", "["):
+        if masked is None and first in ("{", "[") and not lexing.TEMPLATE.match(self.chars, at):
             return self._open(keys, at)
         if not keys.numbers and first in " \t\n\v\f\r":
             keys.problem, at = self._after_comment(at)

@@ -19,10 +19,11 @@ KEY = re.compile(r"[^\x00-.:-@\[-^`{-\x7f][^\x00-,:-@\[-^`{-\x7f]*")  # all but 
 _BLANK = re.compile(r"[ \t\n\v\f\r]+")
 _LINE_BLANK = re.compile(r"[ \t]*")
 _COMMENT_MARK = re.compile(r'["*/]')
-_DOUBLE = re.compile(r'"[^"\\\x00-\x1e]*(?:\\[^\x00-\x1e][^"\\\x00-\x1e]*)*')
+TEMPLATE = re.compile("|".join(rf"\{{{sign}(?:(?!{sign}\}})[\s\S]){{0,4000}}{sign}\}}" for sign in "=%#"))  # Jinja's
+_DOUBLE = re.compile(rf'"[^"\\{{\x00-\x1e]*(?:(?:\\[^\x00-\x1e]|{TEMPLATE.pattern}|\{{)[^"\\{{\x00-\x1e]*)*')
 _BAD_ESCAPE = re.compile(r"\\u(?![0-9A-Fa-f]{4})")
 _CLOSED_LATER = re.compile(r'[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"')
-_SINGLE = re.compile(r"'[^'\\]*(?:\\[\s\S][^'\\]*)*'")
+_SINGLE = re.compile(rf"'[^'\\{{]*(?:(?:\\[\s\S]|{TEMPLATE.pattern}|\{{)[^'\\{{]*)*")
 _HEREDOC = re.compile(r"<<([A-Z]*)\n")
 _MASK = re.compile(r"\{\{(?:masked|generate):[^{}\n]*\}\}")
 _TO_MARK = re.compile(r"[^\\{}\[\]\x00\n\r#,;/]*")
@@ -179,11 +180,12 @@ def _escaped(inside: str, at: int) -> bool:
 
 def _single_quoted(text: Text, at: int) -> Value:
     match = _SINGLE.match(text.chars, at)
-    if match is None:
+    assert match is not None
+    end = match.end()
+    if not text.chars.startswith("'", end):
         problem = Problem('expected "\'" to end the string, found the end of the file', Span(text, at, at + 1), swallows=True)
         return Value(None, line_end(text.chars, at), problem)
-    inside = ucl_values.unescape_single(match.group()[1:-1])
-    return Value(Token("string", inside, text, at, match.end()), match.end())
+    return Value(Token("string", ucl_values.unescape_single(match.group()[1:]), text, at, end + 1), end + 1)
 
 
 def _here_document(text: Text, at: int) -> Value | None:
@@ -256,8 +258,9 @@ def _bare_end(chars: str, at: int) -> int:
         if mark == "\\":
             at = min(at + 2, len(chars))
         elif mark == "{":
-            curly += 1
-            at += 1
+            template = TEMPLATE.match(chars, at)
+            curly += template is None
+            at = template.end() if template else at + 1
         elif mark == "[":
             square += 1
             at += 1

@@ -1,6 +1,7 @@
 """The configuration that rspamd's package brings along, as far as rules ask about it: it stands in for the host's own.
 
-Values: rspamd 3.4 to 3.12, conf/ of its sources. Modules of which no rule asks are there with their includes alone.
+Values: rspamd 3.4 to 3.12, conf/ of its sources; 4.1.5 differs in nothing that a rule asks about. Modules of which no rule asks
+are there with their includes alone, those that came with 4 among them.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ _MODULES: dict[str, str] = {
     "spf": "spf_cache_size = 2k; spf_cache_expire = 1d;",
 }
 _OTHER_MODULES = (
+    "aliases",
     "antivirus",
     "asn",
     "aws_s3",
+    "bayes_expiry",
     "bimi",
     "chartable",
     "clickhouse",
@@ -82,6 +85,7 @@ _OTHER_MODULES = (
     "surbl",
     "trie",
     "url_redirector",
+    "url_suspect",
     "whitelist",
 )
 _FORMER_NAMES = {"milter_headers": "rmilter_headers", "neural": "fann_redis"}  # files of these names are included, too
@@ -96,13 +100,16 @@ _GROUPS = (
     "hfilter",
     "mime_types",
     "mua",
+    "mx",
     "neural",
     "phishing",
     "policies",
     "rbl",
+    "senderscore",
     "statistics",
     "subject",
     "surbl",
+    "url_suspect",
     "whitelist",
 )
 _WORKERS = {
@@ -181,6 +188,7 @@ def _main() -> str:
             part("options", 'pidfile = "$RUNDIR/rspamd.pid";', "options.inc"),
             '.include(try=true; duplicate=merge) "$CONFDIR/cgp.inc"\n',
             _LOCAL.format(name="cgp.inc") + "\n",
+            _section("lang_detection", "", *_files("lang_detection.inc")),
             part("logging", 'type = "file"; filename = "$LOGDIR/rspamd.log";', "logging.inc"),
             *workers,
         )
@@ -227,7 +235,10 @@ def files() -> dict[str, str]:
         "composites.conf": _section("composites", "", *_files("composites.conf")),
         "settings.conf": _section("settings", "", *_files("settings.conf")),
         "statistic.conf": _statistic(),
-        "modules.conf": '.include(glob=true) "${CONFDIR}/modules.d/*.conf"\n',
+        "modules.conf": "".join(
+            f'.include({how}glob=true) "${{CONFDIR}}/{folder}/*.conf"\n'
+            for how, folder in (("", "modules.d"), ("try=true, ", "modules.local.d"))
+        ),
     }
     found |= {f"worker-{file}.inc": settings for file, _, _, settings in _WORKERS.values()}
     found |= {f"modules.d/{name}.conf": _module(name) for name in sorted((*_MODULES, *_OTHER_MODULES))}

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailaudit.models.ucl.templates import by_default
 from mailaudit.models.ucl.values import STRINGS, Value
 from mailaudit.parsers import ucl_values
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.text import Span, Text
 
 STRATEGIES = ("append", "merge", "rewrite", "error")
-_TEMPLATE = ("{=", "{%", "{#")
 
 
 class Files(Protocol):
@@ -113,20 +113,18 @@ class Merging:
             value.before.insert(0, value.copy())
             value.members, value.elements = {}, []
         value.token = token
+        value.templated = by_default(token.value) is None
         value.kind, value.scalar = self.meaning(token, chunk.path)
-        value.templated = any(mark in token.value for mark in _TEMPLATE)
 
     def meaning(self, token: Token, path: str) -> tuple[str, ucl_values.Scalar]:
         """The kind and the value of a scalar."""
         if token.kind in STRINGS:
+            filled = by_default(token.value)
+            found = _bare(filled) if token.kind == "word" and filled not in (None, token.value) else None
+            written = token.value if filled is None else filled
             quoted = token.kind == "string" and token.text.chars.startswith("'", token.start)
-            return "string", token.value if quoted else self.expand(token.value, path)
-        if token.kind in ("integer", "float", "seconds"):
-            found = ucl_values.number(token.value, 0)
-            if found is not None:
-                return token.kind, found.value
-        found_word = ucl_values.keyword(token.value)
-        return found_word or ("string", token.value)
+            return found or ("string", written if quoted else self.expand(written, path))
+        return _bare(token.value) or ("string", token.value)
 
     def expand(self, written: str, path: str) -> str:
         """A string with its variables expanded; `$$` is a dollar sign only where a variable is, too."""
@@ -158,6 +156,15 @@ def _found(into: Value, name: str) -> tuple[list[Value] | None, Value]:
             if sibling.kind == "object" and name in sibling.members:
                 return sibling.members[name], into
     return chain, into
+
+
+def _bare(written: str) -> tuple[str, ucl_values.Scalar] | None:
+    """The kind and the value of a number or a word that is no string."""
+    try:
+        found = ucl_values.number(written, 0)
+    except ucl_values.OutOfRangeError:
+        return None
+    return (found.kind, found.value) if found is not None and found.end == len(written) else ucl_values.keyword(written)
 
 
 def _variable(written: str, at: int, variables: Mapping[str, str]) -> tuple[str | None, int]:
