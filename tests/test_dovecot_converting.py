@@ -108,7 +108,7 @@ def test_locations() -> None:
         ("ssl_cert = </a.pem # ours\n", "ssl_server_cert_file = /a.pem # ours\n"),
         (
             "ssl_cert = < /a\nssl_key = $ssl_cert\n",
-            "ssl_server_cert_file = /a\nssl_server_key_file = $SET:ssl_server_cert_file\n",
+            "ssl_server_cert_file = /a\nssl_server_key_file = /a\n",
         ),
         ("ssl_prefer_server_ciphers = yes\n", "ssl_server_prefer_ciphers = server\n"),
         ("disable_plaintext_auth = no\n", "auth_allow_cleartext = yes\n"),

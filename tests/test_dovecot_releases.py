@@ -80,6 +80,13 @@ def test_zero_is_no_limit_up_to_2_4_2_and_nothing_later() -> None:
     assert refused(text, "2.4.3") == refused(text, installed="2.4.5 (1)") == of_later
 
 
+def test_a_file_is_named_by_its_path_in_2_4_5() -> None:
+    text = "ssl_server_cert_file = /a\nssl_server_key_file = $SET:ssl_server_cert_file\n"
+    assert [each for each in refused(text) if "$SET" in each[1]] == []
+    message = "Dovecot 2.4.5 takes a file by its path alone, not by $SET:ssl_server_cert_file"
+    assert (4, message) in refused(text, installed="2.4.5 (1)")
+
+
 def test_files_written_for_a_later_release_are_refused() -> None:
     message = "these files are written for Dovecot 2.4.3, and 2.4.1, which is installed, refuses them"
     assert refused("", "2.4.3", "2.4.1 (7d8c0e5759)") == [(1, message)]

@@ -164,10 +164,12 @@ def _file(work: Work, statement: Statement, name: str, value: str, *, from_file:
         path = statement.seen[3] if len(statement.seen) > 3 else None
         from_mark = path.start if path is not None else mark.end
         work.edit((Edit(mark.text.path, mark.start, from_mark, ""),))
-    elif value.startswith("$"):
-        text = variables(work, statement, value)
-        if text is not None:
-            work.value(statement, text)
+    elif value.startswith("$"):  # 2.4.5 takes no $SET: for a file
+        found = [each for now in work.config.everywhere(name) for each in (now, *now.overridden) if each.statement is statement]
+        if found and found[0].value.startswith("/"):
+            work.value(statement, found[0].value)
+        else:
+            work.leave(statement.span, f"2.4 takes no {value} for a file", "write the file's path")
     elif value:
         work.value(statement, f"inline:{value}")
 

@@ -19,6 +19,7 @@ PACKAGE = re.compile(r"^dovecot-(\d+\.\d+[\d.]*)(?:p\d+)?(?:v\d+)?(?:-[a-z]\w*)?
 VERSION = re.compile(r"\A(\d+\.\d+(?:[\d.]*(?=[\s(]|\Z))?)")
 """How a list of packages and `dovecot --version` tell the release; of a distributor's own (`2.4.1-4`) the family alone."""
 
+_SET = re.compile(r"\$SET:")
 ZERO_ENDS = (2, 4, 3)
 _NO_LIMIT = frozenset(
     (
@@ -57,6 +58,9 @@ def of_other_releases(root: Section, known: Catalogue, installed: str) -> Iterat
                 yield Problem(message, at)
             elif definition.is_gone and least >= LAST:
                 yield Problem(f'Dovecot {_said(least)} knows no setting "{at.chars}" any more', at)
+            elif definition.kind == "file" and least >= LAST and (token := setting.token) and _SET.match(token.span.chars):
+                message = f"Dovecot {_said(LAST)} takes a file by its path alone, not by {token.value}"
+                yield Problem(message, setting.span)
             elif setting.name in _NO_LIMIT and comes_to(definition, setting.value, is_new=True) == 0 and least >= ZERO_ENDS:
                 message = f'{setting.name} must not be 0 from Dovecot {_said(ZERO_ENDS)} on; "unlimited" is no limit'
                 yield Problem(message, setting.span)
