@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from daemons import HERE, NEWER, Root, need
+from daemons import HERE, NEWER, Root, need, roots
 from dovecot_running import Running, running
 from dovecot_serving import AROUND, Serving, ports, room_in, serving
 
@@ -31,28 +31,34 @@ NEW_ROOT = Root("newer", NEWER)
 _NOT_INSTALLED = re.compile(r"Unknown section name: (?:mysql|pgsql)|bind: Unknown setting")
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
-    need(NEW_ROOT, "doveconf")
-    made = NEW_ROOT.room(tmp_path)
-    yield made
+Room = tuple[Root, Path]
+"""A root with 2.4, and a folder in it."""
+
+
+@pytest.fixture(params=roots()[1:], ids=lambda root: root.name)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    root: Root = request.param
+    need(root, "doveconf")
+    made = root.room(tmp_path)
+    yield root, made
     shutil.rmtree(made)
 
 
-def accepted(room: Path, files: Mapping[str, bytes]) -> tuple[str, str]:
+def accepted(room: Room, files: Mapping[str, bytes]) -> tuple[str, str]:
     """What doveconf of 2.4 prints of files, and what it says against them."""
-    inside = NEW_ROOT.inside(room)
+    root, folder = room
+    inside = root.inside(folder)
     for path, data in files.items():
-        place = room / path.removeprefix(f"{FOLDER}/").lstrip("/")
+        place = folder / path.removeprefix(f"{FOLDER}/").lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(re.sub(rb"(!include\w* +)/etc/dovecot/", rb"\1" + inside.encode() + b"/", data))
-    done = NEW_ROOT.run("doveconf", "-n", "-c", f"{inside}/dovecot.conf")
+    done = root.run("doveconf", "-n", "-c", f"{inside}/dovecot.conf")
     wrong = [line for line in done.stderr.splitlines() if re.search(r"Fatal|Error", line) and "setmntent" not in line]
     return done.stdout, wrong[0] if wrong else ""
 
 
 @pytest.mark.parametrize("name", ["corrected", "as-published"])
-def test_dovecot_takes_the_converted_examples(room: Path, name: str) -> None:
+def test_dovecot_takes_the_converted_examples(room: Room, name: str) -> None:
     files = {path: data for path, data in host_files(EXAMPLES / name).items() if path.startswith("/etc/")}
     after = written(files, conversion_of(files))
     _, wrong = accepted(room, {path: data.replace(b"mail_plugin_dir", b"#mail_plugin_dir") for path, data in after.items()})
@@ -60,26 +66,22 @@ def test_dovecot_takes_the_converted_examples(room: Path, name: str) -> None:
 
 
 @needs_corpora
-def test_dovecot_takes_the_converted_trees(tmp_path: Path) -> None:
-    need(NEW_ROOT, "doveconf")
+def test_dovecot_takes_the_converted_trees(room: Room) -> None:
+    root, folder = room
     taken = 0
     for number, (name, files) in enumerate(trees(CORPORA)):
         made = conversion_of(files)
         if made.left:
             continue
-        place = NEW_ROOT.room(tmp_path / str(number))
-        try:
-            after = written(files, made)
-            printed, wrong = accepted(place, after)
-            if _NOT_INSTALLED.search(wrong):
-                continue
-            assert (name, wrong) == (name, "")
-            found = differences(model_of(after, NEW), printed)
-            found = [each for each in found if "doveconf has protocols/" not in each]  # in files of Debian's packages
-            assert (name, found) == (name, [])
-            taken += 1
-        finally:
-            shutil.rmtree(place)
+        after = written(files, made)
+        printed, wrong = accepted((root, folder / str(number)), after)
+        if _NOT_INSTALLED.search(wrong):
+            continue
+        assert (name, wrong) == (name, "")
+        found = differences(model_of(after, NEW), printed)
+        found = [each for each in found if "doveconf has protocols/" not in each]  # in files of Debian's packages
+        assert (name, found) == (name, [])
+        taken += 1
     assert taken > 28
 
 
