@@ -11,8 +11,10 @@ import pytest
 from daemons import Root, need, roots, rspamadm
 
 from bench.agreement.ucl import host, same
+from mailaudit.checks.rspamd.edits import set_to
 from mailaudit.models.rspamd.config import RspamdConfig, Worker, read_rspamd
 from mailaudit.models.rspamd.files import variables
+from mailaudit.models.rspamd.stock import files
 from mailaudit.models.sources import Known, Lacking, NotHere, Sources
 from mailaudit.models.ucl.values import Value, as_json
 from mailaudit.questions import Answer, Failed, Found, ListFiles, Question, ReadFile, Reason
@@ -203,6 +205,31 @@ def test_the_examples(example: str) -> None:
     assert not model.refusals
     [key] = model.dkim.keys("example.com")
     assert (key.path, key.fallback) == ("/etc/mail/dkim/example.com.key", False)
+
+
+def test_a_fix_writes_into_the_sites_own_files_where_the_packaged_ones_say_it(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/rspamd"
+    for name, chars in files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(chars)
+    (folder / "actions.conf").write_text(files()["actions.conf"].replace("reject = 15", "reject = 5"))
+    (folder / "override.d").mkdir()
+    (folder / "override.d/dkim_signing.conf").write_text("try_fallback = true; domain { d.example { selector = s; } }\n")
+    model = of(tmp_path)
+    assert not model.packaged
+    [password] = [each.section.get("password") for each in model.workers if each.kind == "controller"]
+    for name, value_, path in (
+        ("worker-controller.inc", password, ("password",)),
+        ("actions.conf", model.get("actions", "reject"), ("reject",)),
+        ("dkim_signing.conf", model.dkim.value("use_esld"), ("use_esld",)),
+    ):
+        [edit] = set_to(model, value_, name, path, "new")
+        assert (edit.path, model.is_packaged(value(model, "actions", "reject"))) == (f"/etc/rspamd/local.d/{name}", False)
+    [edit] = set_to(model, model.dkim.value("try_fallback"), "dkim_signing.conf", ("try_fallback",), to=False)
+    assert edit.path == "/etc/rspamd/override.d/dkim_signing.conf"
+    (folder / "actions.conf").write_text("actions { reject = 5; }\n")  # includes nothing any more
+    [edit] = set_to(of(tmp_path), of(tmp_path).get("actions", "reject"), "actions.conf", ("reject",), 15)
+    assert edit.path == "/etc/rspamd/actions.conf"
 
 
 SINCE = {  # what newer releases package otherwise; no rule asks for any of it

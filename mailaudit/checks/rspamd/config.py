@@ -170,7 +170,7 @@ def controller_has_own_password(rspamd: RspamdConfig, reference: Reference, file
             if word is None or (word.startswith("{{") and not word.startswith(MADE_OR_MASKED)):
                 message = f"The {name} of rspamd's controller could not be told."
                 yield Doubt(Reason.IN_DOUBT, message, (place_of(rspamd, value, "worker-controller.inc"),))
-            elif rspamd.is_packaged(value) and not files.of_host:
+            elif not rspamd.is_own(value) and not files.of_host:
                 message = f"The {name} of rspamd's controller is not known: no repository should hold it."
                 yield Doubt(Reason.NOT_RECORDED, message, (place_of(rspamd, value, "worker-controller.inc"),))
             elif _is_guessed(word):
@@ -187,7 +187,7 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
     file = "worker-controller.inc"
     path = rspamd.local(file)
     text = reference.text(path)
-    is_packaged = rspamd.is_packaged(value)
+    is_packaged = not rspamd.is_own(value)
     edits: tuple[Edit, ...] = ()
     if is_packaged and path not in rspamd.own and text is not None and name == "password":
         edits = (create(path, text),)
@@ -281,7 +281,8 @@ def thresholds_are_in_order(rspamd: RspamdConfig) -> Iterator[Outcome]:
         ("greylist", "add_header"),
     ):
         if milder in known and harsher in known and known[milder][1] >= known[harsher][1]:
-            name = harsher if rspamd.is_packaged(known[milder][0]) else milder
+            usual = {name: (known[name][1] == DEFAULT_SCORES[name], not rspamd.is_own(known[name][0])) for name in known}
+            name = min((milder, harsher), key=usual.__getitem__)
             message = (
                 f"Rspamd's milder action {milder} begins at {known[milder][1]:g} and {harsher} at {known[harsher][1]:g}: "
                 "of the actions whose score is reached, rspamd takes the one with the highest."

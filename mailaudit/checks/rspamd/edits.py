@@ -27,10 +27,15 @@ def own_file(rspamd: RspamdConfig, file: str) -> Tree | None:
     return next((tree for tree in rspamd.trees if tree.text.path == rspamd.local(file)), None)
 
 
+def _is_included(rspamd: RspamdConfig, file: str) -> bool:
+    """True if what stands in a file of local.d counts."""
+    return bool(rspamd.packaged) or any(f"local.d/{file}" in tree.text.chars for tree in rspamd.trees)
+
+
 def set_to(rspamd: RspamdConfig, value: Value | None, file: str, path: Sequence[str], to: Written) -> tuple[Edit, ...]:
-    """Give a setting a value: where the host says it, else in a file of local.d at a path; none where that is not plain."""
+    """Give a setting a value: where the site says it, else in a file of local.d at a path; none where that is not plain."""
     try:
-        if value is not None and not rspamd.is_packaged(value):
+        if value is not None and (rspamd.is_own(value) or not (rspamd.is_packaged(value) or _is_included(rspamd, file))):
             token = value.token
             if token is None or token.via or value.kind in ("object", "array"):
                 return ()

@@ -23,6 +23,7 @@ __all__ = ["Bind", "DkimSigning", "RspamdConfig", "Worker", "read_rspamd"]
 MAIN = "rspamd.conf"
 PACKAGED = "rspamd's packaged settings"
 C_MODULES = frozenset({"chartable", "dkim", "fuzzy_check", "regexp"})  # loaded only if options.filters names them
+OF_THE_SITE = ("local.d/", "override.d/", "modules.local.d/", "maps.d/", "rspamd.conf.local", "rspamd.conf.override")
 _SECRET = re.compile(r"password|secret|api_?key|privkey|(?:^|_)token$|credential", re.IGNORECASE)
 _STOCK_PASSWORD = "q1"  # noqa: S105  every copy of rspamd has it: no secret
 
@@ -55,6 +56,14 @@ class RspamdConfig(WithIncludes):
         """True if no file of the host says so: the value is a packaged one, its span is in no file that anyone can edit."""
         token = value.token or value.key
         return token is None or isinstance(token.text, Packaged)
+
+    def is_own(self, value: Value) -> bool:
+        """True if a file says so that is for the site's settings, and not one of the package's, as it came or changed."""
+        token = value.token or value.key
+        if token is None or isinstance(token.text, Packaged):
+            return False
+        name = token.text.path.removeprefix(f"{self.folder}/")
+        return name == token.text.path or name.startswith(OF_THE_SITE)
 
     @property
     def dkim(self) -> DkimSigning:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
-from mailaudit.models.rspamd.config import RspamdConfig
+from mailaudit.models.rspamd.config import OF_THE_SITE, RspamdConfig
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Absent, Failed
 from mailaudit.text import Text
 
 EXAMPLES = "/usr/local/share/examples/rspamd"  # pkg_add keeps each file that it copies to /etc here as well
-_OF_THE_SITE = ("local.d/", "override.d/", "maps.d/", "rspamd.conf.local", "rspamd.conf.override")
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def read_originals(sources: Sources, rspamd: Slot[RspamdConfig]) -> Slot[Origina
     texts = [tree.text for tree in rspamd.value.trees if tree.text.path.startswith(folder)]
     packaged = {text: text.path.removeprefix(folder) for text in texts}
     return Known(
-        Originals({text: _original(sources, name) for text, name in packaged.items() if not name.startswith(_OF_THE_SITE)})
+        Originals({text: _original(sources, name) for text, name in packaged.items() if not name.startswith(OF_THE_SITE)})
     )
 
 
