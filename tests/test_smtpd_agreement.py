@@ -110,6 +110,18 @@ def test_tls_without_pki_is_refused_since_libtls() -> None:
     assert '"tls" needs a "pki"' in model(text, "6.9").refusals[0].message
 
 
+@pytest.mark.parametrize("value", ["99", "0", "-1"])
+def test_fewer_than_100_recipients_are_refused_since_79(value: str) -> None:
+    text = f"smtp limit max-mails 1 max-rcpt {value}\naction l mbox\nmatch for local action l\n"
+    assert model(text.encode(), "7.8").refusals == ()
+    problem = model(text.encode(), "7.9").refusals[0]
+    assert (problem.span.chars, problem.mend) == (value, "100")
+    assert "since OpenSMTPD 7.9" in problem.message
+    assert model(text.replace(value, "100").encode(), "7.9").refusals == ()
+    limit = f'n = "{value}"\nsmtp limit max-rcpt $n\naction l mbox\nmatch for local action l\n'
+    assert model(limit.encode(), "7.9").refusals[0].mend is None
+
+
 def test_the_name_of_a_pki_is_kept_in_lower_case_and_looked_for_as_written() -> None:
     text = b'pki Mail.A cert "/c" key "/k"\nlisten on lo0 tls pki Mail.A\naction l mbox\nmatch for local action l\n'
     assert model(text, "6.8").refusals == ()

@@ -20,6 +20,7 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Envelope, Session
 from mailaudit.models.smtpd.relay import open_relays
 from mailaudit.models.smtpd.route import route
+from mailaudit.trace.addresses import Address
 
 SESSION = Path(__file__).with_name("smtpd_session.py")
 ALONE = ("unshare", "-mnpf", "--kill-child")
@@ -95,6 +96,21 @@ def test_filters_that_keep_strangers_out(root: Root) -> None:
         first = next(reply for reply in talks_of(answer)[0] if reply[:1] != "2" or "Recipient ok" in reply)
         assert first[:1] == expected, conf
         assert bool(list(open_relays(model(conf.encode(), release(root))))) is (expected == "2"), conf
+
+
+@EVERY
+def test_what_may_stand_before_the_at(root: Root) -> None:
+    """Since 7.9 smtpd refuses what a shell would read, in senders and recipients."""
+    odd = "!#$%&'*/?^`{|}~+-=_(,;"
+    conf = f"{OWN}listen on {HOST}\nmatch from any for any action outbound\n"
+    talks = [letter(f"a{each}b@x.net", "u@example.com") for each in odd]
+    talks.append(letter("a@x.net", *(f"a{each}b@x.org" for each in odd)))
+    (answer,) = said(root, (conf, talks, {}))
+    *senders, recipients = talks_of(answer)
+    addresses = [Address(f"a{each}b", "x.net") for each in odd]
+    taken = [each.is_plain and not (each.is_for_a_shell and release(root) >= "7.9") for each in addresses]
+    assert [replies[2][:3] for replies in senders] == ["250" if each else "553" for each in taken]
+    assert [reply[:3] for reply in recipients[3:]] == ["250" if each else "501" for each in taken]
 
 
 SENDERS = ("a@foreign.net", "a+tag@foreign.net", "ceo@example.com", "CEO@Example.COM")

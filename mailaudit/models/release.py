@@ -9,7 +9,7 @@ from mailaudit.models.sources import Model, Sources
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
 
 Number = tuple[int, int]
-NEWEST: Number = (7, 8)
+NEWEST: Number = (7, 9)
 _UNAME = re.compile(r"OpenBSD (?:\S+ )?(\d+)\.(\d+)\b")
 
 

@@ -1,4 +1,4 @@
-"""Reads smtpd.conf(5), 6.4 to 7.8: splits it into statements, expands macros, follows includes, says why what is wrong is wrong.
+"""Reads smtpd.conf(5), 6.4 to 7.9: splits it into statements, expands macros, follows includes, says why what is wrong is wrong.
 
 Source: OpenSMTPD's parse.y; the facts of its lexer are in the tests, one by one.
 """

@@ -1,4 +1,4 @@
-"""The grammar of smtpd.conf(5) from OpenSMTPD 6.4 to 7.8: statements as rows of token kinds."""
+"""The grammar of smtpd.conf(5) from OpenSMTPD 6.4 to 7.9: statements as rows of token kinds."""
 
 from __future__ import annotations
 

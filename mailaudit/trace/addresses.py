@@ -12,6 +12,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"')
 _PLAIN = re.compile(r'[^\s"@<>(),:;\\\[\]\x00-\x1f\x7f]+')
 _ATOM = r"[A-Za-z0-9!#$%&'*/?^`{|}~+=_-]+"
 _ATOMS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*", re.ASCII)
+_SHELL = re.compile(r"[$`{|}]")
 
 
 class BadAddressError(ValueError):
@@ -32,6 +33,11 @@ class Address:
     def is_plain(self) -> bool:
         """True if smtpd takes the local part: atoms and dots, never quotes (valid_localpart() of util.c)."""
         return _ATOMS.fullmatch(self.user) is not None
+
+    @property
+    def is_for_a_shell(self) -> bool:
+        """True if the local part has a character that smtpd takes no more since 7.9, for a shell would read it."""
+        return _SHELL.search(self.user) is not None
 
 
 def read_address(written: str, *, bare: bool = False) -> Address:

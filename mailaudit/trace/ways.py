@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailaudit.choices import Way
 from mailaudit.models.dovecot.config import DovecotConfig
+from mailaudit.models.release import read_release
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.smtpd.match import Envelope, Session
 from mailaudit.models.smtpd.parts import Listener
@@ -19,6 +20,7 @@ from mailaudit.trace.hops import ChainEndError, Hop, Kind, Trace, broken
 from mailaudit.trace.host import Host
 
 Steps = Generator[Hop, None, str]
+TAKES_NO_SHELL = (7, 9)
 SOMEBODY = "somebody"
 ELSEWHERE = ("example.net", "example.org", "somewhere.example")
 """Domains of nobody: one that is not the host's own stands for the rest of the world."""
@@ -64,7 +66,7 @@ def _inbound(host: Host, asked: Asked) -> Steps:
     yield listeners.smtpd_listens(listener, "mail of other servers")
     yield from network.greeting(host, addresses, listeners.SMTP, "smtp")
     yield listeners.smtpd_certificate(host, smtpd, listener, for_people=False)
-    _taken(address)
+    _taken(host, address)
     sender = str(asked.sender or Address(SOMEBODY, _elsewhere(host)))
     session = Session(tag=_tag(listener), listener=listener, ordinary=True)
     yield from filtered(host, smtpd, session, Envelope(str(address), sender))
@@ -87,9 +89,9 @@ def _submission(host: Host, asked: Asked) -> Steps:
     yield from network.greeting(host, addresses, port, protocol)
     yield listeners.smtpd_certificate(host, smtpd, listener, for_people=True)
     yield sending.login(host, listener, login)
-    _taken(sender, "553 5.1.0 Sender address syntax error")
+    _taken(host, sender, "553 5.1.0 Sender address syntax error")
     yield sending.sender(host, listener, login, str(sender), smtpd.options.sub_address_delimiter)
-    _taken(recipient)
+    _taken(host, recipient)
     session = Session(authenticated=True, user=login, tag=_tag(listener), listener=listener, ordinary=True)
     yield from filtered(host, smtpd, session, Envelope(str(recipient), str(sender)))
     end = yield from delivered(host, smtpd, session, str(recipient), str(sender))
@@ -111,9 +113,13 @@ def _imap(host: Host, asked: Asked) -> Steps:
     return f"{asked.address} logs in with the right password and reads {path or 'mail in a place that could not be told'}."
 
 
-def _taken(address: Address, reply: str = "501 5.1.3 Recipient address syntax error") -> None:
+def _taken(host: Host, address: Address, reply: str = "501 5.1.3 Recipient address syntax error") -> None:
+    message = ""
     if not address.is_plain:
         message = f"smtpd takes no quotes and no odd characters before the @, so it refuses {address}: {reply}."
+    elif address.is_for_a_shell and not read_release(host.sources).before(TAKES_NO_SHELL):
+        message = f"Since OpenSMTPD 7.9 smtpd takes none of $ ` {{ | }} before the @, so it refuses {address}: {reply}."
+    if message:
         raise broken(Kind.ADDRESS, str(address), message)
 
 

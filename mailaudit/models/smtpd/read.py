@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from mailaudit.models.release import shown
 from mailaudit.models.smtpd.draft import QUEUE_KEY_LENGTH, Draft, inline_entries, is_placeholder, scaled, secret_length, values
 from mailaudit.models.smtpd.parts import Cause, Criterion, Filter, Pki, Proc, Table, leaf, string
+from mailaudit.models.smtpd.releases import MAX_RCPT
 from mailaudit.parsers.tree import Node, Statement, Token
 
 _HOST_NAME = re.compile(r"(?:(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?\.?", re.ASCII)
@@ -201,7 +203,11 @@ def read_limits(draft: Draft, statement: Statement) -> None:
     for deferred in node.nodes("max-deferred"):
         draft.set("mta max-deferred", deferred.leaves()[1])
     for limit in node.nodes("limit"):
-        draft.set(f"{words} {limit.first.value}", limit.leaves()[1])
+        value = limit.leaves()[1]
+        draft.set(f"{words} {limit.first.value}", value)
+        if limit.first.value == "max-rcpt" and draft.release >= MAX_RCPT[0] and int(value.value) < MAX_RCPT[1]:
+            message = f'since OpenSMTPD {shown(MAX_RCPT[0])} "max-rcpt" must be at least {MAX_RCPT[1]}, as RFC 5321 asks'
+            draft.refuse(message, value, mend=None if value.via else str(MAX_RCPT[1]))
         if limit.first.value not in known:
             near = difflib.get_close_matches(limit.first.value, known, 1)
             meant = f'; "{near[0]}" is meant' if near else ""

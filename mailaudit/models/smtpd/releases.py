@@ -1,4 +1,4 @@
-"""What smtpd.conf gained after 6.4: what a host's release does not read yet, as a table."""
+"""What smtpd.conf gained after 6.4, and what it takes no more: what a host's release does not read, as a table."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ LINES_IN_BRACES: Number = (7, 5)
 SEVERAL_PKI: Number = (6, 9)
 PKI_REQUIRED: Number = (6, 9)
 """Since libtls smtpd takes a listener's certificates from its pki options alone, and their names letter by letter."""
+MAX_RCPT: tuple[Number, int] = ((7, 9), 100)
+"""Since when `smtp limit max-rcpt` has a least value, which is what RFC 5321 asks for, and which."""
 
 _BY_STATEMENT: dict[str, list[tuple[Number, str]]] = {}
 for _number, _statement, _part in LEARNT:
