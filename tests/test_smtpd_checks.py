@@ -366,6 +366,16 @@ def test_a_domain_in_a_path_is_no_disagreement_where_no_domain_is_known() -> Non
     assert judge(CHECKS["SMTPD017"], known).verdict is Verdict.UNKNOWN
 
 
+def test_no_modifier_is_written_where_smtpd_can_not_read_it() -> None:
+    """Before 7.9 a part and a modifier together return all mail."""
+    chars = WHOLE.replace("%{dest.user:lowercase|strip}", "%{dest.user[0:9]}")
+    assert chars != WHOLE
+    for release, mended in ((8, False), (9, True)):
+        uname: dict[Question, Answer] = {RunCommand(Command.UNAME): Found(CommandOutput(0, f"OpenBSD 7.{release} amd64\n"))}
+        (finding,) = judged("SMTPD018", chars, uname).findings
+        assert (finding.fix is not None) is mended
+
+
 def test_an_inner_interface_need_not_take_the_domain_s_mail() -> None:
     chars = "listen on trunk0\naction out relay\nmatch from any for any action out\n"
     assert judged("SMTPD040", chars).verdict is Verdict.UNKNOWN

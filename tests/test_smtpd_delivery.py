@@ -24,7 +24,7 @@ from mailaudit.models.smtpd.delivery import Delivery, deliver
 from mailaudit.models.smtpd.maps import Maps, read_maps
 from mailaudit.models.smtpd.match import Session
 from mailaudit.models.sources import Known, Sources
-from mailaudit.questions import Failed, Found, Question, ReadFile, Reason
+from mailaudit.questions import Command, CommandOutput, Failed, Found, Question, ReadFile, Reason, RunCommand
 from mailaudit.snapshot import Snapshot
 
 PASSWD = """\
@@ -75,6 +75,8 @@ def maps(files: dict[str, str] | None = None, **answers: Any) -> Maps:
     }
     found: dict[Question, Any] = {ReadFile(path): Found(chars.encode()) for path, chars in known.items() if chars}
     found |= {ReadFile(path): answer for path, answer in answers.get("more", {}).items()}
+    if "release" in answers:
+        found[RunCommand(Command.UNAME)] = Found(CommandOutput(0, f"OpenBSD {answers['release']} amd64\n"))
     sources = Sources(Snapshot("", "", found))
     slot = read_maps(sources, read_smtpd(sources, read_services(sources)), read_accounts(sources))
     assert isinstance(slot, Known)
@@ -308,15 +310,18 @@ def test_smtpd_looks_up_in_this_order(root: Root, tmp_path: Path) -> None:
 
 FORMAT = (
     "%{dest.user[0:2]} %{dest.user[1]} %{dest.user[-2:]} %{dest.user[1:-1]} %{dest.user[:1]} %{DEST.user:uppercase} %{rcpt} "
-    "%{dest:lowercase|strip} %{user.username} %{dest.user} %{sender}"
+    "%{dest:lowercase|strip} %{user.username} %{dest.user} %{dest.user:strip|raw} %{sender}"
 )
+BEHIND = " %{dest.user[0:2]:uppercase}"  # before 7.9 all mail comes back of it
 
 
 @pytest.mark.daemon
 @needs_root
 @pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
 def test_smtpd_expands_so(root: Root, tmp_path: Path) -> None:
-    command = f"cat >/dev/null; echo -n '{FORMAT}end' > /run/out/told"
+    release = root.run("smtpd", "-h").stderr.split("OpenSMTPD ")[1][:3]
+    formats = FORMAT + BEHIND if release >= "7.9" else FORMAT
+    command = f"cat >/dev/null; echo -n '{formats}end' > /run/out/told"
     conf = f"""listen on 127.0.0.1 port 2525
 action "a" mda "{command}" virtual {{ "first@x.example" = "Oth*er+tag@x.example", "oth*er@x.example" = nobody }}
 match from any for domain "x.example" action "a"
@@ -324,9 +329,9 @@ match from any for domain "x.example" action "a"
     top = "" if root.path is None else str(root.path)
     with live(root, tmp_path) as folder:
         said = asked(root, folder, conf, SENDING, top, "first@x.example")
-    ours = maps({"/etc/mail/smtpd.conf": conf, "/etc/passwd": "nobody:*:65534:65534::/nonexistent:/x\n"})
+    ours = maps({"/etc/mail/smtpd.conf": conf, "/etc/passwd": "nobody:*:65534:65534::/nonexistent:/x\n"}, release=release)
     (end,) = deliver(ours, Session("127.0.0.1"), "first@x.example", "x@remote.example.org").ends
-    assert end.where == command.replace(FORMAT, said)
+    assert end.where == command.replace(formats, said)
 
 
 def _compared(root: Root, folder: Path) -> None:

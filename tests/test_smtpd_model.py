@@ -6,7 +6,7 @@ import pytest
 
 from mailaudit.models.services import read_services
 from mailaudit.models.smtpd.config import PATH, SmtpdConfig, read_smtpd
-from mailaudit.models.smtpd.expand import Recipient, expand, keeps_tag, mail_path
+from mailaudit.models.smtpd.expand import Recipient, expand, unexpandable, with_modifier
 from mailaudit.models.smtpd.match import LOCAL, Envelope, Session, Truth, address_match, hostname_match
 from mailaudit.models.smtpd.parts import Cause
 from mailaudit.models.smtpd.reach import Reach, reach
@@ -281,12 +281,43 @@ def test_expansion(template: str, path: str | None) -> None:
     assert expand(template, Recipient("Bob+tag", "Example.com")) == path
 
 
+@pytest.mark.parametrize(
+    ("template", "before", "since"),  # what 7.6 and 7.9 made of it, observed
+    [
+        ("%{dest.user[0:2]}", "Bob", "Bob"),
+        ("%{dest.user[0:2]:lowercase}", None, "bob"),
+        ("%{dest.user[0:3]:strip|uppercase}", None, "BOB:"),
+        ("%{dest.user:LowerCase}", "bob:x:+tag", "bob:x:+tag"),
+        ("%{dest.user:raw}", "Bob%x!+tag", "Bob%x:+tag"),
+        ("%{dest.user:strip|raw}", "Bob%x!", "Bob%x:"),
+        ("%{DEST.user}%%{x}", "Bob:x:+tag%{x}", "Bob:x:+tag%{x}"),
+        ("%{dest.user:}", None, None),
+        ("%{dest.user: lowercase}", None, None),
+        ("%{dest.user:lowercase|}", None, None),
+        ("%{dest.user[]}", None, None),
+        ("%{dest.user[-]}", None, None),
+    ],
+)
+def test_formats_by_release(template: str, before: str | None, since: str | None) -> None:
+    for release, expected in (((7, 8), before), ((7, 9), since)):
+        assert expand(template, Recipient("Bob%x!+tag", "Example.com"), release=release) == expected
+        assert unexpandable(f"/v/{template}", release) == (template if expected is None else None)
+
+
+def test_a_modifier_is_added_where_smtpd_reads_it() -> None:
+    template = "/%{dest.user[0]}/%{dest.user:strip}/%{dest.domain}/%{rcpt.user:lowercase}"
+    before, since = (with_modifier(template, ("dest.user",), "lowercase", release) for release in ((7, 8), (7, 9)))
+    assert before == template.replace(":strip", ":lowercase|strip")
+    assert since == before.replace("[0]", "[0]:lowercase")
+
+
 def test_delivery_paths() -> None:
     smtpd = model(BASE + GUIDE)
     action = smtpd.actions["inbound"]
-    assert mail_path(action, Recipient("user+tag", "example.com")) == "/var/vmail/example.com/user"
-    assert not keeps_tag(action)
-    assert keeps_tag(model(BASE.replace("|strip", "") + GUIDE).actions["inbound"])
+    assert smtpd.mail_path(action, Recipient("user+tag", "example.com")) == "/var/vmail/example.com/user"
+    assert not smtpd.keeps_tag(action)
+    tagged = model(BASE.replace("|strip", "") + GUIDE)
+    assert tagged.keeps_tag(tagged.actions["inbound"])
 
 
 def test_patterns() -> None:

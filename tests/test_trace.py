@@ -87,6 +87,24 @@ def test_smtpd_takes_no_quotes_and_no_odd_dots(tmp_path: Path, address: str) -> 
     assert broken(traced(lay_out(tmp_path), "inbound", address)).kind is Kind.ADDRESS
 
 
+@pytest.mark.parametrize(("release", "taken"), [("7.8", True), ("7.9", False)])
+def test_characters_for_a_shell_are_taken_no_more(tmp_path: Path, release: str, taken: bool) -> None:
+    record = {"commands": {"uname": {"status": 0, "stdout": f"OpenBSD {release} amd64\n"}}}
+    trace = traced(lay_out(tmp_path, record=record), "inbound", ALICE, sender="a@x.org")
+    assert trace.verdict is Verdict.OK
+    trace = traced(lay_out(tmp_path / "odd", record=record), "inbound", "alice+$x@example.com")
+    assert trace.verdict is (Verdict.OK if taken else Verdict.BROKEN)
+    if not taken:
+        assert "none of $ ` { | } before the @, so it refuses alice+$x@example.com: 501 5.1.3" in broken(trace).message
+
+
+def test_mail_of_an_action_that_can_not_be_expanded_comes_back(tmp_path: Path) -> None:
+    root = lay_out(tmp_path, edited(SMTPD, "lowercase|strip", "lower"))
+    hop = broken(traced(root, "inbound", ALICE))
+    assert hop.kind is Kind.DELIVERY
+    assert hop.message == "smtpd takes the mail and sends it back: smtpd can not expand %{dest.user:lower}."
+
+
 @pytest.mark.parametrize(
     "written", ["", " ", "a", "@example.com", "a@", "a b@example.com", "a@b@c", "a@-x.org", "a@x..org", "a@é.org", "a\x1b@x.org",
                 '"a@x.org', f"{'a' * 256}@x.org", "a@x.org\n", "<a@x.org>"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
 from mailaudit.checks.registry import rule
@@ -17,14 +16,14 @@ from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.user import MailUser, mail_user
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
-from mailaudit.models.smtpd.expand import Recipient, mail_path
+from mailaudit.models.smtpd.expand import Recipient, with_modifier
 from mailaudit.models.smtpd.parts import Action
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Reason
 
 LMTP = "lmtp"
 FOLDER = "Junk"  # mail.maildir(8) knows no other, and writes it as .Junk
-_VARIABLE = re.compile(r"%\{((?:dest|rcpt)(?:\.user|\.domain)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
+_FORMATS = ("dest", "dest.user", "dest.domain", "rcpt", "rcpt.user", "rcpt.domain")
 
 Users = Credentials | Missing | NotHere | Lacking
 
@@ -58,6 +57,9 @@ def delivery_meets_each_user(smtpd: SmtpdConfig, dovecot: DovecotConfig, credent
 def _by_maildir(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: list[str]) -> Iterator[Outcome]:
     """Spellings that go astray; that a user's own path is another is told by SMTPD017, of a sub-address by SMTPD018."""
     place = Place.at((action.argument or action.kind_at).span)
+    if smtpd.returns_all(action):
+        yield Exempt("smtpd can not expand the path and returns the mail, and SMTPD017 says so")
+        return
     if not users:
         yield Doubt(
             Reason.NOT_RECORDED, "No user is known, and no domain, so that the two paths could not be compared.", (place,)
@@ -77,8 +79,9 @@ def _by_maildir(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, user
         for spelt in spellings(address):
             written = _written(smtpd, action, spelt)
             if written is not None and written != read.value.rstrip("/") and action.argument is not None:
-                template = _VARIABLE.sub(_lowered, action.argument.span.chars)
-                edits = instead(action.argument, template) if template != action.argument.span.chars else None
+                chars = action.argument.span.chars
+                template = with_modifier(chars, _FORMATS, "lowercase", smtpd.release)
+                edits = instead(action.argument, template) if template != chars else None
                 fix = Fix("Write it in lower case; move what went astray by hand", Safety.UNSAFE, edits) if edits else None
                 places = [place]
                 places += [Place.at(read.place, "read")] if read.place is not None else []
@@ -89,15 +92,8 @@ def _by_maildir(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, user
 
 def _written(smtpd: SmtpdConfig, action: Action, address: str) -> str | None:
     user, _, domain = address.partition("@")
-    path = mail_path(action, Recipient(user, domain), smtpd.options.sub_address_delimiter)
+    path = smtpd.mail_path(action, Recipient(user, domain))
     return posixpath.normpath(path) if path is not None else None
-
-
-def _lowered(match: re.Match[str]) -> str:
-    modifiers = [word.strip() for word in (match[3] or "").split("|") if word.strip()]
-    if "lowercase" not in modifiers:
-        modifiers.insert(0, "lowercase")
-    return f"%{{{match[1]}{match[2]}:{'|'.join(modifiers)}}}"
 
 
 def _by_lmtp(smtpd: SmtpdConfig, dovecot: DovecotConfig, action: Action, users: list[str]) -> Iterator[Outcome]:

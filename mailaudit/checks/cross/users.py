@@ -19,7 +19,7 @@ from mailaudit.models.files import Files, Way
 from mailaudit.models.mail_owner import MailOwner
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
-from mailaudit.models.smtpd.expand import Recipient, mail_path
+from mailaudit.models.smtpd.expand import Recipient
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.virtuals import Entry as Mapped
 from mailaudit.models.virtuals import Target, Virtuals
@@ -56,7 +56,7 @@ def _by_home(smtpd: SmtpdConfig, entry: Entry, read: str) -> Iterator[Outcome]:
     for action in smtpd.actions.values():
         if action.kind != "maildir" or "virtual" not in action.tables:
             continue
-        written = mail_path(action, Recipient(user, domain), smtpd.options.sub_address_delimiter)
+        written = smtpd.mail_path(action, Recipient(user, domain))
         if written is not None and posixpath.normpath(written) != read:
             message = f"With the home of {entry.name.value} Dovecot reads {read}, and smtpd delivers to {written}."
             places = (Place.at(entry.home.span), Place.at((action.argument or action.kind_at).span, "delivers"))

@@ -14,14 +14,14 @@ from mailaudit.models.credentials import Credentials
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
-from mailaudit.models.smtpd.expand import Recipient, keeps_tag, mail_path
+from mailaudit.models.smtpd.expand import Recipient, with_modifier
 from mailaudit.models.smtpd.match import Envelope, Session
 from mailaudit.models.smtpd.parts import Action, Listener
 from mailaudit.models.smtpd.route import Router, exchanger_sessions, local_session, route
 from mailaudit.models.sources import Missing, NotHere
 from mailaudit.questions import Reason
 
-_USER_FORMAT = re.compile(r"%\{((?:dest|rcpt)(?:\.user)?)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
+_USER_FORMATS = ("dest", "dest.user", "rcpt", "rcpt.user")
 _HOST = re.compile(r"(?:(?P<scheme>[a-z+]+)://)?(?:(?P<label>[^@/]*)@)?\[?(?P<host>[^\]/]*?)\]?(?::\d+)?", re.IGNORECASE)
 _MADE_UP = "somebody@made-up.example.org"
 VIRTUALS = "/etc/mail/virtuals"
@@ -81,13 +81,18 @@ def delivery_agrees_with_dovecot(
     addresses = addresses or [_MADE_UP]
     for action in users_actions(smtpd, site):
         place = Place.at((action.argument or action.kind_at).span)
+        returns = smtpd.returns_all(action)
+        if returns:
+            message = f"All mail for the users is taken and then returned to its senders: {returns}."
+            yield Finding(message, (place,), None, f"action {action.name.value}", "format")
+            continue
         if action.kind == "mbox":
             yield from _beside(action, place, dovecot)
         if action.kind != "maildir":
             continue
         for address in addresses:
             user, _, domain = address.partition("@")
-            written = mail_path(action, Recipient(user, domain), smtpd.options.sub_address_delimiter)
+            written = smtpd.mail_path(action, Recipient(user, domain))
             read = dovecot.mail_path(address)
             if address == _MADE_UP and _names_domain(written) != _names_domain(read):
                 message = "smtpd or Dovecot names a domain in its path, and which domains there are is not known."
@@ -130,21 +135,14 @@ def _like_dovecot(action: Action, address: str, path: str) -> tuple[Edit, ...]:
 def sub_address_is_stripped(smtpd: SmtpdConfig, site: Site) -> Iterator[Outcome]:
     """user+tag@ is delivered where user@ is."""
     for action in users_actions(smtpd, site):
-        if action.kind != "maildir" or action.argument is None or not keeps_tag(action, smtpd.options.sub_address_delimiter):
+        if action.kind != "maildir" or action.argument is None or not smtpd.keeps_tag(action):
             continue
         written = action.argument.span.chars
-        stripped = _USER_FORMAT.sub(_stripped, written)
+        stripped = with_modifier(written, _USER_FORMATS, "strip", smtpd.release)
         edits = instead(action.argument, stripped) if stripped != written else ()
         fix = Fix("Strip the sub-address; move stray maildirs by hand", Safety.UNSAFE, edits) if edits else None
         message = "Mail to user+tag@ goes into a maildir of its own, named user+tag, which nobody reads."
         yield Finding(message, (Place.at(action.argument.span),), fix, f"action {action.name.value}", "no strip")
-
-
-def _stripped(match: re.Match[str]) -> str:
-    modifiers = [word for word in (match[3] or "").split("|") if word]
-    if "strip" not in modifiers:
-        modifiers.append("strip")
-    return f"%{{{match[1]}{match[2]}:{'|'.join(modifiers)}}}"
 
 
 @smtpd_rule("SMTPD019")

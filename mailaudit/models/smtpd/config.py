@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mailaudit.models.release import read_release
+from mailaudit.models.release import NEWEST, Number, read_release
 from mailaudit.models.smtpd import evidence, read, rules
 from mailaudit.models.smtpd.draft import Draft, Services
+from mailaudit.models.smtpd.expand import Recipient, mail_path, unexpandable
 from mailaudit.models.smtpd.parts import Action, Cause, Filter, Listener, Options, Pki, Proc, Refusal, Rule, Table
 from mailaudit.models.smtpd.reach import Reach, reach
 from mailaudit.models.smtpd.releases import as_read_by, refused_earlier, unknown_parts
@@ -51,6 +52,7 @@ class SmtpdConfig(Model):
     addresses: frozenset[str] = field(default=frozenset(), repr=False)
     unknown_includes: tuple[Problem, ...] = ()
     old_grammar: Problem | None = None
+    release: Number = NEWEST
 
     @property
     def tree(self) -> Tree:
@@ -141,6 +143,25 @@ class SmtpdConfig(Model):
         shown = [name.value.lower() for listener in self.listeners for name in listener.pki]
         return tuple(name for name in dict.fromkeys([*shown, *self.pki]) if name != "*")
 
+    def mail_path(self, action: Action, recipient: Recipient) -> str | None:
+        """The directory or file that an action delivers to, or None if it hands mail on, or the place is not known."""
+        return mail_path(action, recipient, self.options.sub_address_delimiter, self.release)
+
+    def keeps_tag(self, action: Action) -> bool:
+        """True if the sub-address of `user+tag@domain` becomes part of the path that an action delivers to."""
+        tagged = f"user{self.options.sub_address_delimiter}tag"
+        tag, plain = (self.mail_path(action, Recipient(user, "example.org", home="/home")) for user in (tagged, "user"))
+        return tag != plain
+
+    def returns_all(self, action: Action) -> str:
+        """Why smtpd returns all mail of an action to its senders: a format that it can not expand; empty if it can."""
+        words = action.argument.value if action.argument is not None and action.kind in ("maildir", "mda") else ""
+        found = unexpandable(words, self.release)
+        if found is None:
+            return ""
+        before = unexpandable(words) is None
+        return f"smtpd can not expand {found}" + (": before 7.9 it reads no modifier behind a part in brackets" if before else "")
+
     def keys(self, table: Table) -> tuple[str, ...] | None:
         """The keys of a table, or None where they are not known."""
         if table.path is None:
@@ -194,6 +215,7 @@ def read_smtpd(sources: Sources, services: Services) -> Slot[SmtpdConfig]:
             addresses=evidence.own_addresses(sources),
             unknown_includes=unknown,
             old_grammar=old,
+            release=draft.release,
         )
     )
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
-from mailaudit.models.smtpd.expand import Recipient, expand, mail_path
+from mailaudit.models.smtpd.expand import Recipient, expand
 from mailaudit.models.smtpd.maps import MAPS, Account, Maps
 from mailaudit.models.smtpd.match import LOCAL, Session
 from mailaudit.models.smtpd.parts import Action, Rule, Table
@@ -333,10 +333,12 @@ class _Walk:
         address = node.above("address")
         user, _, domain = (address.value if address is not None else self.recipient).rpartition("@")
         recipient = Recipient(user, domain, account.name, account.home, self.recipient, self.sender)
+        smtpd = self.maps.smtpd
         if action.kind in ("maildir", "mbox"):
-            where = mail_path(action, recipient, self._delimiter)
+            where = smtpd.mail_path(action, recipient)
         else:
-            where = expand(action.argument.value, recipient, self._delimiter) if action.argument is not None else None
+            words = action.argument.value if action.argument is not None else None
+            where = expand(words, recipient, self._delimiter, smtpd.release) if words is not None else None
         self._end(node, action.kind, where, account)
 
     def _relay(self, action: Action, address: str) -> str | None:
@@ -350,6 +352,8 @@ class _Walk:
         address = node if node.kind == "address" else node.above("address")
         span = node.span if kind in ("file", "command") and node.span is not None else (action.argument or action.kind_at).span
         user, bounce = self._runs_as(action, kind, account) if account is not None else (None, None)
+        if kind == action.kind:
+            bounce = bounce or self.maps.smtpd.returns_all(action) or None
         self.ends.append(End(kind, address.value if address is not None else self.recipient, action, where, span, user, bounce))
 
     def _runs_as(self, action: Action, kind: str, account: Account) -> tuple[str, str | None]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
+from mailaudit.models.release import NEWEST, Number
 from mailaudit.models.smtpd.parts import Action
 
-_TOKEN = re.compile(r"%\{([^{}:\[\]]+)(?:\[(-?\d*)(?::(-?\d*))?\])?(?::([^{}]*))?\}")
+BOTH: Number = (7, 9)
+"""Since when a format may have a part and modifiers, `%{dest.user[0]:lowercase}`; before, smtpd can expand it for nobody."""
+_PIECE = re.compile(r"%%|%\{([^}]*)\}")
+_WRITTEN = re.compile(r"%\{([a-z.]+)((?:\[[^\]]*\])?)(?::([^{}]*))?\}")
+_NUMBER = re.compile(r"\s*[+-]?\d{1,18}", re.ASCII)  # strtonum(3)
+_LONGEST = 1024  # EXPAND_BUFFER
+_MODIFIERS = frozenset(["lowercase", "uppercase", "strip", "raw"])
 _ESCAPED = re.compile(r"[!#$%&'*?`{|}~]")  # what a stranger may put into an address and must not reach a path
+_ESCAPED_RAW = re.compile(r"[!#$&'*?`{|}~]")  # what must not reach a shell; since 7.9, before it nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,27 +35,67 @@ class Recipient:
     rcpt: str | None = None
     sender: str | None = "sender@example.org"
 
+    @property
+    def dest(self) -> str:
+        """The address that is delivered to."""
+        return f"{self.user}@{self.domain}"
 
-def expand(template: str, recipient: Recipient, delimiter: str = "+") -> str | None:
+    @property
+    def written(self) -> str:
+        """The address that the sender wrote."""
+        return self.rcpt or self.dest
+
+
+_VALUES: Mapping[str, Callable[[Recipient], str | None]] = {
+    "dest": lambda it: it.dest,
+    "dest.user": lambda it: it.user,
+    "dest.domain": lambda it: it.domain,
+    "rcpt": lambda it: it.written,
+    "rcpt.user": lambda it: it.written.rpartition("@")[0],
+    "rcpt.domain": lambda it: it.written.rpartition("@")[2],
+    "sender": lambda it: it.sender,
+    "sender.user": lambda it: it.sender and it.sender.rpartition("@")[0],
+    "sender.domain": lambda it: it.sender and it.sender.rpartition("@")[2],
+    "mbox.from": lambda it: "MAILER-DAEMON" if it.sender == "" else it.sender,
+    "user.username": lambda it: it.system_user,
+    "user.directory": lambda it: it.home,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What stands between `%{` and `}`: a name, the first and the last character of the part, modifiers; all in lower case."""
+
+    name: str
+    first: int
+    last: int
+    modifiers: tuple[str, ...]
+
+
+def expand(template: str, recipient: Recipient, delimiter: str = "+", release: Number = NEWEST) -> str | None:
     """The text with its `%{...}` filled in, or None where smtpd would refuse it or the value is not known."""
     out: list[str] = []
     at = 0
-    for match in _TOKEN.finditer(template):
-        value = _value(match[1], recipient)
-        if value is None:
-            return None
-        modified = _modified(value, match[4], delimiter)
-        value = None if modified is None else _part(modified, match[2], match[3])
+    for match in _PIECE.finditer(template):
+        value: str | None = "%"
+        if match[1] is not None:
+            found = _read(match[1], release)
+            value = _filled(found, recipient, delimiter, release) if found is not None else None
         if value is None:
             return None
         out += (template[at : match.start()], value)
         at = match.end()
     out.append(template[at:])
-    expanded = "".join(out)
-    return None if "%{" in "".join(out[::2]) else expanded
+    return None if "%{" in out[-1] else "".join(out)
 
 
-def mail_path(action: Action, recipient: Recipient, delimiter: str = "+") -> str | None:
+def unexpandable(template: str, release: Number = NEWEST) -> str | None:
+    """The first `%{...}` that smtpd can fill in for no recipient, so that it returns all mail to its senders; None if it can."""
+    formats = (match for match in _PIECE.finditer(template) if match[1] is not None)
+    return next((match[0] for match in formats if _read(match[1], release) is None), None)
+
+
+def mail_path(action: Action, recipient: Recipient, delimiter: str = "+", release: Number = NEWEST) -> str | None:
     """The directory or file that an action delivers to, or None if it hands mail on, or the place is not known."""
     if action.kind == "mbox":
         return f"/var/mail/{recipient.system_user}"
@@ -55,64 +104,80 @@ def mail_path(action: Action, recipient: Recipient, delimiter: str = "+") -> str
     template = action.argument.value if action.argument is not None else "~/Maildir"
     if template.startswith("~/"):
         template = "%{user.directory}/" + template[2:]
-    path = expand(template, recipient, delimiter)
+    path = expand(template, recipient, delimiter, release)
     return path.rstrip("/") if path is not None else None
 
 
-def keeps_tag(action: Action, delimiter: str = "+") -> bool:
-    """True if the sub-address of `user+tag@domain` becomes part of the path."""
-    tagged = mail_path(action, Recipient(f"user{delimiter}tag", "example.org", home="/home"), delimiter)
-    plain = mail_path(action, Recipient("user", "example.org", home="/home"), delimiter)
-    return tagged != plain
+def with_modifier(template: str, names: Container[str], word: str, release: Number = NEWEST) -> str:
+    """The template with a modifier added to the formats of these names, `dest.user`, as far as smtpd reads it there."""
+
+    def added(match: re.Match[str]) -> str:
+        words = [each for each in (match[3] or "").split("|") if each.strip()]
+        if match[1] not in names or word in words or (match[2] and release < BOTH):
+            return match[0]
+        words.insert(0 if word == "lowercase" else len(words), word)
+        return f"%{{{match[1]}{match[2]}:{'|'.join(words)}}}"
+
+    return _WRITTEN.sub(added, template)
 
 
-def _value(token: str, recipient: Recipient) -> str | None:
-    address = f"{recipient.user}@{recipient.domain}"
-    written, sender = recipient.rcpt or address, recipient.sender
-    known: dict[str, str | None] = {
-        "dest": address,
-        "dest.user": recipient.user,
-        "dest.domain": recipient.domain,
-        "rcpt": written,
-        "rcpt.user": written.rpartition("@")[0],
-        "rcpt.domain": written.rpartition("@")[2],
-        "sender": sender,
-        "sender.user": sender.rpartition("@")[0] if sender is not None else None,
-        "sender.domain": sender.rpartition("@")[2] if sender is not None else None,
-        "mbox.from": sender or (None if sender is None else "MAILER-DAEMON"),
-        "user.username": recipient.system_user,
-        "user.directory": recipient.home,
-    }
-    return known.get(token.lower())
+def _read(written: str, release: Number) -> _Format | None:
+    """A format, or None where smtpd can expand it for nobody (mda_expand_token())."""
+    name, bracket, rest = written.partition("[")
+    part, closed, rest = rest.partition("]")
+    first, last = 0, _LONGEST
+    if bracket and closed:
+        begin, between, end = part.partition(":")
+        numbers = [_number(each) for each in ((begin or "0", end or str(_LONGEST)) if between else (begin, begin))]
+        if None in numbers:
+            return None
+        first, last = (number or 0 for number in numbers)
+        _, colon, modifiers = rest.partition(":")
+        if colon and release < BOTH:
+            return None
+    else:
+        name, colon, modifiers = written.partition(":")
+    words = tuple(modifiers.lower().split("|")) if colon else ()
+    known = name.lower() in _VALUES and _MODIFIERS.issuperset(words)
+    return _Format(name.lower(), first, last, words) if known else None
 
 
-def _part(value: str, begin: str | None, end: str | None) -> str | None:
-    """`[n]`: one character; `[a:b]`: from a to b, that one too; both may be negative, and either left out. None: past the end."""
-    if begin is None or not value:
-        return value
-    size = len(value)
-    first = int(begin) if begin not in ("", "-") else 0
-    last = first if end is None else int(end) if end not in ("", "-") else size
-    if first >= size:
+def _number(written: str) -> int | None:
+    number = int(written) if _NUMBER.fullmatch(written) else None
+    return number if number is not None and abs(number) <= _LONGEST else None
+
+
+def _filled(found: _Format, recipient: Recipient, delimiter: str, release: Number) -> str | None:
+    value = _VALUES[found.name](recipient)
+    if value is None:
         return None
-    first += size if first < 0 else 0
-    last = min(last, size - 1)
-    last += size - 1 if last < 0 else 0
-    return value[first : last + 1] if 0 <= first <= last else None
-
-
-def _modified(value: str, modifiers: str | None, delimiter: str) -> str | None:
-    words = [word.strip() for word in (modifiers or "").split("|") if word.strip()]
-    if "raw" not in words:
-        value = _ESCAPED.sub(":", value)
-    for word in words:
+    for word in found.modifiers:
         if word == "lowercase":
             value = value.lower()
         elif word == "uppercase":
             value = value.upper()
         elif word == "strip":
-            user, at, domain = value.partition("@")
-            value = user.split(delimiter, 1)[0] + at + domain
-        elif word != "raw":
-            return None
-    return value
+            value = _stripped(value, delimiter)
+    is_raw = "raw" in found.modifiers
+    if found.name != "user.directory" and (release >= BOTH or not is_raw):
+        value = (_ESCAPED_RAW if is_raw else _ESCAPED).sub(":", value)
+    return _part(value, found.first, found.last)
+
+
+def _stripped(value: str, delimiter: str) -> str:
+    """Without what stands from the delimiter to the @."""
+    user, found, tag = value.partition(delimiter) if delimiter else (value, "", "")
+    return user + "".join(tag.partition("@")[1:]) if found else value
+
+
+def _part(value: str, first: int, last: int) -> str | None:
+    """`[n]`: one character; `[a:b]`: from a to b, that one too; both may be negative. None: past the end."""
+    size = len(value)
+    if not value:
+        return value
+    if first >= size:
+        return None
+    last = min(last, size - 1)
+    first += size if first < 0 else 0
+    last += size - 1 if last < 0 else 0
+    return value[first : last + 1] if 0 <= first <= last else None
