@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailaudit.models.dovecot.catalogue import FIRST, LAST, Definition, release
+from mailaudit.models.dovecot.catalogue import FIRST, LAST, Definition, version_of
 from mailaudit.models.dovecot.filters import misplaced
 from mailaudit.models.dovecot.reading import Setting, Visit, key_of, name_of, parts_of, value_of
 from mailaudit.models.dovecot.refusals import mended, refused_value, refused_variable
@@ -274,7 +274,7 @@ class NewMerging(Merging):
                 why = "no setting has the name that" if definition is None else "there is no text that"
                 token = value_of(statement)
                 assert token is not None
-                if "/" in word and (release(self.installed) or LAST) > FIRST:  # 2.4.2 brought this
+                if "/" in word and (version_of(self.installed) or LAST) > FIRST:  # 2.4.2 brought this
                     message = f"the setting of another section that {word} stands for is not looked up"
                     self.unknown.append(Problem(message, token.span, refused=False))
                     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailaudit.models.dovecot.catalogue import FIRST, LAST, Catalogue, Release, release
+from mailaudit.models.dovecot.catalogue import FIRST, LAST, Catalogue, Version, version_of
 from mailaudit.models.dovecot.reading import key_of
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.values import comes_to
@@ -40,9 +40,9 @@ _NO_LIMIT = frozenset(
 
 def of_other_releases(root: Section, known: Catalogue, installed: str) -> Iterator[Problem]:
     """What the release that runs refuses; `installed` is that release or a part of it, empty where nothing tells it."""
-    runs = release(installed)
+    runs = version_of(installed)
     version = root.settings.get("dovecot_config_version")
-    written = release(version.value) if version else None
+    written = version_of(version.value) if version else None
     if runs and written and version and runs < written:
         message = f"these files are written for Dovecot {version.value}, and {installed}, which is installed, refuses them"
         yield Problem(message, version.span)
@@ -66,5 +66,5 @@ def of_other_releases(root: Section, known: Catalogue, installed: str) -> Iterat
                 yield Problem(message, setting.span)
 
 
-def _said(number: Release) -> str:
+def _said(number: Version) -> str:
     return ".".join(map(str, number))

@@ -13,13 +13,13 @@ from functools import cache
 SECTIONS = frozenset(("sections", "named", "strlist", "boollist", "filter", "array"))
 """Types that have a block: those of 2.3 (`sections`, `named`, `strlist`) and those of 2.4."""
 
-Release = tuple[int, ...]
-FIRST: Release = (2, 4, 1)
-LAST: Release = (2, 4, 5)
+Version = tuple[int, ...]
+FIRST: Version = (2, 4, 1)
+LAST: Version = (2, 4, 5)
 """The releases of 2.4 that were asked what they know."""
 
 
-def release(text: str) -> Release | None:
+def version_of(text: str) -> Version | None:
     """A release to compare by, as (2, 4, 1); None for a text that names none, or a family alone."""
     parts = text.split(".")
     is_whole = len(parts) > 2 and all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts)
@@ -48,7 +48,7 @@ class Definition:
     has_variables: bool = True
     is_later: bool = False
     is_gone: bool = False
-    since: tuple[tuple[Release, str], ...] = ()
+    since: tuple[tuple[Version, str], ...] = ()
 
     @property
     def is_section(self) -> bool:
@@ -81,7 +81,7 @@ class Catalogue:
         if known is None:
             return ""
         own = self.preset.get((name,))
-        if own is None and known.since and (version := release(written)):
+        if own is None and known.since and (version := version_of(written)):
             return next((default for first, default in known.since if first <= version), known.default)
         return known.default if own is None else " ".join(each for each, value in own.items() if value == "yes")
 
@@ -117,7 +117,7 @@ def _definition(name: str, kind: str, default: str, flags: str) -> Definition:
     members = tuple(detail.split("|")) if type_ == "enum" else ()
     needs = detail if type_ in ("filter", "array") else ""
     has = flags.split(",")
-    since = [(release(first) or (), value) for first, is_change, value in (flag.partition("=") for flag in has) if is_change]
+    since = [(version_of(first) or (), value) for first, is_change, value in (flag.partition("=") for flag in has) if is_change]
     return Definition(
         name,
         type_,
