@@ -77,7 +77,19 @@ start = time.perf_counter()
 regions = sum(1 for _ in reachable(ruleset))
 print(time.perf_counter() - start, regions, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+SHADOWED = """
+import sys, time
+from pathlib import Path
+from bench.agreement.pf import read
+from mailaudit.models.pf.shadow import shadowed
+ruleset = read(Path(sys.argv[1]).read_bytes())
+assert not ruleset.faults
+start = time.process_time()
+found = sum(1 for _ in shadowed(ruleset))
+print(time.process_time() - start, found)
+"""
 REACHED = 10_000
+COMPARED = (2_000, 8_000)
 
 
 def real_rules(count: int) -> str:
@@ -181,11 +193,52 @@ def reaching(figures: dict[str, float], folder: Path) -> None:
         row(name, f"{seconds:.2f} s, {regions:,.0f} regions, {peak / 1024:.0f} MiB", "about 10 s, under 1024 MiB")
 
 
+def own_sources(count: int, tail: str = "pass out\n") -> str:
+    """A pf.conf of `count` rules, each with a source of its own; behind them the `tail`."""
+    return (
+        "block all\n"
+        + "".join(f"pass in proto tcp from 11.{n >> 8 & 255}.{n & 255}.1 to port smtp\n" for n in range(count))
+        + tail
+    )
+
+
+def members(count: int) -> str:
+    """Addresses, parted by blanks."""
+    return " ".join(f"45.{n >> 15}.{n >> 7 & 255}.{n * 2 & 255}" for n in range(count))
+
+
+def shadowing(figures: dict[str, float], folder: Path) -> None:
+    """Rows of which rules never decide: how the time grows with the rules, and with addresses in a table or list."""
+    few, many = COMPARED
+    path = folder / "shadow.conf"
+
+    def row_of(key: str, name: str, one: str, other: str, expected: str) -> None:
+        seconds = []
+        for source in (one, other):
+            path.write_text(source)
+            seconds.append(measured(SHADOWED, path)[0])
+        figures[key] = seconds[1] / seconds[0]
+        row(name, f"{seconds[1]:.2f} / {seconds[0]:.2f} s = {figures[key]:.1f}", expected)
+
+    grown = f"time for {many:,} / time for {few:,}"
+    row_of("shadow_real", f"shadowed(), real rules: {grown}", real_rules(few), real_rules(many), "about 4, at most 8")
+    row_of("shadow_own", f"shadowed(), own sources: {grown}", own_sources(few), own_sources(many), "about 4")
+    dead = own_sources(few, "block all\n"), own_sources(many, "block all\n")
+    row_of("shadow_dead", f"shadowed(), none decides: {grown}", *dead, "about 4")
+    tail = "block in quick from {}\npass out\n"
+    table = f"table <bad> {{ {members(100_000)} }}\n" + own_sources(few, tail.format("<bad>"))
+    listed = own_sources(few, tail.format(f"{{ {members(100_000)} }}"))
+    bare = own_sources(few, tail.format("192.0.2.1"))
+    row_of("shadow_table", "shadowed(), 100,000 addresses in a table / one address", bare, table, "at most 4")
+    row_of("shadow_list", "shadowed(), 100,000 addresses in a list / one address", bare, listed, "at most 4")
+
+
 def main() -> None:
     """Print the rows."""
     with tempfile.TemporaryDirectory() as folder:
         pf_speed({}, Path(folder))
         reaching({}, Path(folder))
+        shadowing({}, Path(folder))
 
 
 if __name__ == "__main__":

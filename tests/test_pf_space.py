@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pf_corpus import TRIED_ON, read
 
 from bench.agreement.pf_space import compared, parted, verdict
+from mailaudit.models.pf import shadow
 from mailaudit.models.pf.config import Ruleset
+from mailaudit.models.pf.near import Box, Near, Overlaps
 from mailaudit.models.pf.rules import ACK, SYN, Rule
 from mailaudit.models.pf.shadow import shadowed
 from mailaudit.models.pf.traffic import Addresses, Traffic
@@ -230,3 +232,64 @@ def test_what_a_quick_rule_ended_no_later_rule_decides() -> None:
     tried, wrong = compared(pf, "quick")
     assert tried > 1000
     assert wrong == []
+
+
+_nets = st.builds(
+    "{} {} {}from {} to {}{}".format,
+    st.sampled_from(["pass in", "pass out", "block in", "pass in quick", "block in quick", "block"]),
+    st.sampled_from(["", "on em0", "on egress"]),
+    st.sampled_from(["inet6 ", "", "", ""]),
+    st.sampled_from(
+        ["any", "any", "10.0.0.0/8", "10.101.0.0/16", "10.101.0.0/24", "10.101.0.7", "2001:db8::/32", "{ 10.1.0.0/16 192.0.2.7 }"]
+    ),
+    st.sampled_from(["any", "any", "192.0.2.0/24", "192.0.2.9", "{ 192.0.2.9 192.0.2.77 }", "2001:db8:1::1", "(em0)", "em1"]),
+    st.sampled_from(["", " flags any", " no state"]),
+).filter(lambda line: ("inet6" not in line or "." not in line) and (":" not in line or "." not in line))  # fmt: skip
+_moves = st.sampled_from(
+    [
+        "match out on em0 from 10.101.0.0/24 nat-to 192.0.2.9",
+        "match out from 10.101.0.0/16 nat-to (em1)",
+        "match in proto tcp to 192.0.2.9 port 25 rdr-to 10.101.0.7 port 2525",
+        "match in to 192.0.2.0/24 rdr-to 192.0.2.77",
+        "match in from 10.101.0.0/24 binat-to 192.0.2.9",
+        "pass in proto tcp to 10.101.0.7 port 2525",
+        "block out quick from 192.0.2.9",
+        "pass in quick to 192.0.2.77",
+    ]
+)
+
+
+def _told(pf: Ruleset) -> list[tuple[Rule, tuple[Rule, ...], bool]]:
+    return [(each.rule, each.killers, each.skip is not None) for each in shadowed(pf)]
+
+
+def _told_slowly(pf: Ruleset) -> list[tuple[Rule, tuple[Rule, ...], bool]]:
+    """Each rule compared with all others, none left out for its addresses and no single packet tried before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shadow.Ground, "near", lambda ground, *_: ground.ruleset.entries)
+        patch.setattr(shadow, "_is_met", lambda *_: False)
+        return _told(pf)
+
+
+@given(st.lists(st.one_of(_nets, _nets, _moves, _rules), max_size=6), _lines, st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_a_rule_is_compared_with_those_alone_that_it_meets_and_nothing_else_is_said(
+    nets: list[str], lines: list[str], is_recorded: bool
+) -> None:
+    tables = 'table <bad> { 198.51.100.0/24 !198.51.100.7 64.0.0.0/2 }\ntable <absent> persist file "/etc/absent"\n'
+    pf = read(tables + "".join(f"{line}\n" for line in [*nets, *lines[:3]]), TRIED_ON if is_recorded else None)
+    assert _told(pf) == _told_slowly(pf)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20))), st.integers(0, 60), st.integers(0, 20))
+def test_ranges_that_meet_one_are_found(begins: list[tuple[int, int]], low: int, more: int) -> None:
+    found = Overlaps([(first, first + length, number) for number, (first, length) in enumerate(begins)])
+    expected = {number for number, (first, length) in enumerate(begins) if first <= low + more and first + length >= low}
+    assert set(found.meeting(low, low + more)) == expected
+
+
+def test_of_many_rules_those_that_a_packet_may_meet_are_looked_at() -> None:
+    pf = read("block all\n" + "".join(f"pass in from 192.0.2.{n} to any\n" for n in range(99)) + "pass out\n", TRIED_ON)
+    near = Near(pf.entries, "in", 4, pf.book)
+    found = near.rules(Box(sources=((0xC0000207, 0xC0000208),)))
+    assert [each.statement.span.line for each in found if isinstance(each, Rule)] == [1, 9, 10]

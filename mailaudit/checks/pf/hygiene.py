@@ -26,7 +26,7 @@ from mailaudit.models.sources import Lacking, NotHere
 from mailaudit.parsers.tree import Statement, Token, Tree
 from mailaudit.questions import Absent, Reason
 
-MOST_RULES = 2000  # beyond that it takes too long to compare each with all others
+MOST_RULES = 10_000  # beyond that it may take too long to compare each with those that it meets
 MOST_PLACES = 5
 
 

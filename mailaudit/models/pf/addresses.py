@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailaudit.models.interfaces import LOOPBACK, Interface
@@ -81,6 +81,13 @@ class Members:
             some = some or (at + 1 < len(self.pieces) and self.pieces[at + 1][0] <= high)
         return (inside and some), some
 
+    def within(self, low: int, high: int) -> Sequence[Range]:
+        """Those that meet a range."""
+        first = bisect_right(self._lows, low) - 1
+        if first < 0 or self.pieces[first][1] < low:
+            first += 1
+        return self.pieces[first : bisect_right(self._lows, high)]
+
     def _covers(self, at: int, high: int) -> bool:
         reached = self.pieces[at][1]
         while reached < high and at + 1 < len(self.pieces) and self.pieces[at + 1][0] == reached + 1:
@@ -138,10 +145,15 @@ class AddressBook:
 
     def pieces(self, table: Table | None, family: int) -> list[Range]:
         """The members of a table, as far as they are known."""
-        if table is None:
-            return []
-        members = self._members(table).members.get(family)
+        members = self._members(table).members.get(family) if table is not None else None
         return members.pieces if members is not None else []
+
+    def pieces_in(self, spans: Sequence[Range], table: Table | None, family: int) -> Iterator[Range]:
+        """The members of a table that meet some ranges, as far as they are known."""
+        members = self._members(table).members.get(family) if table is not None else None
+        if members is not None:
+            for low, high in spans:
+                yield from members.within(low, high)
 
     def complete(self, table: Table | None) -> bool:
         """True if all members of a table are known."""

@@ -14,6 +14,8 @@ from mailaudit.models.pf.rules import NO_OPTIONS, Options, Rule, Table
 from mailaudit.models.pf.traffic import Addresses, Masks, Traffic
 from mailaudit.models.pf.values import ICMP, ICMP6, REPLIES, TCP, UDP, USERS, Compared, Peer, Range
 
+MANY = 64  # addresses in a list: the masks of more are put together at once
+
 
 def on_interface(items: Sequence[OnInterface], interface: Interface) -> bool:
     """True if a rule is about an interface; routing domain 0 is taken for it."""
@@ -108,6 +110,10 @@ class Matcher:
         sure = maybe = 0
         on_axis = traffic.axis == name
         own = traffic.sources if name == "sources" else traffic.targets
+        if on_axis and len(peers) > MANY:
+            nets = [each for each in peers if each.kind == "net" and not each.negated]
+            peers = tuple(each for each in peers if each.kind != "net" or each.negated)
+            sure, maybe = traffic.classes.masks_of_all((each.low, each.high) for each in nets if each.family == traffic.family)
         for peer in peers:
             if on_axis:
                 every, some = self._axis(peer, tables)
@@ -115,6 +121,8 @@ class Matcher:
                 told = self.book.told(own, peer, traffic.family, traffic.interface, tables)
                 every, some = (self.all if told[0] else 0), (self.all if told[1] else 0)
             sure, maybe = sure | every, maybe | some
+            if sure == self.all:
+                break
         return sure, maybe
 
     def _axis(self, peer: Peer, tables: Mapping[str, Table]) -> Masks:
@@ -135,16 +143,14 @@ class Matcher:
     def _told(self, peer: Peer, tables: Mapping[str, Table]) -> Masks:
         """The classes whose addresses match a table, an interface or a name: each is asked for."""
         traffic = self.traffic
-        sure = maybe = 0
         stranger = (traffic.sources if traffic.axis == "sources" else traffic.targets).stranger
-        bit = 1
-        for span in traffic.classes.ranges:
+        sure, maybe = bytearray(b"0"), bytearray(b"0")  # digits, the last class first: numbers grown bit by bit cost its square
+        for span in reversed(traffic.classes.ranges):
             addresses = Addresses((span,), stranger=stranger)
             every, some = self.book.told(addresses, peer, traffic.family, traffic.interface, tables)
-            sure |= bit if every else 0
-            maybe |= bit if some else 0
-            bit <<= 1
-        return sure, maybe
+            sure += b"1" if every else b"0"
+            maybe += b"1" if some else b"0"
+        return int(sure, 2), int(maybe, 2)
 
     def at(self, addresses: Addresses, peers: tuple[Peer, ...], tables: Mapping[str, Table]) -> Masks:
         """All classes or none, for addresses that a translation gave them."""

@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 
 from mailaudit.models.interfaces import Interface, driver_of
 from mailaudit.models.pf.config import Ruleset
-from mailaudit.models.pf.eval import Outcome
+from mailaudit.models.pf.eval import Evaluation, Filter, Outcome, lane
+from mailaudit.models.pf.items import OnInterface
 from mailaudit.models.pf.match import Matcher, concerns, on_interface
+from mailaudit.models.pf.near import Box, Near, Spans
 from mailaudit.models.pf.reachable import Kind, interfaces_of, kinds
 from mailaudit.models.pf.reader import Skip
-from mailaudit.models.pf.rules import ACK, FLAGS, SYN, Options, Rule, Standing, standings
+from mailaudit.models.pf.rules import ACK, FLAGS, SYN, Entry, Options, Rule, standings, with_anchors
 from mailaudit.models.pf.space import WITH_PORTS, cells
-from mailaudit.models.pf.traffic import Addresses, Masks, everyone
+from mailaudit.models.pf.traffic import Addresses, Masks, Traffic, everyone
 from mailaudit.models.pf.values import TCP, Peer, Range, merged
 
 MOST_KILLERS = 5
+SPOTS = 4  # single packets of each kind that are tried before a rule is compared with all that it meets
 MOST_CELLS = 20_000  # of one rule and kind of packets; beyond that nothing is claimed of the rule
 _SENSIBLE = tuple(
     flags
@@ -43,12 +46,60 @@ class Shadowed:
 
 def shadowed(ruleset: Ruleset, rules: Iterable[Rule] | None = None) -> Iterator[Shadowed]:
     """Those of all pass and block rules, or of some, that surely never decide."""
-    places = {id(rule): standing for rule, standing in standings(ruleset.entries, ruleset.tables)}
+    ground = Ground(ruleset)
     for rule in ruleset.rules if rules is None else rules:
         if rule.action in ("pass", "block") and rule.statement.kind != "antispoof":  # what pfctl makes of that is its own affair
-            found = _shadow(ruleset, rule, places[id(rule)])
+            found = _shadow(ground, rule)
             if found is not None:
                 yield found
+
+
+class Ground:
+    """What is the same for all rules of a ruleset, worked out once."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self.ruleset = ruleset
+        self.standings = {id(rule): standing for rule, standing in standings(ruleset.entries, ruleset.tables)}
+        self.interfaces = tuple(_interfaces(ruleset))
+        self.tags = frozenset(rule.options.tagged for rule in with_anchors(ruleset.entries) if rule.options.tagged)
+        self.tests = {each.tcp_flags for each in ruleset.rules}
+        self._on: dict[tuple[OnInterface, ...], tuple[Interface, ...]] = {}
+        self._near: dict[tuple[str, int], Near] = {}
+        self._kinds: dict[tuple[str, Interface, int], tuple[Kind, ...]] = {}
+        self._flags: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    def on(self, rule: Rule) -> tuple[Interface, ...]:
+        """The interfaces that a rule is about."""
+        found = self._on.get(rule.interfaces)
+        if found is None:
+            found = self._on[rule.interfaces] = tuple(each for each in self.interfaces if on_interface(rule.interfaces, each))
+        return found
+
+    def near(self, traffic: Traffic, box: Box) -> tuple[Entry, ...]:
+        """The entries that packets of some traffic's direction and family and between two ends may match."""
+        key = traffic.direction, traffic.family
+        found = self._near.get(key)
+        if found is None:
+            found = self._near[key] = Near(self.ruleset.entries, *key, self.ruleset.book)
+        return found.rules(box)
+
+    def kinds(self, direction: str, interface: Interface, family: int) -> tuple[Kind, ...]:
+        """The kinds of packets that the rules tell apart over an interface."""
+        key = direction, interface, family
+        found = self._kinds.get(key)
+        if found is None:
+            found = self._kinds[key] = tuple(kinds([self.ruleset], *key))
+        return found
+
+    def flags(self, rule: Rule) -> tuple[int, ...]:
+        """Combinations of TCP's flags that a rule matches, one for all that the same rules do."""
+        want, looked_at = rule.tcp_flags
+        found = self._flags.get((want, looked_at))
+        if found is None:
+            mine = [flags for flags in _SENSIBLE if flags & looked_at == want]
+            told_apart = {tuple(flags & mask == set_ for set_, mask in self.tests): flags for flags in mine}
+            found = self._flags[want, looked_at] = tuple(told_apart.values())
+        return found
 
 
 def _is_odd(options: Options) -> bool:
@@ -56,24 +107,19 @@ def _is_odd(options: Options) -> bool:
     return bool(options.fragment or options.received_on or options.once or options.prio is not None or options.tagged)
 
 
-def _shadow(ruleset: Ruleset, rule: Rule, standing: Standing) -> Shadowed | None:
+def _shadow(ground: Ground, rule: Rule) -> Shadowed | None:
+    standing = ground.standings[id(rule)]
     if any(_is_odd(each.options) for each in (*standing.around, rule)):
         return None
-    killers: dict[Rule, None] = {}
-    skips: list[Skip] = []
-    about = [each for each in _interfaces(ruleset) if on_interface(rule.interfaces, each)]
+    about = ground.on(rule)
     if not about:
         return None  # the interface may come
-    for interface in about:
-        skip = ruleset.skipped(interface)
-        if skip is not None:
-            skips.append(skip)
-            continue
-        for direction in (rule.direction,) if rule.direction else ("in", "out"):
-            for family in (rule.family,) if rule.family else (4, 6):
-                for kind in _kinds(ruleset, rule, direction, interface, family):
-                    if not _dies(ruleset, rule, standing, kind, killers):
-                        return None
+    skips = [skip for skip in map(ground.ruleset.skipped, about) if skip is not None]
+    reaches = _never_met(ground, rule, about)
+    killers: dict[Rule, None] = {}
+    near: dict[tuple[str, int, Box], Filter] = {}
+    if reaches is None or not all(_dies(ground, rule, reach, near, killers) for reach in reaches):
+        return None
     if any(item.rdomain is not None for killer in killers for item in killer.interfaces):
         return None  # packets of other routing domains are not looked at
     return Shadowed(rule, tuple(killers)[:MOST_KILLERS], skips[0] if len(skips) == len(about) else None)
@@ -104,16 +150,21 @@ def _named(name: str) -> Interface:
     return Interface(name) if driver_of(name) else Interface("", frozenset([name]))
 
 
-def _kinds(ruleset: Ruleset, rule: Rule, direction: str, interface: Interface, family: int) -> Iterator[Kind]:
+def _kinds(ground: Ground, rule: Rule, about: Iterable[Interface]) -> Iterator[Kind]:
     """The kinds of packets that a rule may be about; of TCP, each combination of flags that some rule tells apart."""
-    for kind in kinds([ruleset], direction, interface, family):
-        if not _is_asked(ruleset, rule, kind):
+    for interface in about:
+        if ground.ruleset.skipped(interface) is not None:
             continue
-        if kind.protocol != TCP:
-            yield kind
-            continue
-        for flags in _flags(ruleset, rule):
-            yield replace(kind, traffic=replace(kind.traffic, flags=flags))
+        for direction in (rule.direction,) if rule.direction else ("in", "out"):
+            for family in (rule.family,) if rule.family else (4, 6):
+                for kind in ground.kinds(direction, interface, family):
+                    if not _is_asked(ground.ruleset, rule, kind):
+                        continue
+                    if kind.protocol != TCP:
+                        yield kind
+                        continue
+                    for flags in ground.flags(rule):
+                        yield replace(kind, traffic=replace(kind.traffic, flags=flags))
 
 
 def _is_asked(ruleset: Ruleset, rule: Rule, kind: Kind) -> bool:
@@ -127,30 +178,100 @@ def _is_asked(ruleset: Ruleset, rule: Rule, kind: Kind) -> bool:
     return ruleset.filter.asks(rule, traffic)
 
 
-def _flags(ruleset: Ruleset, rule: Rule) -> Iterable[int]:
-    """Combinations of flags that a rule matches, one for all that the same rules do."""
-    tests = {each.tcp_flags for each in ruleset.rules}
-    want, looked_at = rule.tcp_flags
-    mine = [flags for flags in _SENSIBLE if flags & looked_at == want]
-    return {tuple(flags & mask == set_ for set_, mask in tests): flags for flags in mine}.values()
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What a rule may match of a kind of packets: the kind with its ports, and both ends."""
+
+    traffic: Traffic
+    sources: tuple[Addresses, ...]
+    targets: tuple[Addresses, ...]
+
+    def box(self) -> Box:
+        """Its ends as numbers; those that are a notion are any."""
+        ports = self.traffic.target_ports if self.traffic.protocol in WITH_PORTS else None
+        return Box(_all_of(self.sources), _all_of(self.targets), ports)
+
+    def spot(self, at: int) -> _Reach | None:
+        """A single packet of it; others for other numbers. None if there is nothing to choose from."""
+        if not self.sources or not self.targets:
+            return None
+        source, target = _one(self.sources, at), _one(self.targets, at)
+        traffic = replace(self.traffic, sources=source, targets=target)
+        if traffic.protocol in WITH_PORTS:
+            own, other = _pick(traffic.source_ports, at), _pick(traffic.target_ports, at)
+            traffic = replace(traffic, source_ports=((own, own),), target_ports=((other, other),))
+        return _Reach(traffic, (source,), (target,))
 
 
-def _dies(ruleset: Ruleset, rule: Rule, standing: Standing, kind: Kind, killers: dict[Rule, None]) -> bool:
-    """True if a rule surely decides over no packet of a kind; the rules that do so in its place are added to the killers."""
+def _all_of(parts: tuple[Addresses, ...]) -> Spans:
+    return merged([span for part in parts for span in part.ranges]) if all(part.ranges for part in parts) else None
+
+
+def _one(parts: tuple[Addresses, ...], at: int) -> Addresses:
+    part = parts[at % len(parts)]
+    value = _pick(part.ranges, at) if part.ranges else 0
+    return replace(part, ranges=((value, value),)) if part.ranges else part
+
+
+def _pick(ranges: Sequence[Range], at: int) -> int:
+    """A number of some ranges: 1 and 2 are their ends, where a part is often left; the others lie far apart."""
+    if at in (1, 2):
+        return ranges[0][0] if at == 1 else ranges[-1][1]
+    share = (at * 0x9E3779B1 + 0x5BD1E995) & 0xFFFFFFFF
+    low, high = ranges[share * len(ranges) >> 32]
+    return low + ((high - low + 1) * share >> 32)
+
+
+def _reach(ruleset: Ruleset, rule: Rule, kind: Kind) -> _Reach | None:
+    """What a rule may match of a kind of packets; None where that is not known."""
     traffic = kind.traffic
-    family = traffic.family
-    ends = _end(ruleset, traffic.interface, rule.sources, family), _end(ruleset, traffic.interface, rule.targets, family)
-    if ends[0] is None or ends[1] is None:
-        return False
-    has_ports = traffic.protocol in WITH_PORTS
-    if has_ports and rule.source_ports:
+    sources = _end(ruleset, traffic.interface, rule.sources, traffic.family)
+    targets = _end(ruleset, traffic.interface, rule.targets, traffic.family)
+    if sources is None or targets is None:
+        return None
+    if traffic.protocol in WITH_PORTS and rule.source_ports:
         traffic = replace(traffic, source_ports=rule.source_ports)
-    if has_ports and rule.target_ports:
+    if traffic.protocol in WITH_PORTS and rule.target_ports:
         ports = tuple((max(low, 1), high) for low, high in rule.target_ports if high)
         if not ports:
-            return True
+            return _Reach(traffic, (), ())
         traffic = replace(traffic, target_ports=ports)
-    for number, cell in enumerate(cells([ruleset.filter], traffic, ends[0], ends[1], _tags(ruleset))):
+    return _Reach(traffic, sources, targets)
+
+
+def _never_met(ground: Ground, rule: Rule, about: Iterable[Interface]) -> list[_Reach] | None:
+    """What a rule may match, kind by kind; None where that is not known, or if it may decide over one of the packets tried.
+
+    Most rules decide over the first.
+    """
+    found: list[_Reach] = []
+    for kind in _kinds(ground, rule, about):
+        reach = _reach(ground.ruleset, rule, kind)
+        if reach is None or _is_met(ground, rule, reach, 0):
+            return None
+        found.append(reach)
+    return None if any(_is_met(ground, rule, reach, at) for at in range(1, SPOTS) for reach in found) else found
+
+
+def _is_met(ground: Ground, rule: Rule, reach: _Reach, at: int) -> bool:
+    """True if a rule may decide over one of the packets that it may match."""
+    spot = reach.spot(at)
+    if spot is None:
+        return False
+    path = lane(ground.near(spot.traffic, spot.box()), spot.traffic)
+    return _decides(
+        rule, Evaluation(spot.traffic, ground.ruleset.book, logs=True, tags=ground.tags).run(path, ground.ruleset.tables)
+    )
+
+
+def _dies(ground: Ground, rule: Rule, reach: _Reach, near: dict[tuple[str, int, Box], Filter], killers: dict[Rule, None]) -> bool:
+    """True if a rule surely decides over none of the packets that it may match; the rules that do so are added to the killers."""
+    standing = ground.standings[id(rule)]
+    box = reach.box()
+    key = reach.traffic.direction, reach.traffic.family, box
+    if key not in near:
+        near[key] = Filter(ground.near(reach.traffic, box), ground.ruleset.tables, ground.ruleset.book)
+    for number, cell in enumerate(cells([near[key]], reach.traffic, reach.sources, reach.targets, ground.tags)):
         if number >= MOST_CELLS:
             return False
         outcome = cell.outcomes[0]
@@ -158,16 +279,11 @@ def _dies(ruleset: Ruleset, rule: Rule, standing: Standing, kind: Kind, killers:
             return False
         mine = outcome.all
         for each in (*standing.around, rule):
-            mine &= Matcher(cell.traffic, ruleset.book).match(each, standing.tables, _perhaps(outcome.all))[1]
+            mine &= Matcher(cell.traffic, ground.ruleset.book).match(each, standing.tables, _perhaps(outcome.all))[1]
         for other, classes in outcome.decisions():
             if classes & mine and other is not None:
                 killers.setdefault(other)
     return True
-
-
-def _tags(ruleset: Ruleset) -> frozenset[str]:
-    """The tags that are looked at: a packet that is forwarded brings along those that it got as it came in."""
-    return frozenset(rule.options.tagged for rule, _ in standings(ruleset.entries, {}) if rule.options.tagged)
 
 
 def _perhaps(classes: int) -> Callable[[Options], Masks]:

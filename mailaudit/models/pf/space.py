@@ -75,8 +75,8 @@ class _Lanes:
             rule.action == "match" and getattr(rule.options, what) is not None for each in self.rules for _, rule, _ in each
         )
 
-    def edges(self, side: str, family: int) -> set[Range]:
-        """The networks that the rules name at one end."""
+    def edges(self, side: str, family: int, within: Sequence[Range]) -> set[Range]:
+        """The networks that the rules name at one end; of tables those that meet some ranges."""
         found: set[Range] = set()
         for filter_, rules in zip(self.filters, self.rules, strict=True):
             book = filter_.book
@@ -85,7 +85,7 @@ class _Lanes:
                     if peer.kind == "net" and peer.family == family:
                         found.add((peer.low, peer.high))
                     elif peer.kind == "table":
-                        found.update(book.pieces(tables.get(peer.name), family))
+                        found.update(book.pieces_in(within, tables.get(peer.name), family))
                     else:
                         found.update(book.edges(peer, family))
         return found
@@ -186,24 +186,24 @@ def _ports_mask(axis: Axis, ranges: Iterable[Range]) -> int:
     return mask
 
 
-_LAST: dict[tuple[object, ...], tuple[Sequence[Lane], _Cut]] = {}  # with the lanes, lest others get their ids
+_LAST: dict[tuple[object, ...], _Cut] = {}
 MOST_REMEMBERED = 4
 
 
 def _cut(lanes: _Lanes, kind: Traffic, side: str, parts: Sequence[Addresses]) -> _Cut:
-    """Addresses in groups that the same rules match. The last ones are kept: types of ICMP and TCP's flags share their lanes."""
-    key = (*map(id, lanes.lanes), side, *parts)
+    """Addresses in groups that the same rules match. The last ones are kept: many kinds of packets have the same rules."""
+    key = (kind.interface, kind.family, side, *parts, *(path.entries for path in lanes.lanes))
     known = _LAST.get(key)
     if known is None:
-        known = lanes.lanes, _cut_anew(lanes, kind, side, parts)
+        known = _cut_anew(lanes, kind, side, parts)
         while len(_LAST) >= MOST_REMEMBERED:
             del _LAST[next(iter(_LAST))]
         _LAST[key] = known
-    return known[1]
+    return known
 
 
 def _cut_anew(lanes: _Lanes, kind: Traffic, side: str, parts: Sequence[Addresses]) -> _Cut:
-    edges = lanes.edges(side, kind.family)
+    edges = lanes.edges(side, kind.family, [span for part in parts for span in part.ranges])
     groups: list[_Group] = []
     always = tuple(
         frozenset(number for number, rule, _ in rules if not getattr(rule, side)) | _anchors(path)

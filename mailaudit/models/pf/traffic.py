@@ -52,15 +52,27 @@ class Axis:
 
     def masks(self, low: int, high: int) -> Masks:
         """The classes that lie in a range, and those that touch it."""
+        first, after, inner_first, inner_after = self._reach(low, high)
+        return (1 << inner_after) - (1 << inner_first), (1 << after) - (1 << first)
+
+    def masks_of_all(self, ranges: Iterable[Range]) -> Masks:
+        """As `masks`, for those that lie in one of many ranges and those that touch one; each costs as much as is in it."""
+        count = len(self.ranges)
+        inside, some = bytearray(b"0") * count, bytearray(b"0") * count  # digits
+        for low, high in ranges:
+            first, after, inner_first, inner_after = self._reach(low, high)
+            some[first:after] = b"1" * (after - first)
+            inside[inner_first:inner_after] = b"1" * (inner_after - inner_first)
+        return int(inside[::-1], 2), int(some[::-1], 2)
+
+    def _reach(self, low: int, high: int) -> tuple[int, int, int, int]:
+        """The first class that touches a range and the one after the last, and likewise of those that lie in it."""
         first = bisect_left(self._highs, low)
-        last = bisect_right(self._lows, high) - 1
-        if first > last:
-            return 0, 0
-        some = (1 << last + 1) - (1 << first)
+        after = bisect_right(self._lows, high)
+        if first >= after:
+            return 0, 0, 0, 0
         inner_first = first + (self._lows[first] < low)
-        inner_last = last - (self._highs[last] > high)
-        inside = (1 << inner_last + 1) - (1 << inner_first) if inner_first <= inner_last else 0
-        return inside, some
+        return first, after, inner_first, max(inner_first, after - (self._highs[after - 1] > high))
 
     def chosen(self, mask: int) -> list[Range]:
         """The ranges of a bit set, those that touch joined."""
