@@ -93,25 +93,30 @@ def test_the_kind_of_a_target(target: str, kind: str) -> None:
     assert target_of(node.leaves()[0]).kind == kind
 
 
+NEWER = pytest.mark.parametrize("version", ["7.6", "7.9"])
+
+
 def installed(version: str) -> Daemons:
     found = next((each for each in daemons() if each.version == version), None)
     return found or pytest.skip(f"OpenSMTPD {version} is not installed")
 
 
 @pytest.mark.daemon
-def test_live_kinds_and_entries() -> None:
-    smtpd = installed("7.6")
+@NEWER
+def test_live_kinds_and_entries(version: str) -> None:
+    smtpd = installed(version)
     for chars in random.Random(5).sample(MAPS, 12):
         data = chars.encode()
         kind = kind_of(smtpd, data)
         assert our_kind(data) == kind, chars
-        if kind == "hash":
+        if kind == "hash" and version == "7.6":  # Debian's 7.9 has no makemap
             assert our_entries(data) == entries(smtpd, data), chars
 
 
 @pytest.mark.daemon
-def test_live_credentials() -> None:
-    smtpd = installed("7.6")
+@NEWER
+def test_live_credentials(version: str) -> None:
+    smtpd = installed(version)
     if smtpd.path is not None and not (smtpd.path / TABLE_HELPER[1:]).exists():
         pytest.skip("table-passwd is not installed")
     for line in CREDENTIALS:

@@ -1,4 +1,4 @@
-"""smtpd's tables: real files as OpenSMTPD 6.8 and 7.6 take them, asked live, for no answers are recorded."""
+"""smtpd's tables: real files as OpenSMTPD 6.8, 7.6 and 7.9 take them, asked live, for no answers are recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mailaudit.parsers import LANGUAGES
 from mailaudit.parsers.tree import Tree, nothing
 from mailaudit.text import Text
 
-NEWER = Path(__file__).resolve().parents[2] / ".lab" / "trixie"
+LAB = Path(__file__).resolve().parents[2] / ".lab"
 TABLE_HELPER = "/usr/libexec/opensmtpd/table-passwd"
 FOLDERS = ("aliases", "virtuals", "domains", "maps")
 TRAILING = "before 7.5 makemap takes a # in a line for a comment, and keeps blanks at its end"
@@ -44,9 +44,10 @@ class Daemons:
 
 
 def daemons() -> list[Daemons]:
-    """What is installed: Debian 12's 6.8, and 7.6 in a root of its own."""
+    """What is installed: Debian 12's 6.8, and 7.6 and 7.9 in roots of their own."""
     here = [Daemons("6.8", None)] if shutil.which("smtpd", path="/usr/sbin:/usr/bin") else []
-    return [*here, *([Daemons("7.6", NEWER)] if (NEWER / "usr/sbin/smtpd").exists() else [])]
+    newer = [Daemons(version, LAB / suite) for version, suite in (("7.6", "trixie"), ("7.9", "sid"))]
+    return [*here, *(each for each in newer if each.path is not None and (each.path / "usr/sbin/smtpd").exists())]
 
 
 def parse(language: str, data: bytes) -> Tree:
@@ -135,7 +136,8 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
         files = real_files(corpora, limit, *FOLDERS)
         wrong = [f"{path.name}: smtpd says {kind_of(smtpd, path.read_bytes())}" for path in files if _differs(smtpd, path)]
         yield Row(f"tables, kinds, OpenSMTPD {smtpd.version}", len(files) - len(wrong), len(files), (), tuple(wrong))
-        yield _maps(smtpd, real_files(corpora, limit, "aliases", "virtuals"))
+        if smtpd.version != "7.9":  # Debian builds it without db, so that its makemap makes nothing
+            yield _maps(smtpd, real_files(corpora, limit, "aliases", "virtuals"))
         if smtpd.version != "6.8":  # the protocol is another one there
             yield _credentials(smtpd, real_files(corpora, limit, "credentials"))
 
