@@ -255,3 +255,11 @@ def test_a_misspelt_word_is_told_as_it_was_meant(language: str, chars: str, mean
     tree = BY_NAME[language].parse(Text.of("/etc/file", chars), nothing)
     messages = [each.problem.message for each in tree.walk() if each.problem is not None]
     assert any(f'did you mean "{meant}"?' in message for message in messages), messages
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 5000], ids=["one too many", "without end"])
+def test_a_number_that_no_computer_holds_is_refused(number: str) -> None:
+    tree = parse(httpd.LANGUAGE, HTTPD.replace("request strip 2", f"request strip {number}"))
+    (problem,) = (each.problem for each in tree.walk() if each.problem is not None)
+    assert problem.message.endswith("is too large a number")
+    assert problem.refused

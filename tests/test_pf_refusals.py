@@ -49,6 +49,8 @@ ELSEWHERE: dict[str, bytes | None] = {"/nonexistent": None, "/foo.conf": None, "
         ("table <t> { 10.0.0.1 - 10.0.0.5 }", "-", "a range of addresses cannot stand in a table"),
         ("anchor in on em0", "anchor", "must have a name"),
         ("block return-rst", "return-rst", "applies to tcp only"),
+        ("pass in proto tcp to port 9223372036854775808", "9223372036854775808", "is too large a number"),
+        ("queue q on em0 bandwidth 1e999M", "1e999M", "is more than any bandwidth"),
     ],
 )
 def test_refusals_are_named_at_their_place(line: str, chars: str, message: str) -> None:
@@ -57,6 +59,25 @@ def test_refusals_are_named_at_their_place(line: str, chars: str, message: str) 
     assert found[0].problem.span.chars == chars
     assert message in found[0].problem.message
     assert found[0].problem.refused
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pass in proto tcp to port {}",
+        'm = "{}"\npass in proto tcp to port $m',
+        "m = {}",
+        "set limit states {}",
+        "queue q on em0 bandwidth {}",
+        "queue q on em0 bandwidth 1M burst 2M for {}ms",
+        'pass in proto tcp user "{}"',
+        'pass in proto tcp user "--{}"',
+        "pass in from 10.0.0.0/{}",
+    ],
+)
+@pytest.mark.parametrize("number", ["9" * 5000, "0" * 5000 + "1", "²"], ids=["nines", "noughts", "no digit"])
+def test_a_number_without_end_is_no_number(line: str, number: str) -> None:
+    read(f"{line.format(number)}\n", TRIED_ON)
 
 
 def test_an_unknown_service_is_judged_as_the_one_that_is_meant() -> None:

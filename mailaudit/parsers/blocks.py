@@ -12,7 +12,7 @@ from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Grammar, Mismatch
 from mailaudit.parsers.mending import readings
 from mailaudit.parsers.nearest import nearest
-from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, tokenise, too_deep
+from mailaudit.parsers.tokens import Lexicon, Macro, Undefined, expand, is_too_large, tokenise, too_deep
 from mailaudit.parsers.tree import Include, Included, Node, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Span, Text
 
@@ -304,6 +304,8 @@ def _unfit(tokens: Sequence[Token]) -> Problem | None:
             return Problem(f"string too long: more than {LONGEST_STRING} characters", token.place)
         if token.kind == "string" and "\0" in token.value:
             return Problem("a quoted string holds a NUL byte", token.place)
+        if is_too_large(token):
+            return Problem(f"{brief(token.value)} is too large a number", token.place)
     return None
 
 

@@ -16,7 +16,7 @@ from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_mending import Mender
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced, shown
 from mailaudit.parsers.quotes import straightened
-from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, tokens_from, too_deep
+from mailaudit.parsers.tokens import MAX_DEPTH, TRIVIA, Macro, Undefined, expand, is_too_large, tokens_from, too_deep
 from mailaudit.parsers.tree import Include, Included, Language, Problem, Statement, Template, Token, Tree, has_open_quote
 from mailaudit.text import Text
 
@@ -290,6 +290,8 @@ def _lexical(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Problem | No
             return Problem(f"a word of more than {LONGEST_WORD} characters", token.span)
         if token.kind == "string" and "\0" in token.value:
             return Problem("a NUL character in a quoted string", token.span)
+        if is_too_large(token):
+            return Problem(f"{brief(token.value)} is too large a number", token.span)
     return None
 
 

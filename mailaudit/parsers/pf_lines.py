@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailaudit.parsers.pf_grammar import GRAMMAR, KEYWORDS, KINDS
-from mailaudit.parsers.tokens import Lexicon, Macro, tokenise
+from mailaudit.parsers.tokens import MAX_NUMBER, Lexicon, Macro, is_too_large, tokenise
 from mailaudit.parsers.tree import Statement, Template, Token
 from mailaudit.text import Span, Text
 
@@ -55,6 +55,8 @@ class _Characters(dict[str, str]):
             char = _MACRO
         elif first in "\"'":
             char = self._string if len(written) > 1 else _OTHER
+        elif len(written) >= len(str(MAX_NUMBER)) and written.lstrip("-").isdigit():
+            char = _OTHER  # perhaps too large a number
         elif written.isascii() and (first.isalnum() or first in ":_"):
             plain = written.isdigit()
             char = self._number if plain else _OTHER if written[-1] in "({<>!#" else self._string
@@ -104,7 +106,7 @@ class PlainMacro:
             return None
         found = []
         for token in tokenise(Text.of("", macro.value), LEXICON):
-            if token.kind in ("bad", "macro"):
+            if token.kind in ("bad", "macro") or is_too_large(token):
                 return None
             span = macro.written(token.start, token.end)
             found.append(Token(token.kind, token.value, span.text, span.start, span.end))

@@ -19,6 +19,8 @@ BLANK = rf"(?:\\?[ \t]|{CONTINUATION})"  # outside quotes a backslash before any
 COMMENT = r"\\?#(?:\\[\s\S]|[^\n\\])*\\?"  # backslash-newline continues even a comment
 TRIVIA = re.compile(rf"(?:{BLANK}|\n|{COMMENT})*")
 MAX_DEPTH = 64  # braces and parentheses one in another; a real file has three
+MAX_NUMBER = 2**63 - 1  # the lexers of the family read numbers with strtonum(3), as a long long
+MAX_DIGITS = 1000  # leading zeros and all: nobody writes more
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,13 @@ def _use_start(run: tuple[int, int, Macro | None, Token | None], offset: int) ->
 def _use_end(run: tuple[int, int, Macro | None, Token | None], offset: int) -> int:
     begin, origin, _, use = run
     return use.end if use is not None else origin + offset - begin
+
+
+def is_too_large(token: Token) -> bool:
+    """True for a number that lexers of the family refuse, and with it the statement; any other can be computed with."""
+    if token.kind != "number" or len(token.value) < len(str(MAX_NUMBER)):
+        return False
+    return len(token.value) > MAX_DIGITS or abs(int(token.value)) > MAX_NUMBER
 
 
 def too_deep(tokens: list[Token] | tuple[Token, ...]) -> Token | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mailaudit.models.pf.items import OnInterface, Reader, Refused, interfaces, not_known
 from mailaudit.models.pf.rules import Table
 from mailaudit.models.pf.values import DEBUG_LEVELS, LIMITS, OPTIMIZATIONS, TIMEOUTS, Peer, strtoul
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Node, Statement, Token
 
 MAX_TABLE_NAME = 31
@@ -120,7 +121,8 @@ class Queue:
     quantum: Token | None = None
 
 
-_BANDWIDTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][0-9]+)?)(b|K|M|G|%|)(?:Bit|B|bit|b)?\Z")
+_BANDWIDTH = re.compile(r"((?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][0-9]+)?)(b|K|M|G|%|)(?:Bit|B|bit|b)?\Z")
+MOST_BITS = 2**63  # a second; pfctl keeps them in 64 bits
 _UNITS = {"": 1, "b": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _FIELDS = {"default": "is_default", "on": "interfaces"}
 _MOST = {"qlimit": (0, 65535), "flows": (1, 32767), "quantum": (1, 65535)}
@@ -163,7 +165,7 @@ def _rate(tokens: list[Token]) -> Rate:
     value = _bits(words[0])
     if len(words) < 3:
         return Rate(value, words[0])
-    time = re.match(r"([0-9]+)ms\Z", words[2].value)
+    time = re.match(r"0*([0-9]{1,9})ms\Z", words[2].value)
     if time is None:
         raise Refused(f'the time of a burst is in milliseconds, like 100ms, not "{words[2].value}"', words[2])
     return Rate(value, words[0], _bits(words[1]), words[1], int(time[1]), words[2])
@@ -174,4 +176,7 @@ def _bits(token: Token) -> int:
     if match is None or match[2] == "%":
         what = "a bandwidth cannot be given in %" if match else f'"{token.value}" is no bandwidth, like 10M or 500K'
         raise Refused(what, token)
-    return int(float(match[1]) * _UNITS[match[2]])
+    bits = float(match[1]) * _UNITS[match[2]]
+    if bits > MOST_BITS:
+        raise Refused(f"{brief(token.value)} is more than any bandwidth", token)
+    return int(bits)

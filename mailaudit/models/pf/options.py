@@ -199,13 +199,17 @@ _SIMPLE: dict[str, Any] = {
 }
 
 
+_NUMBER = re.compile(r"(-?)0*([0-9]+)")
+
+
 def _identities(values: list[Token]) -> tuple[Any, ...]:
     items = compared(values[1:])
     for item in items:
         if "unknown" in item.values and item.operator not in ("=", "!="):
             raise Refused('"unknown" can only be compared by = or !=', item.at)
         for value in item.values:
-            if value.lstrip("-").isdigit() and not 0 <= int(value) < 2**32 - 1:
+            number = _NUMBER.fullmatch(value)
+            if number is not None and not 0 <= int(number[1] + number[2][:11]) < 2**32 - 1:
                 raise Refused(f"{value} is no user or group number", item.at)
     return items
 

@@ -54,7 +54,7 @@ def _variables(token: Token, required: frozenset[str]) -> Iterator[Fault]:
     for match in VARIABLE.finditer(token.value):
         name = match[1]
         space, dot, _ = name.partition(".")
-        if name.isdigit() and int(name) > MOST_MATCHES:
+        if name.isdigit() and int(name.lstrip("0")[:9] or 0) > MOST_MATCHES:
             yield token, f"there are at most {MOST_MATCHES} match values, so no ${{{name}}}"
         elif dot and _NAMESPACES.get(space.lower()) not in required:
             yield token, f'there are no variables "{space}."'
