@@ -16,7 +16,7 @@ from mailaudit.models.dovecot.reading import parts_of
 from mailaudit.models.dovecot.values import is_true
 from mailaudit.parsers.tree import Statement, Tree
 
-_CONNECT = re.compile(r"(\w+)=(?:'((?:[^'\\]|\\.)*)'|(\S*))")
+_CONNECT = re.compile(r"\b(\w+)=(?:'((?:[^'\\]|\\.)*)'|(\S*))")
 _MYSQL = {"user": "user", "password": "password", "dbname": "dbname", "port": "port", "option_file": "option_file"}
 _MYSQL |= {"option_group": "option_group", "client_flags": "client_flags", "host": ""}
 _MYSQL_SSL = {"ssl_ca": "ssl_client_ca_file", "ssl_ca_path": "ssl_client_ca_dir", "ssl_cert": "ssl_client_cert_file"}

@@ -16,7 +16,7 @@ from mailaudit.text import Text
 PLACEHOLDER = '"v=DKIM1;k=rsa;p=<dkim-pub-key>"'
 """What stands in the record's place as long as the key is not known; the guide writes it so."""
 LONGEST = 255  # octets of one string (RFC 1035, section 3.3)
-_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----")
+_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
 
 
 @dataclass(frozen=True, eq=False)

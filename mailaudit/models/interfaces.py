@@ -19,9 +19,9 @@ CLONED = frozenset(_CLONED.split())
 NEVER_EGRESS = CLONED - {"aggr", "carp", "ppp", "pppoe", "svlan", "trunk", "vlan", "vport"}
 _NAME = re.compile(r"([a-z]+)([0-9]+)\Z")
 _HEADER = re.compile(r"^([a-z]+[0-9]+): flags=", re.MULTILINE)
-_GROUPS = re.compile(r"^\s+groups: (.+)$", re.MULTILINE)
-_INET = re.compile(r"^\s+inet ([0-9.]+)(?: --> ([0-9.]+))? netmask (0x[0-9a-f]{8})(?: broadcast ([0-9.]+))?", re.MULTILINE)
-_INET6 = re.compile(r"^\s+inet6 ([0-9a-f:.]+)(?:%\w+)?(?: --> ([0-9a-f:]+))? prefixlen ([0-9]+)", re.MULTILINE)
+_GROUPS = re.compile(r"^[ \t]+groups: (.+)$", re.MULTILINE)
+_INET = re.compile(r"^[ \t]+inet ([0-9.]+)(?: --> ([0-9.]+))? netmask (0x[0-9a-f]{8})(?: broadcast ([0-9.]+))?", re.MULTILINE)
+_INET6 = re.compile(r"^[ \t]+inet6 ([0-9a-f:.]+)(?:%\w+)?(?: --> ([0-9a-f:]+))? prefixlen ([0-9]+)", re.MULTILINE)
 
 
 def driver_of(name: str) -> str:

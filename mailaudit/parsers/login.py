@@ -34,7 +34,7 @@ TRIVIA = re.compile(r"(?:[ \t]|\n|\\\n|#(?:[^\n\\]|\\+(?!\\)\n*(?!\n))*(?:\n|\Z)
 NO_NEWLINE = "the file ends before the record does: cgetent(3) never finds it"
 NO_NAME = "no login class is called that: is the backslash missing at the end of the line before?"
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")
-_CONTINUED = re.compile(r"(\\+)(\n+)")
+_CONTINUED = re.compile(r"(?<!\\)(\\+)(\n+)")
 _NAME = re.compile(r"[^=#@:]*")
 _ODD = re.compile(r"[\s\\]")
 _FINDABLE = re.compile(r"[^\s/|:]+\Z")

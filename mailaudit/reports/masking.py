@@ -24,7 +24,7 @@ _NAMED = re.compile(  # a second net, for statements that no model could read: w
 )
 _WORDS = ("encryption", "srs", "pass", "secret", "key", "token", "auth")  # each match of _NAMED holds one
 _PRIVATE = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:\"']*:(?P<password>[^\s/@\"']+)@")  # of a URL
+_LOGIN = re.compile(r"(?<=[a-z0-9+.-])://[^\s/@:\"']*:(?P<password>[^\s/@\"']+)@")  # of a URL
 _TELLING = 16  # characters from which on it is no word of prose that stands behind "password", and masked everywhere
 _SHORT = 6  # a shorter secret is masked only where it stands alone: "root" must not blot out half a report
 

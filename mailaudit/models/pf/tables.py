@@ -11,7 +11,7 @@ from mailaudit.models.sources import Sources
 from mailaudit.parsers.tree import Token
 from mailaudit.text import Text
 
-_ENTRY = re.compile(r"[#;][^\n]*|(!)?[ \t]*([^\s!#;]+)")
+_ENTRY = re.compile(r"[#;][^\n]*|(?:(!)[ \t]*)?([^\s!#;]+)")
 
 
 class TableFiles:

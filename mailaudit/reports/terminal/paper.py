@@ -103,7 +103,7 @@ def _colored(chars: str, style: str) -> str:
 def folded(chars: str, room: int) -> Iterator[str]:
     """Lines of at most `room` cells, broken at blanks, and within a word only where it fills a line; no line is empty."""
     line = ""
-    for word in _WORD.findall(chars):
+    for word in _WORD.findall(chars.rstrip()):
         if cell_len(line) + cell_len(word) <= room:
             line += word
             continue
