@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mailaudit import rulebook
@@ -19,6 +18,7 @@ from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import HostReport, Report
 from mailaudit.models.facts import Facts
 from mailaudit.models.sources import Shelf
+from mailaudit.questions import now
 from mailaudit.rulebook import Rulebook
 from mailaudit.settings import Waiver, told_once
 from mailaudit.snapshot import Snapshot
@@ -33,7 +33,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
     Raises `TargetError`, `RecordingError`, `SettingsError` or `SelectionError` before anything is audited if a target, a record,
     a setting or a selection is not as it must be. Of several targets, one in which there is nothing to audit harms no other.
     """
-    started = _now()
+    started = now()
     book = book or rulebook.load()
     errors: list[str] = []
     codes: list[int] = []
@@ -69,7 +69,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
         codes = [each for each in codes if each != ExitCode.INCOMPLETE]
     if worst((code, *codes)) != code:
         code, why = worst((code, *codes)), "; ".join(errors)
-    return Report(profile, len(rules), started, _now(), hosts, tuple(errors), code, why)
+    return Report(profile, len(rules), started, now(), hosts, tuple(errors), code, why)
 
 
 def _told_once(hosts: Sequence[HostReport], auditors: Sequence[Auditor], every: Sequence[Auditor]) -> tuple[HostReport, ...]:
@@ -163,7 +163,3 @@ def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Fac
 
 def _connected(world: World, outside: Outside | None) -> World:
     return world if outside is None else OnlineWorld.of(world, outside)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

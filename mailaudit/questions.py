@@ -26,6 +26,12 @@ class Reason(StrEnum):
 NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 """The reasons that are no failure: nobody was to ask, or whoever recorded did not; the audit is whole (contract, section 2)."""
 ALLOWING = "; this line of doas.conf would allow it: "  # in a refusal's detail, before that line
+OVER = "seconds for this host were over"
+LATE = "the host did not answer in time"
+OUT_OF_TIME = (
+    OVER,
+    LATE,
+)  # in the details of what a longer `--timeout` would give time for; who never answers gets no more of it
 
 
 class Command(StrEnum):
@@ -192,10 +198,19 @@ class Stat:
         return f"{mode} {self.owner}:{self.group}"
 
 
+def now() -> str:
+    """The present time as answers and reports have it: in UTC, to the second."""
+    return _written(datetime.now(UTC))
+
+
+def _written(time: datetime) -> str:
+    return f"{time.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
 def mtime(seconds: float) -> str | None:
     """A time since 1970 as `Stat` has it; None for one that no calendar has, which file systems keep all the same."""
     try:
-        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _written(datetime.fromtimestamp(int(seconds), UTC))
     except (OverflowError, ValueError, OSError):
         return None
 

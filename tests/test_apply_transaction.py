@@ -280,6 +280,12 @@ def test_a_history_is_read() -> None:
     assert (two.end, two.ended, three.end, three.by) == ("cut-off", "", "busy", "")
 
 
+def test_a_history_that_is_none_has_no_runs() -> None:
+    assert [*past(["doas: not permitted", "run ²", f"run {'9' * 5000}"])] == []
+    (one,) = past(["run 1", "log 99999999999999999999 begin 1 by me", "log ² end kept"])
+    assert (one.begun, one.by, one.end, one.ended) == ("", "me", "kept", "")
+
+
 def test_what_checkers_said_is_told() -> None:
     said = ("check pf accepts", "check rspamd nothing: it is not there", "check sshd as-before:", "left sievec /x", "end kept")
     found = outcome(3, said)

@@ -123,6 +123,7 @@ def test_without_a_command_there_is_help_and_code_2(run: Run) -> None:
         (["scan", "-T", "/dev/zero"], "-T /dev/zero: over 1024 KiB"),
         (["diff", "old.json", "."], "old.json: there is no such file, and a live host is recorded first"),
         (["scan", ".", "--now", "yesterday"], "--now yesterday: expected a time"),
+        (["scan", ".", "--now", "9999-12-31T23:59:59-01:00"], "--now 9999-12-31T23:59:59-01:00: expected a time"),
         (["scan", ".", "--output", "xml:/x"], "--output xml:/x: expected FORMAT:PATH"),
         (["scan", ".", "--output", "json:/nowhere/x"], "there is no /nowhere"),
         (["scan", ".", "--output", "json:/"], "that is a directory"),

@@ -185,7 +185,7 @@ class _Run:
     def _listen(self, said: queue.Queue[str | None], answer: Heard) -> None:
         while (line := said.get()) is not None:
             self.lines.append(line)
-            found = re.match(r"(?:begin|rollback) ([0-9]+) ", line)
+            found = re.match(r"(?:begin|rollback) ([0-9]{1,9}) ", line)
             self.number = int(found[1]) if found else self.number
             self.heard(line)
             answer(line)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+
+from mailaudit.questions import mtime
 
 BUSY, CUT_OFF = "busy", "cut-off"
 
@@ -61,14 +62,18 @@ class Past:
 def past(lines: Iterable[str]) -> Iterator[Past]:
     """The runs of a history, oldest first."""
     run: list[str] = []
+    number = 0
     for line in (*lines, "run 0"):
-        if line.startswith("run ") and run:
-            yield _past(run)
-            run = []
-        run.append(line)
+        begun = re.fullmatch(r"run ([0-9]{1,9})", line)
+        if begun is None:
+            run.append(line)
+            continue
+        if number:
+            yield _past(number, run)
+        run, number = [], int(begun[1])
 
 
-def _past(lines: list[str]) -> Past:
+def _past(number: int, lines: list[str]) -> Past:
     steps = [line.split(" ", 2)[1:] for line in lines if line.startswith("path ")]
     log = [line.split(" ", 2)[1:] for line in lines if line.startswith("log ") and line.count(" ") > 1]
     said = tuple(text for _, text in log)
@@ -77,7 +82,7 @@ def _past(lines: list[str]) -> Past:
     begun = re.match(r"begin [0-9]+ by (.*)", said[0]) if said else None
     last = ends[-1] if ends and not open_ else ("", *(open_ or [CUT_OFF]))
     return Past(
-        number=int(lines[0].split(" ", 1)[1]),
+        number=number,
         begun=_time(log[0][0]) if log else "",
         by=begun[1] if begun else "",
         files=tuple(dict.fromkeys(text for kind, text in steps if kind in ("file", "remove"))),
@@ -90,4 +95,4 @@ def _past(lines: list[str]) -> Past:
 
 
 def _time(seconds: str) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds.isdigit() else ""
+    return mtime(int(seconds)) or "" if re.fullmatch("[0-9]{1,20}", seconds) else ""

@@ -57,6 +57,6 @@ def _time(written: str | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(written)
-    except ValueError as error:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # an hour before the first year, in a zone of its own
         raise UsageError(f"--now {written}: expected a time such as 2026-11-22T12:00:00Z") from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -14,13 +14,14 @@ from mailaudit.choices import Common
 from mailaudit.collect.roots import find_worlds
 from mailaudit.commands.choosing import options
 from mailaudit.commands.level import Level
-from mailaudit.commands.telling import UsageError, now
+from mailaudit.commands.telling import UsageError
 from mailaudit.converting.conversion import Conversion, convert
 from mailaudit.converting.upgraded import upgraded
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import HostReport, Report, Result, Verdict
 from mailaudit.models.sources import Sources
 from mailaudit.output import Telling
+from mailaudit.questions import now
 from mailaudit.repair import Plan
 from mailaudit.reports.plan import as_data
 from mailaudit.reports.terminal import conversions

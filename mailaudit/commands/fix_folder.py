@@ -15,12 +15,13 @@ from mailaudit.collect.roots import find_worlds
 from mailaudit.collect.world import World
 from mailaudit.commands.choosing import detail, options
 from mailaudit.commands.level import Level
-from mailaudit.commands.telling import UsageError, now
+from mailaudit.commands.telling import UsageError
 from mailaudit.concluding import conclude
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import Report
 from mailaudit.models.sources import Shelf
 from mailaudit.output import Telling
+from mailaudit.questions import now
 from mailaudit.repair import Plan, plan, verified
 from mailaudit.reports import plan as plans_as_data
 from mailaudit.reports.terminal import fixes

@@ -19,10 +19,11 @@ from mailaudit.commands.choosing import detail, options
 from mailaudit.commands.entering import entered, progress
 from mailaudit.commands.fix_folder import Judged, concluded, judged
 from mailaudit.commands.level import Level
-from mailaudit.commands.telling import UsageError, now
+from mailaudit.commands.telling import UsageError
 from mailaudit.findings import HostReport, Report, Result
 from mailaudit.models.facts import Facts
 from mailaudit.output import Telling
+from mailaudit.questions import now
 from mailaudit.repair import Plan, plan, verified
 from mailaudit.reports import applied as applied_as_data
 from mailaudit.reports import plan as plans_as_data

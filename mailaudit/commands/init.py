@@ -8,9 +8,10 @@ from pathlib import Path
 from mailaudit import __version__, output, rulebook
 from mailaudit.choices import Common, NewHost
 from mailaudit.commands.new_folder import vacant, writable, write_new
-from mailaudit.commands.telling import UsageError, now, shown
+from mailaudit.commands.telling import UsageError, shown
 from mailaudit.founding.files import CHECKLIST, folder, zone_name
 from mailaudit.founding.wish import Wish, WishError, plan
+from mailaudit.questions import now
 
 
 def init(common: Common, newhost: NewHost, domain: str, host: str) -> int:

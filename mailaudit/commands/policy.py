@@ -14,13 +14,13 @@ from mailaudit.choices import Common, Looking
 from mailaudit.collect.named import named_file
 from mailaudit.commands.new_folder import writable
 from mailaudit.commands.snapshot import learned
-from mailaudit.commands.telling import UsageError, now, shown
+from mailaudit.commands.telling import UsageError, shown
 from mailaudit.exitcodes import ExitCode
 from mailaudit.models.facts import Facts
 from mailaudit.models.policy.measure import Found, Measure
 from mailaudit.models.policy.measures import SUBJECTS, taken
 from mailaudit.models.policy.operators import Value
-from mailaudit.questions import NOT_ASKED, Failed
+from mailaudit.questions import NOT_ASKED, Failed, now
 from mailaudit.reports.masking import visible
 from mailaudit.settings import parse_settings, values
 from mailaudit.settings.merging import merged

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from mailaudit.choices import Common, Format
 from mailaudit.exitcodes import ExitCode, Terminated, worst
 from mailaudit.findings import Report
 from mailaudit.output import Outlet, Telling
+from mailaudit.questions import now
 from mailaudit.reports.masking import Mask, visible
 from mailaudit.reports.terminal import report as terminal
 from mailaudit.reports.terminal.paper import Screen
@@ -155,8 +155,3 @@ def expected_code(error: BaseException) -> ExitCode | None:
 
 def _failure(code: ExitCode, message: str, profile: str) -> Report:
     return Report(profile, 0, now(), now(), (), (message,), code, code.short)
-
-
-def now() -> str:
-    """The time as reports write it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mailaudit.collect.loop import begin, wait_for
@@ -22,7 +21,7 @@ from mailaudit.collect.ssh.shells import Shells
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.trips import Journey, Steps, alone, together
 from mailaudit.collect.world import Layers, TargetError
-from mailaudit.questions import LIVE, Answer, ListFiles, Question, RunCommand
+from mailaudit.questions import LIVE, Answer, ListFiles, Question, RunCommand, now
 from mailaudit.snapshot import unanswered
 
 Flight = Future[tuple[dict[Question, Answer], Steps]]
@@ -108,7 +107,7 @@ class HostWorld:
         if begun is None:
             raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
         self.user, self.means, self.system = begun.user, begun.become, begun.system
-        self.taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.taken = now()
 
     def channel(self) -> Channel:
         """The way to its shell."""
