@@ -28,6 +28,9 @@ NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 ALLOWING = "; this line of doas.conf would allow it: "  # in a refusal's detail, before that line
 OVER = "seconds for this host were over"
 LATE = "the host did not answer in time"
+OUT_OF_TIME = (OVER, LATE)  # in the details of what a longer `--timeout` gives time for; who never answers gets no more of it
+OVER = "seconds for this host were over"
+LATE = "the host did not answer in time"
 OUT_OF_TIME = (
     OVER,
     LATE,

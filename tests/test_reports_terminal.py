@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mailaudit.collect.budget import Budget
 from mailaudit.edits import Edit, Fix, Safety
 from mailaudit.findings import Coverage, Evidence, FileStatus, HostReport, Place, Report, Severity, Verdict
-from mailaudit.questions import Reason
+from mailaudit.questions import LATE, Reason
 from mailaudit.repair import Plan
 from mailaudit.reports.masking import Mask
 from mailaudit.reports.terminal import diff, excerpt, fixes, pages
@@ -41,6 +42,18 @@ def test_the_usual_report_is_as_it_was(width: int) -> None:
 
 def test_the_page_of_a_rule_is_as_it_was() -> None:
     assert pages.one(PAGE, Screen(80)) == (GOLDEN / "page-80.txt").read_text()
+
+
+def test_that_a_host_was_out_of_time_is_told_once_with_the_option_that_gives_it_longer() -> None:
+    late = [
+        replace(samples.result(rule, "x", Verdict.UNKNOWN, why), reason=Reason.TIMEOUT)
+        for rule, why in (("DNS001", Budget(7).over.detail), ("PF021", f"{LATE}: /etc/pf.conf"), ("TLS001", "nothing"))
+    ]
+    host = HostReport("mx1", "mx1", online=True, site={}, files=(), results=tuple(late))
+    shown = write(Report("strict", 1, "", "", (host,), exit_code=4), Screen(), {})
+    assert shown.count("  `--timeout SECONDS` gives the host longer; it has 60 unless you say so.") == 1
+    for quiet in (replace(host, results=(late[2],)), replace(host, online=False)):
+        assert "--timeout" not in write(Report("strict", 1, "", "", (quiet,), exit_code=4), Screen(), {})
 
 
 @pytest.mark.parametrize("detail", list(Detail))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from mailaudit.questions import Failed, Reason
+from mailaudit.questions import OVER, Failed, Reason
 
 SECONDS = 60.0
 """The time for one host's whole scan unless `--timeout` says otherwise."""
@@ -45,4 +45,4 @@ class Budget:
     @property
     def over(self) -> Trouble:
         """What is told of all that was not asked in time."""
-        return Trouble(Reason.TIMEOUT, f"the {self.seconds:g} seconds for this host were over")
+        return Trouble(Reason.TIMEOUT, f"the {self.seconds:g} {OVER}")

@@ -11,6 +11,7 @@ from mailaudit.collect.ssh.output import Asked, Said, stat_of
 from mailaudit.models.certificates import NotReadError, read_public_key
 from mailaudit.questions import (
     ALLOWING,
+    LATE,
     Absent,
     Answer,
     CommandOutput,
@@ -71,7 +72,7 @@ class _Reading:
         raise TypeError(self.question)
 
     def cut_off(self) -> Failed:
-        return Failed(Reason.TIMEOUT, f"the host did not answer in time: {self.question}")
+        return Failed(Reason.TIMEOUT, f"{LATE}: {self.question}")
 
     def refused(self, why: str) -> Failed:
         return Failed(Reason.UNREADABLE, why)
