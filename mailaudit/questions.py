@@ -28,13 +28,7 @@ NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 ALLOWING = "; this line of doas.conf would allow it: "  # in a refusal's detail, before that line
 OVER = "seconds for this host were over"
 LATE = "the host did not answer in time"
-OUT_OF_TIME = (OVER, LATE)  # in the details of what a longer `--timeout` gives time for; who never answers gets no more of it
-OVER = "seconds for this host were over"
-LATE = "the host did not answer in time"
-OUT_OF_TIME = (
-    OVER,
-    LATE,
-)  # in the details of what a longer `--timeout` would give time for; who never answers gets no more of it
+OUT_OF_TIME = (OVER, LATE)  # in details: a longer `--timeout` gives time for it; who never answers gets no more of it
 
 
 class Command(StrEnum):
