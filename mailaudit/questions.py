@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,10 +26,21 @@ class Reason(StrEnum):
 
 NOT_ASKED = frozenset({Reason.OFFLINE, Reason.NOT_RECORDED})
 """The reasons that are no failure: nobody was to ask, or whoever recorded did not; the audit is whole (contract, section 2)."""
-ALLOWING = "; this line of doas.conf would allow it: "  # in a refusal's detail, before that line
+_ALLOWING = re.compile(r"; this line of (doas\.conf|sudoers) would allow it: ")
 OVER = "seconds for this host were over"
 LATE = "the host did not answer in time"
 OUT_OF_TIME = (OVER, LATE)  # in details: a longer `--timeout` gives time for it; who never answers gets no more of it
+
+
+def allowing(file: str, line: str) -> str:
+    """What stands at the end of a refusal's detail: the line of doas.conf or sudoers that would allow what is refused."""
+    return f"; this line of {file} would allow it: {line}"
+
+
+def refusal(detail: str) -> tuple[str, str, str]:
+    """A detail without the line that would allow what it tells of, that line's file and the line; empty where there is none."""
+    said, file, line = (*_ALLOWING.split(detail, 1), "", "")[:3]
+    return said, file, line
 
 
 class Command(StrEnum):

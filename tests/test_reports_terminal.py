@@ -170,6 +170,8 @@ def test_who_was_refused_is_told_how_to_get_all_lines() -> None:
         host = HostReport("mx1", target, online=True, site={}, files=(), results=(refused, quiet))
         shown = write(Report("strict", 1, "", "", (host,), exit_code=4), Screen(), {})
         assert f"`mailaudit doctor {named}` prints all lines that doas.conf lacks." in shown
+        by_sudo = replace(host, results=(replace(refused, message=why.replace("doas.conf", "sudoers")),))
+        assert "prints all lines that sudoers lacks." in write(Report("strict", 1, "", "", (by_sudo,), exit_code=4), Screen(), {})
         assert "(not-recorded; -v says what): PF021" in shown
         host = replace(host, results=(quiet,))
         assert "doctor" not in write(Report("strict", 1, "", "", (host,)), Screen(), {})

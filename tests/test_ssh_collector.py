@@ -307,7 +307,10 @@ def test_what_sudo_was_not_there_to_run_is_not_told_of_the_host() -> None:
     """A command that nobody ran says nothing: no crontab, a configuration that is refused."""
     missing = (Said("out", 0, become=True, data=b""), Said("end", 127, become=True, data=b"/bin/sh: 122: sudo: not found\n"))
     wave: list[Question] = [RunCommand(Command.CRONTAB_ROOT), RunCommand(Command.RSPAMADM_CONFIGTEST)]
-    for means, allows in (("sudo -n", "sudo would have to allow"), ("doas -n", "this line of doas.conf would allow it: permit")):
+    for means, allows in (
+        ("sudo -n", "this line of sudoers would allow it: audit ALL=(root) NOPASSWD: /usr/"),
+        ("doas -n", "this line of doas.conf would allow it: permit"),
+    ):
         for question in wave:
             found = answers(question, Asked("audit", means, "OpenBSD", "bsd", said={1: missing}), 1)[question]
             assert isinstance(found, Failed)

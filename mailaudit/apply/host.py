@@ -18,7 +18,7 @@ from mailaudit.apply.passage import Passage, read_passage
 from mailaudit.apply.runs import BUSY, CUT_OFF, Outcome, outcome, past
 from mailaudit.apply.transaction import Seconds, applier
 from mailaudit.collect.loop import wait_for
-from mailaudit.collect.ssh.commands import doas_line
+from mailaudit.collect.ssh.commands import root_line
 from mailaudit.collect.ssh.connection import CONNECT, UNREACHABLE, Connection
 from mailaudit.collect.ssh.conversing import converse
 from mailaudit.collect.ssh.target import Address
@@ -41,14 +41,15 @@ Heard = Callable[[str], None]
 class ApplierError(TargetError):
     """The host has no applier of this version, or nobody lets us run it; the hints say how it gets there. Exit code 4."""
 
-    def __init__(self, message: str, user: str, *, installed: bool) -> None:
+    def __init__(self, message: str, user: str, means: str, *, installed: bool) -> None:
         super().__init__(message, UNREACHABLE)
         install = (
             "mailaudit fix --show-applier > mailaudit-apply, and look at it",
             f"on the host, as root: install -o root -g wheel -m 0555 mailaudit-apply {PLACE}",
         )
-        line = doas_line(user, PLACE).removesuffix(" args")
-        self.hints = (*(() if installed else install), f"in /etc/doas.conf: {line}")
+        file, line = root_line(means, user, PLACE)
+        line = line.removesuffix(" args").removesuffix(' ""')  # it is run with any
+        self.hints = (*(() if installed else install), f"in /etc/{file}: {line}")
 
 
 class CutOffError(ApplyError):
@@ -84,7 +85,9 @@ class HostWriter:
             wait_for(converse(connection, self._command("history"), b"", lines.append, self.timeout))
             if not any(line.startswith("end ") for line in lines):
                 why = " ".join(lines)[:200] or "it says nothing"
-                raise ApplierError(f"{self.address}: {self.user} may not run {PLACE} as root: {why}", self.user, installed=True)
+                raise ApplierError(
+                    f"{self.address}: {self.user} may not run {PLACE} as root: {why}", self.user, self.means, installed=True
+                )
 
     def _send(self, connection: Connection) -> None:
         lines: list[str] = []
@@ -95,12 +98,14 @@ class HostWriter:
     def _see(self, facts: dict[str, str]) -> None:
         if "digest" not in facts:
             message = f"{self.address}: {PLACE} is not there, the one program of mailaudit that runs as root"
-            raise ApplierError(message, self.user, installed=False)
+            raise ApplierError(message, self.user, self.means, installed=False)
         mode, _, owner = facts.get("owner", "").partition(" ")
         if owner != "0" or not re.match(r"-.{4}-..-", mode):
-            raise ApplierError(f"{self.address}: others than root may write {PLACE}", self.user, installed=False)
+            raise ApplierError(f"{self.address}: others than root may write {PLACE}", self.user, self.means, installed=False)
         if facts["digest"].split()[0] != sha256(applier()).hexdigest():
-            raise ApplierError(f"{self.address}: {PLACE} is of another version of mailaudit", self.user, installed=False)
+            raise ApplierError(
+                f"{self.address}: {PLACE} is of another version of mailaudit", self.user, self.means, installed=False
+            )
 
     def _command(self, *words: str) -> str:
         if self.user == "root":

@@ -18,7 +18,7 @@ from mailaudit.commands.saving import Learned, save, summary
 from mailaudit.commands.telling import UsageError, shown
 from mailaudit.commands.watching import watched
 from mailaudit.exitcodes import ExitCode
-from mailaudit.questions import ALLOWING, NOT_ASKED, Failed, Handshake, Reason
+from mailaudit.questions import NOT_ASKED, Failed, Handshake, Reason, refusal
 from mailaudit.snapshot import Snapshot
 
 _MARKS = {True: "ok  ", False: "FAIL", None: "note"}
@@ -73,13 +73,16 @@ def _steps(common: Common, target: str, looking: Looking) -> Iterator[tuple[str,
         return
     known = learned(common, target, Looking(offline=True, become=looking.become, timeout=looking.timeout)).known
     failures = _failures(known)
-    allowing = sorted({each.partition(ALLOWING)[2] for each in failures} - {""})
+    lines = sorted({refusal(each)[1:] for each in failures} - {("", "")})
     yield f"{len(known.answers) - len(failures)} of {len(known.answers)} questions are answered", not failures
     for each in failures:
-        yield each.partition(ALLOWING)[0], False
-    if allowing:
+        yield refusal(each)[0], False
+    if lines:
         more = "what they open may ask for more: then try again"
-        yield f"/etc/doas.conf would allow it with these lines; {more}\n" + "\n".join(f"      {each}" for each in allowing), False
+        yield (
+            f"/etc/{lines[0][0]} would allow it with these lines; {more}\n" + "\n".join(f"      {each}" for _, each in lines),
+            False,
+        )
     yield _writing(target, looking)
 
 

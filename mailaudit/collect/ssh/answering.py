@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 
 from mailaudit.collect.directory import MAX_FILE
-from mailaudit.collect.ssh.commands import COMMANDS, STAT_WORDS, doas_line
+from mailaudit.collect.ssh.commands import COMMANDS, STAT_WORDS, root_line
 from mailaudit.collect.ssh.output import Asked, Said, stat_of
 from mailaudit.models.certificates import NotReadError, read_public_key
 from mailaudit.questions import (
-    ALLOWING,
     LATE,
     Absent,
     Answer,
@@ -25,6 +24,7 @@ from mailaudit.questions import (
     RunCommand,
     Stat,
     StatFile,
+    allowing,
 )
 from mailaudit.snapshot import is_listed
 from mailaudit.text import Text
@@ -32,6 +32,7 @@ from mailaudit.text import Text
 MAX_OUTPUT = 4 * 1024 * 1024  # bytes of one command
 LEVELS = 2  # of a closed directory are listed, each by a command of its own
 _NOT_RUN = (126, 127)  # what a shell ends with that cannot run or find a program: sh(1)
+_REFUSES = re.compile(r"^(?:doas|sudo): |^Sorry, user |is not in the sudoers file", re.MULTILINE)
 _GONE = ("no such file or directory", "not a directory")
 
 
@@ -78,14 +79,10 @@ class _Reading:
         return Failed(Reason.UNREADABLE, why)
 
     def denied(self, complaint: str, *words: str) -> Failed:
-        """That a path or a command is not to be had, and the line of doas.conf that would change it, or what sudo must allow."""
-        said = " ".join(complaint.split())[:200] or "permission denied"
-        if self.asked.become.startswith("sudo"):
-            return self.refused(
-                f"{self.question}: {said}; sudo would have to allow, as root and without a password: {' '.join(words)}"
-            )
-        line = doas_line(self.asked.user or "USER", *words)
-        return self.refused(f"{self.question}: {said}{ALLOWING}{line}")
+        """That a path or a command is not to be had, and the line of doas.conf or sudoers that would change it."""
+        said = " ".join(_said(complaint).split())[:200] or "permission denied"
+        line = allowing(*root_line(self.asked.become, self.asked.user or "USER", *words))
+        return self.refused(f"{self.question}: {said}{line}")
 
     def stat(self, said: Said, path: str) -> Answer:
         if said.status == 0:
@@ -181,11 +178,16 @@ class _Reading:
 
 def _is_refused(end: Said) -> bool:
     """True if doas or sudo refused or is not there, not the command."""
-    text = end.text.lower()
-    return end.become and (end.status in _NOT_RUN or text.startswith(("doas:", "sudo:")) or "permission denied" in text)
+    text = _said(end.text)
+    return end.become and (end.status in _NOT_RUN or bool(_REFUSES.search(text)) or "permission denied" in text.lower())
 
 
 def _is_gone(said: Said) -> bool:
     """True if what was asked for is not there; what doas says of its own files is another matter."""
-    text = said.text.lower()
-    return not text.startswith(("doas:", "sudo:")) and any(each in text for each in _GONE)
+    text = _said(said.text)
+    return not _REFUSES.search(text) and any(each in text.lower() for each in _GONE)
+
+
+def _said(text: str) -> str:
+    """What is said, without that sudo does not know its own host's name, which keeps it from nothing."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("sudo: unable to resolve host "))

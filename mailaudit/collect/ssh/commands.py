@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -129,6 +130,19 @@ def doas_line(user: str, *words: str) -> str:
     """The line of doas.conf(5) that lets a user run one exact command as root."""
     arguments = " ".join(map(_quoted, words[1:]))
     return f"permit nopass {_quoted(user)} as root cmd {_quoted(words[0])} args {arguments}".rstrip()
+
+
+def root_line(means: str, user: str, *words: str) -> tuple[str, str]:
+    """The file, `doas.conf` or `sudoers`, and its line that lets a user run one exact command by `doas -n` or `sudo -n`."""
+    if not means.startswith("sudo"):
+        return "doas.conf", doas_line(user, *words)
+    arguments = " ".join(_escaped(word) for word in words[1:]) or '""'
+    return "sudoers", f"{_escaped(user)} ALL=(root) NOPASSWD: {_escaped(words[0])} {arguments}"
+
+
+def _escaped(word: str) -> str:
+    """A word of sudoers(5): it is a pattern as well, in which a backslash is written twice."""
+    return re.sub(r"[,:=#*?\[\]!^ ]", r"\\\g<0>", word.replace("\\", "\\" * 4))
 
 
 def _quoted(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailaudit.findings import Coverage, FileStatus
-from mailaudit.questions import ALLOWING
+from mailaudit.questions import refusal
 from mailaudit.reports.terminal.paper import Paper
 
 FEW = 12  # files read to the end that are named
@@ -41,7 +41,7 @@ def files(paper: Paper, coverage: Sequence[Coverage], *, each_one: bool) -> None
 
 def _beside(path: str, told: str) -> str:
     """What is told of a file whose path stands beside it; what would allow it to be read stands with the rules that need it."""
-    return told.partition(ALLOWING)[0].replace(f": {path}", "", 1)
+    return refusal(told)[0].replace(f": {path}", "", 1)
 
 
 def status(coverage: Coverage) -> str:

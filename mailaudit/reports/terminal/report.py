@@ -11,7 +11,7 @@ from enum import IntEnum
 from mailaudit.edits import Fix, Safety
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import Evidence, HostReport, Place, Report, Result, Severity, Verdict, WaivedBy
-from mailaudit.questions import ALLOWING, NOT_ASKED, OUT_OF_TIME, Reason
+from mailaudit.questions import NOT_ASKED, OUT_OF_TIME, Reason, refusal
 from mailaudit.reports.terminal import excerpt
 from mailaudit.reports.terminal.coverage import files
 from mailaudit.reports.terminal.paper import Paper, Screen
@@ -203,9 +203,9 @@ def _unknown(paper: Paper, host: HostReport, told: _Told) -> None:
         paper.wrapped(f"{REASONS[reason]} ({reason}{more}): {rules}", "  ", "    ")
         if message:
             paper.wrapped(paper.clean(message), "    ")
-    if any(ALLOWING in result.message for result in unknown):
+    for file in sorted({refusal(result.message)[1] for result in unknown} - {""}):
         target = host.target if host.target.startswith("ssh://") or "/" not in host.target else "HOST"
-        paper.wrapped(f"`mailaudit doctor {paper.clean(target)}` prints all lines that doas.conf lacks.", "  ", "    ", "bold")
+        paper.wrapped(f"`mailaudit doctor {paper.clean(target)}` prints all lines that {file} lacks.", "  ", "    ", "bold")
     if host.online and any(words in result.message for result in unknown for words in OUT_OF_TIME):
         paper.wrapped("`--timeout SECONDS` gives the host longer; it has 60 unless you say so.", "  ", "    ", "bold")
     paper.blank()
