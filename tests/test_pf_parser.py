@@ -74,6 +74,53 @@ def test_the_sample_is_read_whole() -> None:
     assert {"macro", "table", "set", "queue", "antispoof", "load"} <= set(kinds)
 
 
+LIMITERS = """\
+state limiter "dns-server" id 1 limit 1000
+source limiter "internet" id 1 entries 10000 \\
+\tlimit 1000 rate 100/10 \\
+\tinet6 mask 64
+table <bad> persist
+source limiter many id 7 entries 10 limit 3 inet mask 24 table <bad> above 10 below 2
+"""
+
+
+def test_limiters_are_read_as_the_manual_of_79_has_them() -> None:
+    """The examples of pf.conf(5), and what else its text names."""
+    rules = "block in on egress\npass in on egress\npass in proto { tcp udp } to port domain keep state\n"
+    used = (
+        'block in on egress\npass in on egress source limiter "internet"\n'
+        'pass in proto { tcp udp } to port domain state limiter "dns-server" (no-match) keep state source limiter many (block)\n'
+    )
+    tree = tree_of(LIMITERS + used)
+    assert problems(LIMITERS + used) == []
+    lossless(tree)
+    kinds = [statement.kind for statement in tree.walk()]
+    assert kinds == ["limiter", "limiter", "table", "limiter", "rule", "rule", "rule"]
+    shapes = [[token.value for token in statement.node.leaves()] for statement in tree.walk() if statement.kind == "rule"]
+    assert shapes == [[token.value for token in statement.node.leaves()] for statement in tree_of(rules).walk()]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "state limiter x entries 3\n",
+        "source limiter x\n",
+        "limiter x id 1\n",
+        "source limiter x id 1 limit 3 rate 5\n",
+        "pass source limiter\n",
+        "pass limiter x\n",
+        "pass keep state limiter x\n",
+        "anchor a {\nstate limiter x id 1 limit 3\n}\n",
+    ],
+)
+def test_what_is_no_limiter_is_refused(source: str) -> None:
+    assert problems(source)
+
+
+def test_words_of_limiters_stay_names() -> None:
+    assert problems('source = "10.0.0.1"\nid = "x"\npass from $source label $id\n') == []
+
+
 @given(st.binary(max_size=400))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_are_kept(data: bytes) -> None:

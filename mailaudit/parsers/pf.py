@@ -12,6 +12,7 @@ from mailaudit.parsers.brief import brief
 from mailaudit.parsers.grammar import Mismatch
 from mailaudit.parsers.making import many
 from mailaudit.parsers.pf_grammar import GRAMMAR, NESTING
+from mailaudit.parsers.pf_limiters import defined, without_uses
 from mailaudit.parsers.pf_lines import EMPTY, LEXICON, Lines
 from mailaudit.parsers.pf_mending import Mender
 from mailaudit.parsers.pf_messages import bad_token, mismatch, misplaced, shown
@@ -255,7 +256,7 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mend
     read = GRAMMAR.read(seen) if problem is None else None
     if isinstance(read, Template):
         return Statement(read.kind, tokens, seen, read)
-    plain = _plainly_meant(tokens, seen)
+    plain = _with_limiter(tokens, seen, mender) or _plainly_meant(tokens, seen)
     if plain is not None:
         return plain
     if problem is None:
@@ -268,6 +269,15 @@ def _understood(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mend
             return Statement(meant[1].kind, tokens, meant[0], meant[1], meant[2])
         problem = mismatch(read, seen, tokens, too_nested=_nesting(seen) > NESTING)
     return _unread(tokens, problem, seen)
+
+
+def _with_limiter(tokens: tuple[Token, ...], seen: tuple[Token, ...], mender: Mender) -> Statement | None:
+    """The definition of a limiter, or the statement without those that it uses."""
+    limiter = defined(seen)
+    if limiter is not None:
+        return Statement("limiter", tokens, seen, limiter)
+    rest = without_uses(seen)
+    return _understood(tokens, rest, mender) if len(rest) < len(seen) else None
 
 
 def _plainly_meant(tokens: tuple[Token, ...], seen: tuple[Token, ...]) -> Statement | None:

@@ -27,6 +27,7 @@ from mailaudit.models.rc import RcConf
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Lacking, NotHere
 from mailaudit.models.sshd import SshdConfig
+from mailaudit.parsers.pf_limiters import sources
 from mailaudit.questions import Reason
 
 FAMILIES = (4, 6)
@@ -146,22 +147,33 @@ def guessing_is_throttled(pf: Ruleset, sshd: SshdConfig) -> Iterator[Outcome]:
 
 def _lacks(pf: Ruleset, by: Rule, family: int, port: int) -> str:
     """What a rule lacks for its limit to shut out whoever goes beyond it; nothing if it does."""
-    options = by.options
-    if not {"max-src-conn-rate", "max-src-conn"} & set(options.state_options):
-        return "the rule that lets them in has no limit of connections"
-    if not options.overload:
+    table = by.options.overload
+    if not {"max-src-conn-rate", "max-src-conn"} & set(by.options.state_options):
+        tables = _of_limiters(pf, by)
+        if not tables:
+            return "the rule that lets them in has no limit of connections"
+        table = max(tables)
+    if not table:
         return "whoever goes beyond the limit is not remembered"
     token = by.statement.seen[0]
     low, high = A_STRANGER[family]
-    full = Table(options.overload, (Peer("net", token, family=family, low=low, high=high),), (), token)
-    guarded = Filter(pf.entries, {**pf.tables, options.overload: full}, pf.book)
+    full = Table(table, (Peer("net", token, family=family, low=low, high=high),), (), token)
+    guarded = Filter(pf.entries, {**pf.tables, table: full}, pf.book)
     for interface in pf.egress:
         own = own_address(interface, family)
         stranger = Addresses(((low, high),), stranger=True)
         traffic = Traffic("in", interface, family, TCP, stranger, own, target_ports=((port, port),))
         if guarded.run(traffic).surely_passed:
-            return f"no rule blocks the addresses in <{options.overload}>"
+            return f"no rule blocks the addresses in <{table}>"
     return ""
+
+
+def _of_limiters(pf: Ruleset, by: Rule) -> list[str]:
+    """The tables of the source limiters that a rule uses; empty names of those that have none."""
+    names = sources(by.statement.tokens)
+    known = (each.node for tree in pf.trees for each in tree.walk() if names and each.kind == "limiter")
+    used = [node for node in known if node.first.value == "source" and node.leaves()[2].value in names]
+    return [table.leaves()[2].value if (table := node.node("table")) is not None else "" for node in used]
 
 
 def _throttled(pf: Ruleset, ports: list[int]) -> Fix | None:
