@@ -76,6 +76,14 @@ def encode(chars: str) -> bytes:
     return chars.encode("utf-8", "surrogateescape")
 
 
+def decimal(written: str) -> int | None:
+    """The number that up to 19 ASCII digits write; None of anything else.
+
+    What a host says is no matter for int(), which takes the digits of all scripts and raises where there are thousands.
+    """
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 20 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A half-open range of characters of one text."""

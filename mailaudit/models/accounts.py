@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailaudit.models.passwords import EMPTY, LOCKED, PLAIN, Password, is_masked, password_of
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Problem, Token, Tree
-from mailaudit.text import Span
+from mailaudit.text import Span, decimal
 
 USERS = "/etc/passwd"
 GROUPS = "/etc/group"
@@ -127,7 +127,7 @@ def _user(fields: list[Token], path: str, secrets: Mapping[str, Secret], refusal
 
 
 def _secret(fields: list[Token]) -> Secret:
-    change, expire = (number(field.value) if field.value else 0 for field in fields[5:7])
+    change, expire = (decimal(field.value) if field.value else 0 for field in fields[5:7])
     return Secret(fields[0], password_of(fields[1].value), fields[4], change, expire)
 
 
@@ -141,16 +141,11 @@ def _numbers(fields: list[Token], names: tuple[str, ...], refusals: list[Problem
     """The ids that fields hold. One that is none is refused: getpwnam(3) and getgrnam(3) do not find the line."""
     found: list[int | None] = []
     for name, field in zip(names, fields, strict=True):
-        found.append(number(field.value))
+        found.append(decimal(field.value))
         if found[-1] is None:
             span = field.span if field.value else Span(field.text, field.start - 1, field.start)
             refusals.append(Problem(f'expected a number as the {name}, found "{field.value}"', span))
     return found
-
-
-def number(value: str) -> int | None:
-    """An id or a time: digits, at most 64 bits of them."""
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
 
 
 def _hashes(trees: Iterable[Tree]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from mailaudit.models.accounts import Accounts
 from mailaudit.models.sources import Known, Model, Slot, Sources, refused_statements
 from mailaudit.parsers.tree import Statement, Token, Tree
 from mailaudit.questions import Absent, Failed, Reason, Stat
-from mailaudit.text import Span
+from mailaudit.text import Span, decimal
 
 PATH = "/etc/doas.conf"
 
@@ -87,17 +87,19 @@ class Rule:
 def _is(user: Who, name: str) -> bool | None:
     if name == user.name:
         return True
-    if not name.isdigit():
+    uid = decimal(name)
+    if uid is None:
         return False
-    return None if user.uid is None else int(name) == user.uid
+    return None if user.uid is None else uid == user.uid
 
 
 def _is_in(user: Who, group: str) -> bool | None:
     if user.groups is not None and group in user.groups:
         return True
-    if group.isdigit() and user.gids is not None:
-        return int(group) in user.gids
-    return None if user.groups is None or group.isdigit() else False
+    gid = decimal(group)
+    if gid is not None and user.gids is not None:
+        return gid in user.gids
+    return None if user.groups is None or gid is not None else False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from posixpath import dirname, join, normpath
 from mailaudit.models.accounts import Accounts
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.questions import Absent, Failed, Reason, Stat
+from mailaudit.text import decimal
 
 MAX_LINKS = 32  # SYMLOOP_MAX of OpenBSD's <limits.h>
 SHIPPED = frozenset(
@@ -177,13 +178,14 @@ class Files(Model):
         """True if a user is in a group, by its account or by /etc/group; None where that cannot be told."""
         known = self._known()
         user = known.user(name) if known is not None else None
-        found = known and (known.group(group) or (known.group_by_id(int(group)) if group.isdigit() else None))
+        gid = decimal(group)
+        found = known and (known.group(group) or (None if gid is None else known.group_by_id(gid)))
         if found and name in found.members:
             return True
         if user is not None:
             if found:
                 return user.gid == found.gid
-            return str(user.gid) == group if group.isdigit() else None
+            return None if gid is None else user.gid == gid
         return True if group == name else None  # OpenBSD's own accounts each have a group of their name
 
 

@@ -12,6 +12,7 @@ from mailaudit.models.services import Services, read_services
 from mailaudit.models.sources import Known, Slot, Sources, all_trees, refused_statements
 from mailaudit.parsers.blocks import unfold
 from mailaudit.parsers.tree import Node, Statement, Token, Tree
+from mailaudit.text import decimal
 
 __all__ = ["HttpdConfig", "Listener", "Location", "Server", "read_httpd", "understood"]
 
@@ -22,8 +23,8 @@ STOCK = frozenset({"/usr/share/misc/mime.types"})
 def _listener(option: Statement, services: Services) -> Listener:
     leaves = option.node.leaves()
     port = leaves[-1]
-    number = int(port.value) if port.value.isascii() and port.value.isdigit() else services.port(port.value)
-    return Listener(leaves[2], number, port, option.node.has("tls"), option)
+    number = decimal(port.value)
+    return Listener(leaves[2], services.port(port.value) if number is None else number, port, option.node.has("tls"), option)
 
 
 def _answer(answer: Answer, option: Statement) -> Answer:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from mailaudit.models.httpd_parts import HttpdConfig, Listener, Server
 from mailaudit.parsers.blocks import unfold
+from mailaudit.parsers.brief import brief
 from mailaudit.parsers.tree import Node, Problem, Statement, Token, Tree
-from mailaudit.text import Span
+from mailaudit.text import Span, decimal
 
 NOT_IN_LOCATIONS = frozenset({"listen", "alias", "tcp", "connection", "tls", "errdocs", "hsts", "location"})
 PROTOCOLS = frozenset(  # tls_config_parse_protocols(3)
@@ -81,8 +82,8 @@ def _in_location(location: Statement, file: Tree) -> Iterator[Problem]:
 def _port(option: Statement, known: int | None) -> Iterator[Problem]:
     port = option.node.leaves()[-1]
     if _NUMBER.fullmatch(port.value):
-        if not 0 < int(port.value) < 65536:
-            yield Problem(f"invalid port: {port.value}", port.place)
+        if not 0 < (decimal(port.value) or 0) < 65536:
+            yield Problem(f"invalid port: {brief(port.value)}", port.place)
     elif known is None:
         yield Problem(f'unknown port "{port.value}"', port.place)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
 
@@ -105,9 +106,15 @@ def _ifconfig(output: str) -> Iterable[Interface]:
     for match, end in zip(starts, ends, strict=False):  # without any interface there is one end too many
         part = output[match.start() : end]
         groups = _GROUPS.search(part)
-        addresses = [_address4(found) for found in _INET.finditer(part)]
-        addresses += [_address6(found) for found in _INET6.finditer(part)]
+        addresses = [*_addresses(_INET.finditer(part), _address4), *_addresses(_INET6.finditer(part), _address6)]
         yield Interface(match[1], frozenset(groups[1].split() if groups else ()), tuple(addresses))
+
+
+def _addresses(found: Iterable[re.Match[str]], address: Callable[[re.Match[str]], Address]) -> Iterator[Address]:
+    """The addresses of an interface; what only looks like one is none."""
+    for each in found:
+        with suppress(ValueError):
+            yield address(each)
 
 
 def _address4(found: re.Match[str]) -> Address:

@@ -12,7 +12,7 @@ PLAIN = "plain"
 PREFIXED = "prefixed"
 
 _COST = re.compile(r"\$2[ab]\$([0-9]{2})\$|bcrypt-([0-9]{2})")
-_MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]+):[^{}]*\}\}")
+_MASKED = re.compile(r"\{\{masked:([^:{}]+):([0-9]{1,9}):[^{}]*\}\}")
 _SCHEMES = (
     (re.compile(r"\{([A-Za-z0-9_.-]+)\}(.*)", re.DOTALL), PREFIXED),
     (re.compile(r"\$2[ab]\$[0-9]{2}\$[./A-Za-z0-9]{53}"), BCRYPT),

@@ -123,9 +123,9 @@ def _process(match: re.Match[str]) -> Process | None:
     pid, user, month, day, hour, minute, second, year, command = match.groups()
     try:
         started = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-    except ValueError:
+        return Process(int(pid), user, started, command.strip())
+    except (ValueError, OverflowError):
         return None
-    return Process(int(pid), user, started, command.strip())
 
 
 def _read_at_start(model: object) -> Iterator[tuple[str, str]]:

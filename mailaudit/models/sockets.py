@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailaudit.models.services import Services
 from mailaudit.models.sources import Known, Lacking, Model, Slot, Sources
 from mailaudit.questions import Command, CommandOutput, Failed, Found, Reason, RunCommand
+from mailaudit.text import decimal
 
 _LISTENING = re.compile(r"^(tcp6?)\s+\d+\s+\d+\s+(\S+)\.([^.\s]+)\s+\S+\s+LISTEN\b", re.MULTILINE)
 
@@ -49,7 +50,8 @@ def read_sockets(sources: Sources, services: Services) -> Slot[Sockets]:
     found: list[Socket] = []
     for match in _LISTENING.finditer(answer.value.stdout):
         protocol, address, written = match.groups()
-        port = int(written) if written.isdigit() else services.port(written, "tcp")
+        number = decimal(written)
+        port = services.port(written, "tcp") if number is None else number
         if port is not None:
             found.append(Socket(6 if protocol == "tcp6" else 4, address, port))
     return Known(Sockets(listening=tuple(found)))

@@ -14,7 +14,7 @@ from mailaudit.parsers.sshd import is_for_all
 from mailaudit.parsers.sshd_keywords import ALIASES, KEYWORDS
 from mailaudit.parsers.tree import Problem, Statement, Token, Tree
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
-from mailaudit.text import Span
+from mailaudit.text import Span, decimal
 
 PATH = "/etc/ssh/sshd_config"
 FOLDER = "/etc/ssh"
@@ -210,7 +210,8 @@ def _numbers(ports: list[int | None]) -> tuple[int, ...]:
 
 
 def _port(written: str, services: Services) -> int | None:
-    return int(written) if written.isdigit() and len(written) < 6 else services.port(written, "tcp")
+    number = decimal(written) if len(written) < 6 else None
+    return services.port(written, "tcp") if number is None else number
 
 
 def _addresses(settings: tuple[Setting, ...], services: Services) -> Iterator[Address]:

@@ -6,7 +6,7 @@ import re
 
 from mailaudit.parsers import lines
 from mailaudit.parsers.tree import Include, Language, Statement, Template, Token, Tree
-from mailaudit.text import Text
+from mailaudit.text import Text, decimal
 
 _WORD = re.compile(r"[^ \t\r\v\f#]+")
 _PORT = re.compile(r"([0-9]+)([/,])([^/,]+)\Z")
@@ -29,7 +29,8 @@ def _line(text: Text, start: int, end: int) -> Statement | None:
     if not words:
         return None
     port = _PORT.match(words[1].group()) if len(words) > 1 else None
-    if port is None or int(port[1]) > 65535:
+    number = None if port is None else decimal(port[1])
+    if port is None or number is None or number > 65535:
         tokens = tuple(Token("word", word.group(), text, word.start(), word.end()) for word in words)
         return Statement("ignored", tokens, tokens, _IGNORED)
     at = words[1].start()

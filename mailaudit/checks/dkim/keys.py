@@ -160,7 +160,7 @@ def _new_key(key: SigningKey, path: str) -> Fix:
 
 def _another_key(key: SigningKey, path: str) -> Fix:
     """A new key has a selector of its own: the old one stays published until all mail that it signed has arrived."""
-    counted = re.fullmatch(r"(.*?)(\d*)", key.selector or "selector0")
+    counted = re.fullmatch(r"(.*?)([0-9]{0,9})", key.selector or "selector0")
     assert counted is not None
     selector = f"{counted[1]}{int(counted[2] or 0) + 1}"
     fix = _new_key(replace(key, selector=selector), f"{path.removesuffix('.key')}.{selector}.key")

@@ -35,7 +35,7 @@ from mailaudit.models.sieve.script import Program, Script, Sieve
 from mailaudit.models.sieve.uses import Use, plugin_settings
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Absent, Failed, Reason, Stat
-from mailaudit.text import Span, Text
+from mailaudit.text import Span, Text, decimal
 
 MAIL_USER = "vmail"
 CONTROLLER = 11334
@@ -321,6 +321,6 @@ def _wrong_host(written: str, rspamd: object) -> str:
     name, _, port = written.rpartition(":") if re.search(r":\d+\Z", written) else (written, "", "")
     if name.strip("[]") not in ("localhost", "::1") and not name.startswith("127."):
         return "another host than this one"
-    if port and int(port) != _port(rspamd):
+    if port and decimal(port) != _port(rspamd):
         return "where no controller of rspamd listens"
     return ""

@@ -13,7 +13,7 @@ from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import FILTERS
 from mailaudit.parsers.tree import Problem
-from mailaudit.text import Text
+from mailaudit.text import Text, decimal
 
 VMAIL = "vmail"
 VMAIL_ID = 2000  # the guide's uid and gid of vmail
@@ -102,4 +102,4 @@ def refused_ranges(root: Section, family: str) -> Iterator[Problem]:
 
 def _id(setting: Setting | None, name: str, family: str) -> int | None:
     value = catalogue(family).default(name) if setting is None else setting.value
-    return int(value) if value.isascii() and value.isdigit() else None
+    return decimal(value)

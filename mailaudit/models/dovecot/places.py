@@ -11,7 +11,7 @@ from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import NEW, OLD_PROTOCOLS
 from mailaudit.models.dovecot.values import is_true
 from mailaudit.parsers.tree import Problem
-from mailaudit.text import Span
+from mailaudit.text import Span, decimal
 
 _MAY_BE_MANY = frozenset(("dict-expire", "stats"))  # they have one process of their own accord only
 _SOCKETS = ("unix_listener", "fifo_listener")
@@ -50,19 +50,15 @@ def crowded(root: Section, known: Catalogue) -> Iterator[Problem]:
     for service in root.of("service"):
         head = f"service {service.name}"
         limit, waiting = service.get("process_limit"), service.get("process_min_avail")
-        most = _number(_value(limit, known, head, "", "process_limit"))
-        fewest = _number(_value(waiting, known, head, "", "process_min_avail"))
+        most = decimal(_value(limit, known, head, "", "process_limit"))
+        fewest = decimal(_value(waiting, known, head, "", "process_min_avail"))
         is_single = known.preset.get((head,), {}).get("process_limit") == "1" and service.name not in _MAY_BE_MANY
         if limit and is_single and most is not None and most > 1:
             yield Problem(f"the service {service.name} has one process", limit.span)
-        most = most or _number(default.value if default else known.default("default_process_limit"))
+        most = most or decimal(default.value if default else known.default("default_process_limit"))
         at = waiting or limit
         if at and at.statement and most is not None and fewest is not None and fewest > most:
             yield Problem(f"process_min_avail of {service.name} is larger than its process_limit, {most}", at.span)
-
-
-def _number(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 11 else None
 
 
 def _protocols(root: Section, known: Catalogue) -> set[str]:
