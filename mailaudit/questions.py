@@ -73,6 +73,10 @@ class Command(StrEnum):
     NTPCTL = "ntpctl-s-status"
 
 
+CHECKERS = (Command.PFCTL_CHECK, Command.SMTPD_CHECK, Command.DOVECONF, Command.RSPAMADM_CONFIGTEST)
+"""The daemons' own checkers: what one says against the files is of no account once a file is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadFile:
     """The bytes of a file; answered by `bytes`."""

@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from mailaudit.questions import LIVE, Absent, Answer, Failed, Found, ListFiles, Question, ReadFile, Reason, Stat, StatFile
+from mailaudit.questions import (
+    CHECKERS,
+    LIVE,
+    Absent,
+    Answer,
+    CommandOutput,
+    Failed,
+    Found,
+    ListFiles,
+    Question,
+    ReadFile,
+    Reason,
+    RunCommand,
+    Stat,
+    StatFile,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,10 @@ class Snapshot:
                 listed = {*answer.value, *(path for path in files if is_listed(path, question.pattern))}
                 if len(listed) > len(answer.value):
                     more[question] = Found(tuple(sorted(listed)))
+        for checker in map(RunCommand, CHECKERS):
+            said = self.answer(checker)
+            if isinstance(said, Found) and isinstance(said.value, CommandOutput) and said.value.status:
+                more[checker] = Failed(Reason.NOT_RECORDED, "what it said was of the files before they were written")
         return self.with_answers(more)
 
 

@@ -37,6 +37,13 @@ KEYS = (
 )
 
 
+REFUSED = Variant(
+    "refused by what runs",
+    edits={"/etc/mail/smtpd.conf": (("listen on socket filter", "listen on em7\nlisten on socket filter"),)},
+    restart=False,
+)
+
+
 def test_doctor_finds_the_way(lab: Lab) -> None:
     told = lab.mailaudit("doctor", NAME)
     assert "ok    logged in as auditor; /bin/sh runs the collector on OpenBSD" in told.out, told.errors
@@ -49,6 +56,13 @@ def test_the_corrected_host_is_found_right(lab: Lab) -> None:
     scan = lab.scan()
     assert (scan.failures, scan.errors) == ([], "")
     assert scan.code == 0
+
+
+def test_what_a_daemons_own_checker_refuses_is_told_in_its_words(lab: Lab) -> None:
+    """No file tells that the host has no interface em7."""
+    with lab.under(REFUSED):
+        told = {rule: message for rule, verdict, message, _ in lab.scan().results if verdict == "fail"}
+    assert told["SMTPD001"] == "smtpd refuses its configuration: invalid virtual ip or interface: em7."
 
 
 @pytest.fixture(scope="module")

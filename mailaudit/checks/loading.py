@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.edits import Fix, Safety, create, replace
-from mailaudit.findings import Finding, Outcome, Place
+from mailaudit.findings import Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
 from mailaudit.models.sources import Missing, Model
+from mailaudit.models.system import TYPED
+from mailaudit.models.verdicts import Verdicts
 from mailaudit.parsers.tree import Problem
+from mailaudit.questions import Command
+from mailaudit.text import Span
 
 MOST_PLACES = 5
 FEWEST_WRONG = 4  # statements that are not right, for a file to be taken for one of another language
@@ -28,6 +32,22 @@ def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator
         alike.setdefault(problem.message, []).append(problem)
     for message, problems in alike.items():
         yield _refused(message, problems, daemon)
+
+
+def refused_by_checker(model: Model | Missing, daemon: str, command: Command, verdicts: Verdicts) -> Iterator[Outcome]:
+    """A finding where the daemon's own checker refuses files in which nothing is found that it would refuse."""
+    refusal = verdicts.refused.get(command)
+    if refusal is None or isinstance(model, Missing) or model.refusals:
+        return
+    texts = (tree.text for tree in model.trees if tree.text.path == refusal.path)
+    text = next((text for text in texts if 0 < refusal.line <= text.lines), None)
+    said = f": {refusal.said}" if refusal.said else ""
+    places: tuple[Place | Evidence, ...] = (Evidence(TYPED[command], refusal.said),)
+    if text is not None:
+        start = text.line_start(refusal.line)
+        places = (Place.at(Span(text, start, start + len(text.line(refusal.line))), "refused"), *places)
+    fix = Fix("See all that it says", Safety.MANUAL, commands=(TYPED[command],))
+    yield Finding(ended(f"{daemon} refuses its configuration{said}"), places, fix, "checker", "refused")
 
 
 def another_language(model: Model, daemon: str) -> Finding:

@@ -12,7 +12,6 @@ from mailaudit.models.acme import PATH as ACME
 from mailaudit.models.acme import AcmeConfig, read_acme
 from mailaudit.models.behind import Behind, read_behind
 from mailaudit.models.clock import Clock
-from mailaudit.models.configtest import Configtest, read_configtest
 from mailaudit.models.copies import Copies, read_copies
 from mailaudit.models.credentials import Credentials, read_credentials
 from mailaudit.models.cron import Crontabs, read_cron
@@ -59,6 +58,7 @@ from mailaudit.models.sockets import Sockets, read_sockets
 from mailaudit.models.sources import Known, Missing, Model, Slot, Sources
 from mailaudit.models.sshd import SshdConfig, read_sshd
 from mailaudit.models.system import read_system
+from mailaudit.models.verdicts import Verdicts, read_verdicts
 from mailaudit.models.virtuals import Aliases, Virtuals, read_aliases, read_virtuals
 from mailaudit.parsers.tree import Tree, gaps
 from mailaudit.questions import NOT_ASKED, Absent, Answer, Failed, Question
@@ -129,7 +129,7 @@ def read(sources: Sources, declared: Declared, templates: Mapping[str, str], clo
         Sieve: sources.make(read_sieve, dovecot),
         RspamdConfig: rspamd,
         Originals: sources.make(read_originals, rspamd),
-        Configtest: Known(sources.make(read_configtest)),
+        Verdicts: Known(sources.make(read_verdicts)),
         Credentials: credentials,
         Virtuals: sources.make(read_virtuals, smtpd),
         Aliases: sources.make(read_aliases, smtpd),

@@ -29,6 +29,9 @@ TYPED: Mapping[Command, str] = {
     Command.PFCTL_INFO: "pfctl -si",
     Command.PFCTL_RULES: "pfctl -sr",
     Command.PFCTL_CHECK: "pfctl -nvf /etc/pf.conf",
+    Command.SMTPD_CHECK: "smtpd -n",
+    Command.DOVECONF: "doveconf -n",
+    Command.RSPAMADM_CONFIGTEST: "rspamadm configtest",
 }
 """The commands as a person types them, for evidence."""
 TELLS_BY_STATUS = frozenset({Command.RCCTL_LS_STARTED, Command.RCCTL_LS_FAILED, Command.NTPCTL})

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from mailaudit.checks.dovecot.edits import append, comment_out, place_of, set_to
-from mailaudit.checks.loading import loads
+from mailaudit.checks.loading import loads, refused_by_checker
 from mailaudit.checks.registry import rule
 from mailaudit.editing.dovecot import replace_value
 from mailaudit.edits import Edit, Fix, Safety
@@ -20,8 +20,9 @@ from mailaudit.models.dovecot.vars import has_old_variables, in_new_spelling
 from mailaudit.models.reference import Reference
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Missing
+from mailaudit.models.verdicts import Verdicts
 from mailaudit.parsers.tree import Problem
-from mailaudit.questions import Reason
+from mailaudit.questions import Command, Reason
 
 LOWEST = 500  # no fix lets Dovecot open mail as an account below this
 WITHOUT_LOGIN = ("lmtp", "lda", "doveadm")  # protocols that nobody logs in to
@@ -31,8 +32,9 @@ USERS = ("anna@one.example", "bert@one.example", "anna@two.example", "bert@two.e
 
 
 @rule("DOVECOT001")
-def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference) -> Iterator[Outcome]:
+def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference, verdicts: Verdicts) -> Iterator[Outcome]:
     """The files are there, and Dovecot refuses nothing of them."""
+    yield from refused_by_checker(dovecot, "Dovecot", Command.DOVECONF, verdicts)
     files = dovecot.files if isinstance(dovecot, DovecotConfig) else ()
     absent = [file for file in files if file.there is False]
     if isinstance(dovecot, DovecotConfig):

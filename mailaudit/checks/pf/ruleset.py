@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mailaudit.checks.loading import another_language, ended, is_another_language, missing
+from mailaudit.checks.loading import another_language, ended, is_another_language, missing, refused_by_checker
 from mailaudit.checks.pf.edits import MOST_EDITS, above, option_line, remove_word, top_rules
 from mailaudit.checks.pf.words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
@@ -24,15 +24,16 @@ from mailaudit.models.pf.traffic import ALL_PORTS, CLIENT_PORTS, Traffic
 from mailaudit.models.pf.values import ICMP, ICMP6, TCP, UDP
 from mailaudit.models.reference import Reference
 from mailaudit.models.sources import Missing
+from mailaudit.models.verdicts import Verdicts
 from mailaudit.parsers.tree import Problem, Statement
-from mailaudit.questions import Reason
+from mailaudit.questions import Command, Reason
 
 FAMILIES = (4, 6)
 MOST_PLACES = 5
 
 
 @rule("PF001")
-def pf_conf_loads(pf: Ruleset | Missing, reference: Reference) -> Iterator[Outcome]:
+def pf_conf_loads(pf: Ruleset | Missing, reference: Reference, verdicts: Verdicts) -> Iterator[Outcome]:
     """pf.conf is there, and pfctl takes it."""
     if isinstance(pf, Missing):
         finding = missing(pf.path, "pf", reference)
@@ -49,6 +50,8 @@ def pf_conf_loads(pf: Ruleset | Missing, reference: Reference) -> Iterator[Outco
     broken = {id(each.problem): each for each in statements if each.problem is not None}
     for message, faults in alike.items():
         yield _refused(message, faults, broken)
+    if not pf.faults:
+        yield from refused_by_checker(pf, "pfctl", Command.PFCTL_CHECK, verdicts)
 
 
 def _refused(message: str, faults: list[Fault], broken: Mapping[int, Statement]) -> Finding:

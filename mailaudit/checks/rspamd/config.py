@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from mailaudit.checks.loading import loads
+from mailaudit.checks.loading import loads, refused_by_checker
 from mailaudit.checks.registry import rule
 from mailaudit.checks.rspamd.asked import option_of
 from mailaudit.checks.rspamd.edits import add_lines, place_of, set_to
 from mailaudit.checks.smtpd.edits import is_filtered
 from mailaudit.edits import Edit, Fix, Safety, create
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
-from mailaudit.models.configtest import Configtest
 from mailaudit.models.files import Files
 from mailaudit.models.redis import RedisConfig
 from mailaudit.models.reference import Reference
@@ -24,6 +23,7 @@ from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sockets import Sockets
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.models.ucl.values import Value
+from mailaudit.models.verdicts import Verdicts
 from mailaudit.questions import Absent, Command, Failed, Reason
 from mailaudit.text import Text
 
@@ -54,23 +54,14 @@ CHECKS = {
 
 
 @rule("RSPAMD001")
-def loads_at_all(rspamd: RspamdConfig | Missing, configtest: Configtest, reference: Reference) -> Iterator[Outcome]:
+def loads_at_all(rspamd: RspamdConfig | Missing, verdicts: Verdicts, reference: Reference) -> Iterator[Outcome]:
     """Rspamd refuses nothing of its files, and says so itself where it was asked."""
-    found = list(loads(rspamd, "rspamd", reference))
-    for outcome in found:
+    for outcome in loads(rspamd, "rspamd", reference):
         if isinstance(outcome, Finding) and outcome.fix is not None:
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
         else:
             yield outcome
-    if configtest.is_refused and not found:
-        said = f": {configtest.last_line}" if configtest.last_line else ""
-        yield Finding(
-            f"rspamd refuses its configuration{said}.",
-            (Evidence(Command.RSPAMADM_CONFIGTEST, configtest.last_line),),
-            Fix("See all that it says", Safety.MANUAL, commands=("rspamadm configtest",)),
-            about="configtest",
-            value="refused",
-        )
+    yield from refused_by_checker(rspamd, "rspamd", Command.RSPAMADM_CONFIGTEST, verdicts)
 
 
 @rule("RSPAMD002")

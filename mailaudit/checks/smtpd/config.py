@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from shlex import quote
 
-from mailaudit.checks.loading import ended, loads
+from mailaudit.checks.loading import ended, loads, refused_by_checker
 from mailaudit.checks.registry import rule
 from mailaudit.checks.smtpd.edits import add_line, below, instead, rspamd
 from mailaudit.checks.smtpd.filtering import LOOKED_AFTER, has_signer, is_done_otherwise, is_looked_after
@@ -20,9 +20,10 @@ from mailaudit.models.smtpd.config import ALIASES, SmtpdConfig
 from mailaudit.models.smtpd.draft import QUEUE_KEY_LENGTH, is_placeholder, secret_length
 from mailaudit.models.smtpd.parts import LIBEXEC, Cause, Filter, Refusal, Table
 from mailaudit.models.sources import Lacking, Missing, NotHere
+from mailaudit.models.verdicts import Verdicts
 from mailaudit.models.virtuals import Aliases, Virtuals
 from mailaudit.parsers.tree import Statement, Token
-from mailaudit.questions import Absent, Failed, Reason, Stat
+from mailaudit.questions import Absent, Command, Failed, Reason, Stat
 
 VIRTUALS = "/etc/mail/virtuals"
 MOST_ACCESS = 0o740  # ssl.c, ssl_load_key: rwxr----- at most
@@ -49,8 +50,9 @@ def owner(refusal: Refusal) -> str:
 
 
 @rule("SMTPD001")
-def parses(smtpd: SmtpdConfig | Missing, reference: Reference, files: Files) -> Iterator[Outcome]:
+def parses(smtpd: SmtpdConfig | Missing, reference: Reference, files: Files, verdicts: Verdicts) -> Iterator[Outcome]:
     """The file is there, and smtpd refuses nothing of it that another rule does not report."""
+    yield from refused_by_checker(smtpd, "smtpd", Command.SMTPD_CHECK, verdicts)
     if isinstance(smtpd, SmtpdConfig):
         others = {id(each.problem) for each in smtpd.meanings if owner(each) != "SMTPD001"}
         own = tuple(problem for problem in smtpd.refusals if id(problem) not in others)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from mailaudit.collect.directory import MAX_FILE
-from mailaudit.collect.ssh.commands import COMMANDS, STAT_WORDS, root_line
+from mailaudit.collect.ssh.commands import COMMANDS, STAT_WORDS, Words, root_line
 from mailaudit.collect.ssh.output import Asked, Said, stat_of
 from mailaudit.models.certificates import NotReadError, read_public_key
 from mailaudit.questions import (
@@ -69,7 +69,7 @@ class _Reading:
             case PublicKey(path):
                 return self.key(path)
             case RunCommand(command):
-                return self.output(COMMANDS[command].words, root=COMMANDS[command].root)
+                return self.output(COMMANDS[command])
         raise TypeError(self.question)
 
     def cut_off(self) -> Failed:
@@ -163,7 +163,8 @@ class _Reading:
         except NotReadError as error:
             return self.refused(f"the public half of {path} could not be computed on the host: {error}")
 
-    def output(self, words: tuple[str, ...], *, root: bool) -> Answer:
+    def output(self, command: Words) -> Answer:
+        words = command.words
         if self.last("none") is not None:
             return Absent()
         output, end = self.last("out"), self.last("end")
@@ -171,8 +172,10 @@ class _Reading:
             return self.cut_off()
         if len(output.data) > MAX_OUTPUT:
             return Failed(Reason.UNREADABLE, f"{' '.join(words)} printed more than {MAX_OUTPUT // 1024**2} MiB")
-        if end.status != 0 and (_is_refused(end) or (root and not end.become and self.asked.user != "root")):
+        if end.status != 0 and (_is_refused(end) or (command.root and not end.become and self.asked.user != "root")):
             return self.denied(end.text, *words)
+        if command.complains and end.status != 0:
+            return Found(CommandOutput(end.status, f"{end.text}\n"))
         return Found(CommandOutput(end.status, output.data.decode("utf-8", "surrogateescape")))
 
 

@@ -55,11 +55,15 @@ NO_PASSWORDS = ("*.conf", "*.ext", "*.inc", "*.sh", "*.sieve", "*.pem", "*.crt",
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A command's words, the first an absolute path, and whether it takes root, and longer than all others together."""
+    """A command's words, the first an absolute path, and whether it takes root, and longer than all others together.
+
+    One that `complains` says on standard error what it has against a file: that, not what it prints, is its answer then.
+    """
 
     words: tuple[str, ...]
     root: bool = False
     slow: bool = False
+    complains: bool = False
 
 
 STAT_WORDS = ("/usr/bin/stat", "-f", "%p:%Su:%Sg:%z:%m:%Y")
@@ -79,12 +83,12 @@ COMMANDS = {
     Command.CRONTAB_ROOT: Words(("/usr/bin/crontab", "-l", "-u", "root"), root=True),
     Command.PFCTL_INFO: Words(("/sbin/pfctl", "-si"), root=True),
     Command.PFCTL_RULES: Words(("/sbin/pfctl", "-sr"), root=True),
-    Command.PFCTL_CHECK: Words(("/sbin/pfctl", "-nvf", "/etc/pf.conf"), root=True),
-    Command.SMTPD_CHECK: Words(("/usr/sbin/smtpd", "-n"), root=True),
+    Command.PFCTL_CHECK: Words(("/sbin/pfctl", "-nvf", "/etc/pf.conf"), root=True, complains=True),
+    Command.SMTPD_CHECK: Words(("/usr/sbin/smtpd", "-n"), root=True, complains=True),
     Command.SMTPCTL_QUEUE: Words(("/usr/sbin/smtpctl", "show", "queue"), root=True),
     Command.SMTPCTL_HOSTS: Words(("/usr/sbin/smtpctl", "show", "hosts"), root=True),
     Command.DOVECOT_VERSION: Words(("/usr/local/sbin/dovecot", "--version")),
-    Command.DOVECONF: Words(("/usr/local/bin/doveconf", "-n"), root=True),
+    Command.DOVECONF: Words(("/usr/local/bin/doveconf", "-n"), root=True, complains=True),
     Command.RSPAMADM_CONFIGTEST: Words(("/usr/local/bin/rspamadm", "configtest"), root=True, slow=True),
     Command.RSPAMADM_CONFIGDUMP: Words(
         ("/usr/local/bin/rspamadm", "configdump", "dkim_signing", "worker", "actions"), root=True, slow=True

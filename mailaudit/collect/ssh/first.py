@@ -9,11 +9,8 @@ from mailaudit.collect.ssh.commands import COMMANDS
 from mailaudit.questions import Command, ListFiles, Question, ReadFile, RunCommand
 
 _LATER = (
-    Command.PFCTL_CHECK,
-    Command.SMTPD_CHECK,
     Command.SMTPCTL_HOSTS,
     Command.DOVECOT_VERSION,
-    Command.DOVECONF,
     Command.RSPAMADM_CONFIGDUMP,
 )
 _READ = [

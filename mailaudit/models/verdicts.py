@@ -1,0 +1,52 @@
+"""What daemons' own checkers say against their configuration, where they were asked: `smtpd -n` and its like on the host itself.
+
+It holds for the release that runs and for what the host has (addresses, interfaces, plugins), which files alone do not tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailaudit.models.sources import Model, Sources
+from mailaudit.questions import CHECKERS, Command, CommandOutput, Found, RunCommand
+
+_SHELL = 126  # statuses from here on are the shell's: the checker was not run, or was killed
+_PREFIX = re.compile(r"\A(?:smtpd|doveconf|pfctl): (?:Fatal: )?")
+_PLACE = re.compile(r"(/[^\s:]+)(?::| line )(\d{1,9})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a checker said: its line, and the file and the number of the line in it; empty and 0 where it names none."""
+
+    said: str
+    path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts(Model):
+    """What each checker said against the configuration; one that took it, or was not asked, is not among them."""
+
+    refused: Mapping[Command, Refusal] = field(default_factory=dict)
+
+
+def read_verdicts(sources: Sources) -> Verdicts:
+    """The recorded outcomes."""
+    refused = {}
+    for command in CHECKERS:
+        answer = sources.ask(RunCommand(command))
+        if isinstance(answer, Found) and isinstance(answer.value, CommandOutput) and 0 < answer.value.status < _SHELL:
+            refused[command] = _refusal(answer.value.stdout)
+    return Verdicts(refused=refused)
+
+
+def _refusal(printed: str) -> Refusal:
+    """The first line that names a place, else the last one."""
+    lines = [_PREFIX.sub("", line.strip(), count=1) for line in printed.splitlines() if line.strip()]
+    for line in lines:
+        if (match := _PLACE.search(line)) is not None:
+            return Refusal(line, match[1], int(match[2]))
+    return Refusal(lines[-1] if lines else "")
