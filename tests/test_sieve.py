@@ -20,10 +20,10 @@ from bench.agreement import sieve_running as running
 from mailaudit.models.dovecot.config import read_dovecot
 from mailaudit.models.sieve.eval import Outcome, Situation, run
 from mailaudit.models.sieve.parts import calls
-from mailaudit.models.sieve.refusals import refusals, required
+from mailaudit.models.sieve.refusals import LARGEST, refusals, required
+from mailaudit.models.sieve.regex import ANY, Dialect, dialects, fault
 from mailaudit.models.sieve.script import Script, Sieve, read_sieve
 from mailaudit.models.sieve.tests import wildcards
-from mailaudit.models.sieve.words import ONLY_OLD
 from mailaudit.models.sources import Known
 from mailaudit.parsers.sieve import DEEPEST, LANGUAGE
 from mailaudit.parsers.tree import Node, Statement, Tree, nothing, render
@@ -207,6 +207,7 @@ def test_hostile_scripts_are_read_promptly(part: bytes) -> None:
             '"(b"',
             'this regular expression has a "(" without ")"',
         ),
+        ('require ["extlists", "regex"]; keep;', '"extlists"', 'the extension "extlists" is not turned on for this script'),
         (
             'require "vnd.dovecot.pipe"; pipe "../x";',
             '"../x"',
@@ -221,6 +222,89 @@ def test_a_refusal_names_its_place(chars: str, at: str, message: str) -> None:
 @pytest.mark.parametrize("chars", ["if false { frop; }", "if true {} else { frop; }", "if anyof (true, frop) {}"])
 def test_what_can_never_be_reached_is_not_looked_at(chars: str) -> None:
     assert not refused(chars)
+
+
+@pytest.mark.parametrize(
+    ("expression", "glibc", "posix", "pcre"),
+    [
+        ("(a|b)+[[:alpha:]_.-]*$", False, False, False),
+        ("(a", True, True, True),
+        ("*a", True, True, True),
+        ("[z-a]", True, True, True),
+        ("[[:foo:]]", True, True, True),
+        ("a{3,1}", True, True, True),
+        ("a{2", True, True, False),
+        ("{", True, False, False),  # OpenBSD takes what no digit follows as it stands
+        ("a{x}", True, False, False),
+        ("$*", True, False, True),
+        (r"\b*", True, False, True),
+        (r"\1", True, False, True),
+        ("[[:<:]]a", True, False, False),
+        ("(?:a)", True, True, False),
+        (r"\d+(?i)x", True, True, False),
+        ("[a-Z]", False, False, True),  # where case does not count, it is a range
+        ("[^-?]", False, False, False),
+        ("a)", False, False, True),
+        ("a**", False, False, True),
+        ("a{2}{3}", False, False, True),
+        ("a*?b++", False, False, False),
+        (r"(a)\1", False, False, True),
+        (r"\1(?<n>a)", True, True, False),
+        (r"\k<n>", False, False, False),
+        (r"\q", False, False, True),
+        (r"[\q]", False, False, True),
+        (r"[\w-z]", False, False, True),
+        (r"[\w-]", False, False, False),
+        ("[[.a.]]", False, False, True),
+        ("[:alpha:]", False, False, True),
+        ("[^[:^alpha:]_]", True, True, False),
+        (r"[^\E]", False, False, True),
+        (r"\Q(\E", True, True, False),
+        ("(?x)a # (", True, True, False),
+        ("(*b)", True, True, False),  # what is beyond us is not told
+    ],
+)
+def test_who_compiles_an_expression_counts(expression: str, glibc: bool, posix: bool, pcre: bool) -> None:
+    by_all = [bool(fault(expression, (each,))) for each in (Dialect.GLIBC, Dialect.POSIX, Dialect.PCRE)]
+    assert by_all == [glibc, posix, pcre]
+    assert bool(fault(expression, ANY)) == (posix and pcre)
+
+
+@pytest.mark.parametrize("part", ["(?#", "[:", "[[:", r"\x{", r"\k<", "(?<n>", r"\1(?<n>a)", "a{1", "[a-", r"\Q", "[^-", "(*", "{1,"])
+def test_hostile_expressions_are_read_promptly(part: str) -> None:
+    for each in Dialect:
+        fault(part * 40_000, (each,))
+        fault("[" + part * 40_000, (each,))
+
+
+@pytest.mark.parametrize(
+    ("release", "is_new", "by"),
+    [
+        (None, False, (Dialect.POSIX,)),
+        (None, True, ANY),
+        ((2, 3, 21), False, (Dialect.POSIX,)),
+        ((2, 4, 1), True, (Dialect.POSIX,)),
+        ((2, 4, 2), True, (Dialect.PCRE,)),
+    ],
+)
+def test_the_release_tells_who_compiles(release: tuple[int, ...] | None, is_new: bool, by: tuple[Dialect, ...]) -> None:
+    assert dialects(release, is_new=is_new) == by
+
+
+@pytest.mark.parametrize(
+    ("chars", "at"),
+    [
+        ('require ["extlists"]; redirect :list "tag:x";', ":list"),
+        ('require ["extlists"]; if header :comparator "i;octet" :list "from" "tag:x" {}', '"i;octet"'),
+        ('require ["extlists"]; if header :list "from" "tag:x" {}', ""),
+        ('require ["regex", "comparator-i;unicode-casemap"]; if header :comparator "i;unicode-casemap" :regex "a" "b" {}', ""),
+        ('require "variables"; set "a" "${33}";', '"${33}"'),
+        ('require "variables"; set "a" "${99999999999}";', ""),
+    ],
+)
+def test_what_came_with_later_releases_is_known(chars: str, at: str) -> None:
+    found = refusals(tree(chars), agreement.NEWEST.available | {"extlists"}, is_new=True, by=(Dialect.PCRE,))
+    assert [problem.span.chars for problem in found] == ([at] if at else [])
 
 
 def test_a_script_over_a_mebibyte_is_refused() -> None:
@@ -458,6 +542,28 @@ def test_an_extension_that_is_not_turned_on_is_refused() -> None:
     assert '"vnd.dovecot.pipe"' in [problem.span.chars for problem in sieve.refusals]
 
 
+@pytest.mark.parametrize(
+    ("files", "installed", "is_refused"),
+    [("2.4.0", "2.4.1", True), ("2.4.0", "2.4.5", False), ("2.4.2", "", False), ("2.4.0", "", False)],
+)
+def test_an_expression_is_judged_by_the_release_that_runs(files: str, installed: str, is_refused: bool) -> None:
+    """What regcomp() refuses and PCRE2 takes."""
+    script = 'require "regex"; if header :regex "Subject" "^(?:a|b)" { keep; }\n'
+    dovecot = NEW.replace("dovecot_config_version = 2.4.0", f"dovecot_config_version = {files}")
+    answered = {Command.DOVECOT_VERSION: (0, f"{installed} (742bb892)\n")} if installed else {}
+    asked = sources({"/etc/dovecot/dovecot.conf": dovecot, **SCRIPTS, f"{LIBRARY}/spam.sieve": script}, answered)
+    slot = read_sieve(asked, read_dovecot(asked))
+    assert isinstance(slot, Known)
+    assert bool(slot.value.refusals) == is_refused
+
+
+def test_a_script_may_be_as_large_as_is_set() -> None:
+    large = f"keep;\n#{'x' * LARGEST}\n"
+    assert model(NEW, **{f"{LIBRARY}/spam.sieve": large}).refusals
+    assert not model(f"{NEW}sieve_max_script_size = 2M\n", **{f"{LIBRARY}/spam.sieve": large}).refusals
+    assert not model(f"{NEW}sieve_max_script_size = unlimited\n", **{f"{LIBRARY}/spam.sieve": large}).refusals
+
+
 def test_a_script_answers_what_rules_ask() -> None:
     script = model(OLD).scripts[f"{LIBRARY}/spam.sieve"]
     assert isinstance(script, Script)
@@ -498,14 +604,13 @@ def judge_of(root: daemons.Root, room: Path) -> agreement.Judge:
 def test_sievec_agrees(root: daemons.Root, tmp_path: Path) -> None:
     daemons.need(root, "sievec")
     room = root.room(tmp_path)
-    is_new = root is not daemons.HERE
-    available = agreement.AVAILABLE - ONLY_OLD if is_new else agreement.AVAILABLE
+    release = {"installed": agreement.OLD, "newer": agreement.NEW, "newest": agreement.NEWEST}[root.name]
     try:
         judge = judge_of(root, room)
         whole = [path.read_bytes() for path in (*FIXTURES.glob("*.sieve"), *agreement.EXAMPLES.glob("*.sieve"))]
-        assert not wrong(agreement.compare("whole scripts", whole, judge, available, is_new=is_new))
-        assert not wrong(agreement.compare("single commands", agreement.words(), judge, available, is_new=is_new))
-        assert not wrong(agreement.compare("single faults", agreement.mutants(150, 7), judge, available, is_new=is_new))
+        assert not wrong(agreement.compare("whole scripts", whole, judge, release))
+        assert not wrong(agreement.compare("single commands", agreement.words(), judge, release))
+        assert not wrong(agreement.compare("single faults", agreement.mutants(150, 7), judge, release))
     finally:
         if room != tmp_path:
             shutil.rmtree(room)

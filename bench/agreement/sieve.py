@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agreement import Row, sieve_running
 from mailaudit.models.sieve.refusals import refusals
-from mailaudit.models.sieve.words import DEFAULT, ONLY_OLD, OPTIONAL, PLUGINS
+from mailaudit.models.sieve.regex import Dialect
+from mailaudit.models.sieve.words import DEFAULT, ONLY_NEW, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.parsers.sieve import parse
 from mailaudit.parsers.tree import Problem, nothing
 from mailaudit.text import Text
@@ -20,8 +22,9 @@ from mailaudit.text import Text
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "fixtures" / "configs" / "sieve"
 EXAMPLES = PROJECT / "examples" / "corrected" / "usr" / "local" / "lib" / "dovecot" / "sieve"
-AVAILABLE = DEFAULT | OPTIONAL | frozenset().union(*PLUGINS.values())
-"""What dovecot-2.3.conf of the fixtures turns on; that of 2.4 leaves `ONLY_OLD` out."""
+_ALL = DEFAULT | OPTIONAL | frozenset().union(*PLUGINS.values())
+AVAILABLE = _ALL - ONLY_NEW
+"""What dovecot-2.3.conf of the fixtures turns on."""
 MUTANTS = 3_000
 RUNS = 1_000
 _ERROR = re.compile(r"line (\d+): error: (.*)")
@@ -47,8 +50,22 @@ _INSERTED = (
     b"text:\n",
 )
 _ELSEWHERE = ("include: personal location", "include: global location", "included personal script", "included global script")
-_REQUIRED = sorted(AVAILABLE - ONLY_OLD - {"spamtestplus", "vnd.dovecot.imapsieve"})
+_REQUIRED = sorted(_ALL - ONLY_OLD - ONLY_NEW - {"spamtestplus", "vnd.dovecot.imapsieve"})
 
+
+@dataclass(frozen=True, slots=True)
+class Pigeonhole:
+    """What a release has by the configuration of the fixtures: extensions, and who compiles regular expressions."""
+
+    available: frozenset[str]
+    by: Dialect
+    is_new: bool = True
+
+
+OLD = Pigeonhole(AVAILABLE, Dialect.GLIBC, is_new=False)
+NEW = Pigeonhole(_ALL - ONLY_OLD, Dialect.GLIBC)
+NEWEST = Pigeonhole(_ALL - ONLY_OLD, Dialect.PCRE)
+"""2.3, up to 2.4.1, and since 2.4.2."""
 Judge = Callable[[bytes], tuple[bool, str]]
 """Gives the verdict of a `sievec` on a script, and all that it said."""
 
@@ -88,9 +105,9 @@ def mutants(count: int, seed: int = 0) -> Iterator[bytes]:
         yield b"".join(pieces)
 
 
-def ours(data: bytes, available: frozenset[str] = AVAILABLE, *, is_new: bool = False) -> list[Problem]:
-    """What mailaudit says that sievec refuses; `is_new` for Pigeonhole 2.4."""
-    return list(refusals(parse(Text("/script.sieve", data), nothing), available, is_new=is_new))
+def ours(data: bytes, of: Pigeonhole = OLD) -> list[Problem]:
+    """What mailaudit says that sievec refuses."""
+    return list(refusals(parse(Text("/script.sieve", data), nothing), of.available, is_new=of.is_new, by=(of.by,)))
 
 
 def lines_of(problem: Problem) -> range:
@@ -100,9 +117,9 @@ def lines_of(problem: Problem) -> range:
     return range(problem.span.line, text.position(after.end() if after else problem.span.end)[0] + 1)
 
 
-def difference(data: bytes, judge: Judge, available: frozenset[str] = AVAILABLE, *, is_new: bool = False) -> tuple[str, str]:
+def difference(data: bytes, judge: Judge, of: Pigeonhole = OLD) -> tuple[str, str]:
     """`("", "")` if both agree; else what differs, and why that is out of our reach, if it is."""
-    problems = ours(data, available, is_new=is_new)
+    problems = ours(data, of)
     is_right, said = judge(data)
     errors = [(int(line), message) for line, message in _ERROR.findall(said)]
     is_right = is_right and not errors  # of some faults it tells and compiles the script all the same
@@ -116,16 +133,14 @@ def difference(data: bytes, judge: Judge, available: frozenset[str] = AVAILABLE,
     return f"line {line} by sievec ({message}); ours: {[(p.span.line, p.message) for p in problems[:2]]}", why
 
 
-def compare(
-    subject: str, scripts: Iterable[bytes], judge: Judge, available: frozenset[str] = AVAILABLE, *, is_new: bool = False
-) -> Row:
+def compare(subject: str, scripts: Iterable[bytes], judge: Judge, release: Pigeonhole = OLD) -> Row:
     """One comparison. A place that is told better than sievec does counts as agreement on the verdict and is explained."""
     agree = of = 0
     explained: list[str] = []
     wrong: list[str] = []
     for data in scripts:
         of += 1
-        found, why = difference(data, judge, available, is_new=is_new)
+        found, why = difference(data, judge, release)
         agree += not found
         if found:
             (explained if why else wrong).append(f"{found}: {why or data!r}"[:600])

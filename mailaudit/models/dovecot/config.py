@@ -63,7 +63,8 @@ class DovecotConfig(WithIncludes):
     that the site's own settings go into, by its text, or by its path if it is included and still to be written. `files` are
     those that are read at start because a setting names them. `accounts` are the host's, None where they are not known;
     `passwd_files` the files of users that databases name, by path. `has_credentials` is true if the file that smtpd reads too
-    is known to be there, `has_local` whether local.conf is, None where that is not known.
+    is known to be there, `has_local` whether local.conf is, None where that is not known. `installed` is the release that runs,
+    as much of it as is told; empty where there is no evidence of it.
     """
 
     family: str = OLD
@@ -75,6 +76,7 @@ class DovecotConfig(WithIncludes):
     passwd_files: Mapping[str, Text | Absent | Failed] = field(default_factory=dict, repr=False)
     has_credentials: bool = False
     has_local: bool | None = None
+    installed: str = ""
 
     def setting(self, name: str, protocol: str | None = None) -> Setting:
         """The effective setting of a name, for all connections or for those of a protocol."""
@@ -286,6 +288,7 @@ def _config(reading: Reading, sources: Sources, *, packaged: bool) -> DovecotCon
         passwd_files=passwd_files,
         has_credentials=_is_there(sources, CREDENTIALS) is True,
         has_local=_is_there(sources, LOCAL),
+        installed=installed,
     )
 
 

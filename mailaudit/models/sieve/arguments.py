@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from mailaudit.models.sieve.parts import Argument, Call, Resolved
+from mailaudit.models.sieve.regex import Dialect
 from mailaudit.models.sieve.regex import fault as regex_fault
-from mailaudit.models.sieve.words import ADDRESS_HEADERS, CORE_COMPARATORS, ENVELOPE_PARTS, RELATIONS, Word
+from mailaudit.models.sieve.words import ADDRESS_HEADERS, CORE_COMPARATORS, ENVELOPE_PARTS, RELATIONS, UNICODE, Word
 from mailaudit.parsers.tree import Token
 
 Fault = tuple[Token, str]
 VARIABLE = re.compile(r"\$\{([0-9]+|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\}")
 MOST_MATCHES = 32
+FAR = 10  # digits: what comes of so many differs between releases
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAMESPACES = {"env": "vnd.dovecot.environment", "global": "include"}
 _VARIABLE_NAME = "expected the name of a variable: letters, digits and underscores"
@@ -23,15 +26,25 @@ _FIELD = re.compile(r"[!-9;-~]+")
 _WITH_PLACES = frozenset({"break", "extracttext"})
 
 
-def fault_of(call: Call, word: Word, given: Resolved, required: frozenset[str], loops: tuple[str, ...]) -> Iterator[Fault]:
-    """What is wrong with the arguments of a call that are right in number and type. `loops` are the parts' loops around it."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a call: what was required, the parts' loops, and those who may compile its regular expressions."""
+
+    required: frozenset[str]
+    loops: tuple[str, ...]
+    by: tuple[Dialect, ...]
+
+
+def fault_of(call: Call, word: Word, given: Resolved, around: Around) -> Iterator[Fault]:
+    """What is wrong with the arguments of a call that are right in number and type."""
+    required = around.required
     for argument in call.arguments:
         for token in argument.tokens if argument.kind in ("string", "strings") else ():
             yield from _variables(token, required)
-    yield from _matching(given, required)
+    yield from _matching(given, required, around.by)
     yield from _index(given, word)
     if word.name in _WITH_PLACES:
-        yield from _loop(call, given, loops)
+        yield from _loop(call, given, around.loops)
     check = _CHECKS.get(word.name)
     if check is not None:
         yield from check(call, given, _Fixed(required))
@@ -54,13 +67,14 @@ def _variables(token: Token, required: frozenset[str]) -> Iterator[Fault]:
     for match in VARIABLE.finditer(token.value):
         name = match[1]
         space, dot, _ = name.partition(".")
-        if name.isdigit() and int(name.lstrip("0")[:9] or 0) > MOST_MATCHES:
+        digits = name.lstrip("0") if name.isdigit() else ""
+        if len(digits) < FAR and int(digits or 0) > MOST_MATCHES:
             yield token, f"there are at most {MOST_MATCHES} match values, so no ${{{name}}}"
         elif dot and _NAMESPACES.get(space.lower()) not in required:
             yield token, f'there are no variables "{space}."'
 
 
-def _matching(given: Resolved, required: frozenset[str]) -> Iterator[Fault]:
+def _matching(given: Resolved, required: frozenset[str], by: tuple[Dialect, ...]) -> Iterator[Fault]:
     comparator = given.tag("comparator")
     name = "i;ascii-casemap"
     if comparator is not None:
@@ -74,13 +88,15 @@ def _matching(given: Resolved, required: frozenset[str]) -> Iterator[Fault]:
     by_part = next((tag for tag in ("contains", "matches") if tag in given.tags), None)
     if by_part and name == "i;ascii-numeric":
         yield given.tags[by_part][0], f":{by_part} looks into strings, which i;ascii-numeric cannot"
+    if "list" in given.tags and comparator is not None:
+        yield comparator.at, ":list takes no comparator"
     if "regex" in given.tags:
-        if name not in CORE_COMPARATORS:
+        if name not in CORE_COMPARATORS and not (name == UNICODE and Dialect.PCRE in by):
             yield given.tags["regex"][0], f":regex cannot compare with {name}"
         fixed = _Fixed(required)
         for token in given.positional[-1].tokens if given.positional else ():
             expression = fixed.value(token)
-            found = regex_fault(expression) if expression is not None else ""
+            found = regex_fault(expression, by) if expression is not None else ""
             if found:
                 yield token, f"this regular expression has {found}"
 
@@ -107,8 +123,9 @@ def _address(argument: Argument | None, fixed: _Fixed) -> Iterator[Fault]:
 
 
 def _redirect(_call: Call, given: Resolved, fixed: _Fixed) -> Iterator[Fault]:
-    if "list" not in given.tags:
-        yield from _address(given.positional[0], fixed)
+    if "list" in given.tags:
+        yield given.tags["list"][0], "redirect goes to no list"
+    yield from _address(given.positional[0], fixed)
 
 
 def _sender(_call: Call, given: Resolved, fixed: _Fixed) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """What `sievec` refuses of a script that its parser can read: unknown words, missing extensions, arguments that do not fit.
 
-Source: Pigeonhole's answers (0.5.19), one word at a time. As it does, one fault is told of each command, and what stands in a
-block that can never be entered is not looked at.
+Source: Pigeonhole's answers (0.5.19, 2.4.1, 2.4.5), one word at a time. As it does, one fault is told of each command, and what
+stands in a block that can never be entered is not looked at.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
-from mailaudit.models.sieve.arguments import fault_of
+from mailaudit.models.sieve.arguments import Around, fault_of
 from mailaudit.models.sieve.parts import Argument, Call, Resolved, calls, else_if, resolve, word_of
+from mailaudit.models.sieve.regex import ANY, Dialect
 from mailaudit.models.sieve.words import CONFLICTS, GONE, KNOWN, Tag, Word, words
 from mailaudit.parsers.tree import Problem, Token, Tree
 
@@ -22,14 +23,20 @@ LARGEST = 1 << 20  # bytes; the default of sieve_max_script_size
 
 
 def refusals(
-    tree: Tree, available: frozenset[str] = KNOWN, largest: int = LARGEST, *, is_new: bool = False
+    tree: Tree,
+    available: frozenset[str] = KNOWN,
+    largest: int = LARGEST,
+    *,
+    is_new: bool = False,
+    by: tuple[Dialect, ...] = ANY,
 ) -> tuple[Problem, ...]:
     """What Pigeonhole refuses of a script where these extensions are there to be required, in reading order.
 
-    `largest` is the number of bytes that a script may have, 0 for any number; `is_new` is true for Pigeonhole 2.4.
+    `largest` is the number of bytes that a script may have, 0 for any number; `is_new` is true for Pigeonhole 2.4; `by` are
+    those who may compile its regular expressions.
     """
     read = tuple(problem for statement in tree.unread() if (problem := statement.problem) is not None and problem.refused)
-    checking = _Checking(available, GONE if is_new else frozenset())
+    checking = _Checking(available, GONE if is_new else frozenset(), by)
     checking.block(calls(tree.statements), is_top=True)
     found = sorted((*read, *checking.problems), key=lambda problem: problem.span.start)
     if tree.statements and 0 < largest < len(tree.text.data):
@@ -40,8 +47,9 @@ def refusals(
 class _Checking:
     """One pass over a script: which extensions it has required so far, and what is wrong."""
 
-    def __init__(self, available: frozenset[str], gone: frozenset[str]) -> None:
+    def __init__(self, available: frozenset[str], gone: frozenset[str], by: tuple[Dialect, ...]) -> None:
         self._available = available
+        self._by = by
         self._gone = gone
         self._required: set[str] = set()
         self._is_past_require = False
@@ -189,7 +197,7 @@ class _Checking:
         yield from _test_faults(call, word)
         if not is_test:
             yield from _block_faults(call, word)
-        yield from fault_of(call, word, resolved, frozenset(self._required), tuple(self._loops))
+        yield from fault_of(call, word, resolved, Around(frozenset(self._required), tuple(self._loops), self._by))
 
     def _tag(self, word: Word, argument: Argument) -> Tag | None:
         tag = word.tags.get(argument.at.value)

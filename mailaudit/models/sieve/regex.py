@@ -1,39 +1,77 @@
-"""Which POSIX extended regular expressions a compiler refuses, as glibc's regcomp() does."""
+"""Which regular expressions a script may not hold: what Pigeonhole's compiler of them refuses.
+
+That is regcomp() of the host's C library up to 2.4.1, and PCRE2 since 2.4.2. Sources: the answers of sievec with glibc and with
+PCRE2 10.47, OpenBSD's regcomp.c, pcre2pattern(3).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 
+from mailaudit.models.sieve.pcre import faults as pcre_faults
+
+
+class Dialect(StrEnum):
+    """Who compiles an expression; `POSIX` is any of the C libraries, so that what one of them takes is no fault."""
+
+    GLIBC = "glibc"
+    POSIX = "posix"
+    PCRE = "pcre"
+
+
+ANY = (Dialect.POSIX, Dialect.PCRE)
+"""Where it is not known who does."""
+PCRE_SINCE = (2, 4, 2)
+MOST_REPEATS = 32767
 _CLASSES = frozenset("alpha digit alnum upper lower space blank punct print graph cntrl xdigit".split())  # noqa: SIM905
 _PIECE = re.compile(
-    r"(?P<escape>\\[\s\S])"
+    r"(?P<word>\[\[:[<>]:\]\])"
+    r"|(?P<anchor>\\[bB<>`'])|(?P<escape>\\[\s\S])"
     r"|(?P<bracket>\[\^?\]?(?:\[:[a-z]*:\]|\[\.[^\]]*\.\]|\[=[^\]]*=\]|[^\]\[]|\[(?![:.=]))*\])"
-    r"|(?P<open>\()|(?P<close>\))|(?P<begin>[|^])|(?P<repeat>[*+?{])|(?P<other>[\s\S])"
+    r"|(?P<open>\()|(?P<close>\))|(?P<begin>[|^])|(?P<end>\$)|(?P<repeat>[*+?{])|(?P<other>[\s\S])"
 )
 _INTERVAL = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 _CLASS = re.compile(r"\[:([a-z]*):\]")
 _RANGE = re.compile(r"([^\[\]-])-([^\[\]])")
-MOST_REPEATS = 32767
 
 
-def fault(expression: str) -> str:
-    """What is wrong with an expression, or nothing."""
-    return next(_faults(expression), "")
+def dialects(release: tuple[int, ...] | None, *, is_new: bool) -> tuple[Dialect, ...]:
+    """Who may compile the expressions of a host: of this release, where it is known, and if not, of 2.4 or of 2.3."""
+    if release is None:
+        return ANY if is_new else (Dialect.POSIX,)
+    return (Dialect.PCRE,) if release >= PCRE_SINCE else (Dialect.POSIX,)
 
 
-def _faults(expression: str) -> Iterator[str]:
+def fault(expression: str, by: Iterable[Dialect] = ANY) -> str:
+    """What is wrong with an expression for all who may compile it, or nothing."""
+    found = [next(_faults(expression, dialect), "") for dialect in by]
+    return found[0] if all(found) else ""
+
+
+def _faults(expression: str, dialect: Dialect) -> Iterator[str]:
+    if dialect is Dialect.PCRE:
+        return pcre_faults(expression)
+    return _posix(expression, strict=dialect is Dialect.GLIBC)
+
+
+def _posix(expression: str, *, strict: bool) -> Iterator[str]:
+    """`strict` tells what glibc refuses, and else what OpenBSD's refuses too."""
     opened = groups = at = 0
     can_repeat = False  # is there something before, that `*` may repeat?
     while (match := _PIECE.match(expression, at)) is not None:
         piece, kind, at = match.group(), match.lastgroup, match.end()
         if kind == "repeat":
-            yield from _repeat(expression, match.start(), can_repeat)
             interval = _INTERVAL.match(expression, match.start())
-            at = interval.end() if interval else at
+            if strict or piece != "{" or expression[at : at + 1].isdigit():
+                yield from _repeat(expression, match.start(), can_repeat)
+                at = interval.end() if interval else at
         elif kind == "bracket":
-            yield from _bracket(piece[1:-1])
-        elif kind == "escape" and piece[1] in "123456789" and int(piece[1]) > groups:
+            yield from _bracket(piece[1:-1].removeprefix("^"))
+        elif kind == "word" and strict:
+            yield 'no class of characters "<" or ">"'
+        elif kind == "escape" and strict and piece[1] in "123456789" and int(piece[1]) > groups:
             yield "a reference to a group that is not there"
         elif kind == "open":
             opened += 1
@@ -42,7 +80,7 @@ def _faults(expression: str) -> Iterator[str]:
             groups += 1
         elif piece in ("[", "\\"):
             yield 'a "[" without "]"' if piece == "[" else "a backslash at its end"
-        can_repeat = kind not in ("open", "begin")
+        can_repeat = kind not in ("open", "begin") and not (strict and kind in ("anchor", "end"))
     if opened:
         yield 'a "(" without ")"'
 
@@ -68,5 +106,6 @@ def _bracket(inside: str) -> Iterator[str]:
         if match[1] not in _CLASSES:
             yield f'no class of characters "{match[1]}"'
     for match in _RANGE.finditer(_CLASS.sub("", inside)):
-        if match[1] > match[2]:
-            yield f'a range from "{match[1]}" back to "{match[2]}"'
+        first, last = match.groups()
+        if first > last and first.lower() > last.lower() and first.upper() > last.upper():  # capitals count as small letters
+            yield f'a range from "{first}" back to "{last}"'

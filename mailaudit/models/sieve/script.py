@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from mailaudit.models.dovecot.catalogue import catalogue, version_of
 from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.reading import Setting
 from mailaudit.models.dovecot.settings import NEW
+from mailaudit.models.dovecot.values import comes_to
 from mailaudit.models.sieve.eval import Outcome, Situation, run
 from mailaudit.models.sieve.parts import Call, calls, resolve, word_of
-from mailaudit.models.sieve.refusals import refusals, required
+from mailaudit.models.sieve.refusals import LARGEST, refusals, required
+from mailaudit.models.sieve.regex import PCRE_SINCE, dialects
 from mailaudit.models.sieve.uses import Use, plugin_settings, uses
-from mailaudit.models.sieve.words import DEFAULT, ELSEWHERE, ONLY_OLD, OPTIONAL, PLUGINS
+from mailaudit.models.sieve.words import DEFAULT, ELSEWHERE, ONLY_NEW, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.parsers.tree import Token, Tree
 from mailaudit.questions import Absent, Failed, Found, ListFiles, Stat
@@ -96,6 +99,12 @@ def read_sieve(sources: Sources, dovecot: Slot[DovecotConfig]) -> Slot[Sieve]:
     return Known(_Reading(sources, dovecot.value).sieve())
 
 
+def _release(dovecot: DovecotConfig) -> tuple[int, ...] | None:
+    """The release that runs, as far as there is evidence of it: it is at least the one that the files are written for."""
+    written = version_of(dovecot.written)
+    return version_of(dovecot.installed) or (written if written is not None and written >= PCRE_SINCE else None)
+
+
 class _Reading:
     def __init__(self, sources: Sources, dovecot: DovecotConfig) -> None:
         self._sources = sources
@@ -104,12 +113,13 @@ class _Reading:
         plugins = self._words("sieve_plugins")
         from_plugins = frozenset(name for plugin in plugins for name in PLUGINS.get(plugin, ()))
         self._known = DEFAULT | OPTIONAL | ELSEWHERE | from_plugins
-        if dovecot.family == NEW:
-            self._known -= ONLY_OLD
+        self._known -= ONLY_OLD if dovecot.family == NEW else ONLY_NEW
         start = DEFAULT | (PLUGINS["sieve_imapsieve"] & from_plugins)
         self._user = self._extensions("sieve_extensions", start) & self._known
         self._global = self._extensions("sieve_global_extensions", self._user) & self._known
         self._plugins = plugins
+        self._by = dialects(_release(dovecot), is_new=dovecot.family == NEW)
+        self._largest = self._size("sieve_max_script_size", LARGEST)
 
     def sieve(self) -> Sieve:
         """The model."""
@@ -146,6 +156,14 @@ class _Reading:
             return self._dovecot.words(name)
         setting = self._settings.get(name)
         return tuple(setting.value.split()) if setting is not None else ()
+
+    def _size(self, name: str, default: int) -> int:
+        """Bytes; 0 for any number, and for what the daemon refuses."""
+        setting, definition = self._settings.get(name), catalogue(NEW).get(name)
+        if setting is None or definition is None:
+            return default
+        size = comes_to(definition, setting.value, is_new=self._dovecot.family == NEW)
+        return size if isinstance(size, int) else 0
 
     def _extensions(self, name: str, start: frozenset[str]) -> frozenset[str]:
         """Which are on after a setting: `+` and `-` change what is on without it, plain names replace it."""
@@ -188,7 +206,7 @@ class _Reading:
         commands = calls(tree.statements)
         return Script(
             trees=(tree,),
-            refusals=refusals(tree, available, is_new=self._dovecot.family == NEW),
+            refusals=refusals(tree, available, self._largest, is_new=self._dovecot.family == NEW, by=self._by),
             path=path,
             commands=commands,
             required=required(commands),

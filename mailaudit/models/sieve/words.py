@@ -1,6 +1,6 @@
 """The words of Sieve that Pigeonhole knows: commands and tests, what they take, and the extension that each comes with.
 
-Source: RFC 5228 and the documents of the extensions, compared word by word with `sievec` of Pigeonhole 0.5.19 and 2.4.1.
+Source: RFC 5228 and the documents of the extensions, compared word by word with `sievec` of Pigeonhole 0.5.19, 2.4.1 and 2.4.5.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 DEFAULT = frozenset(
-    "fileinto reject envelope encoded-character vacation subaddress comparator-i;ascii-numeric comparator-i;octet "  # noqa: SIM905
-    "comparator-i;ascii-casemap relational regex imap4flags copy include variables body enotify environment mailbox date index "
-    "ihave duplicate mime foreverypart extracttext".split()
+    "fileinto reject envelope encoded-character vacation subaddress comparator-i;ascii-numeric "  # noqa: SIM905
+    "comparator-i;octet comparator-i;ascii-casemap comparator-i;unicode-casemap relational regex imap4flags "
+    "copy include variables body enotify environment mailbox date index ihave duplicate mime foreverypart "
+    "extracttext".split()
 )
 """The extensions that every user's script may require where no setting says otherwise."""
 OPTIONAL = frozenset(
@@ -29,12 +30,15 @@ ELSEWHERE = frozenset({"ereject", "fcc", "extlists"})
 KNOWN = DEFAULT | OPTIONAL | ELSEWHERE | frozenset().union(*PLUGINS.values())
 ONLY_OLD = frozenset({"imapflags", "notify", "vnd.dovecot.duplicate"})
 """The deprecated ones, which went with 2.4."""
+ONLY_NEW = frozenset({"comparator-i;unicode-casemap"})
+"""What 2.3 does not know."""
 CONFLICTS = (("imapflags", "imap4flags"), ("notify", "enotify"), ("vnd.dovecot.duplicate", "duplicate"))
 """Pairs that no script may require together: the deprecated one, and the one in its place."""
 
 GONE = frozenset({"import", "export"})
 """The commands that Pigeonhole 2.4 no longer knows."""
 CORE_COMPARATORS = frozenset({"i;octet", "i;ascii-casemap"})
+UNICODE = "i;unicode-casemap"
 RELATIONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 ADDRESS_HEADERS = frozenset(
     "from to cc bcc sender reply-to resent-from resent-to resent-cc resent-bcc resent-sender resent-reply-to errors-to "  # noqa: SIM905
