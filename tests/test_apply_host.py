@@ -572,6 +572,15 @@ def test_the_environment_is_not_heeded(fresh: Host) -> None:
     assert fresh.sh("ls /etc/owned 2>/dev/null || true") == ""
 
 
+def test_a_daemon_that_it_starts_keeps_nothing_of_the_connection(fresh: Host) -> None:
+    """OpenBSD's csh hands on its own copies of what it was given; a daemon that held them would hold the connection open."""
+    fresh.sh("echo 'sleep 30 </dev/null >/dev/null 2>&1 &' > /var/say/rcctl")
+    process = fresh.popen("sh", "-c", f"exec 5>&1; exec perl -T {APPLIER} run")
+    with nodding(fresh):
+        out, _ = process.communicate(plan(*PLAN), timeout=20)
+    assert b"end kept" in out
+
+
 def test_a_state_directory_that_is_not_roots_alone_is_not_used(fresh: Host) -> None:
     fresh.sh("mkdir -p /var/mailaudit; chmod 755 /var/mailaudit")
     assert fresh.apply("history").end == "end refused /var/mailaudit is not a directory of root's alone"

@@ -329,6 +329,7 @@ sub program {
         setpgrp;
         chdir '/';
         umask 022;
+        POSIX::close($_) for 3 .. 255; # what a login shell left open a daemon would keep, and the connection with it
         open(STDIN, '<', '/dev/null') and (open(STDOUT, '>', $output) or open(STDOUT, '>', '/dev/null')) and open(STDERR, '>&', \*STDOUT)
             and exec { $words[0] } @words;
         POSIX::_exit(127);
