@@ -169,6 +169,7 @@ def test_a_macro_changes_only_when_it_is_asked_for() -> None:
     [
         ("listen on all tls\n", lambda t: smtpd.set_option(nth(t, "listen"), "pki", "m1"), "listen on all tls pki m1\n"),
         ("listen on all pki a tls\n", lambda t: smtpd.set_option(nth(t, "listen"), "pki", "m1"), "listen on all pki m1 tls\n"),
+        ("listen on all prot 25\n", lambda t: smtpd.set_option(nth(t, "listen"), "tls"), "listen on all prot 25 tls\n"),
         ("listen on all auth # x\n", lambda t: smtpd.set_option(nth(t, "listen"), "auth", "<u>"), "listen on all auth <u> # x\n"),
         ("listen on all auth <u>\n", lambda t: smtpd.set_option(nth(t, "listen"), "auth"), "listen on all auth\n"),
         ("listen on all auth <u> tls\n", lambda t: smtpd.remove_option(nth(t, "listen"), "auth"), "listen on all tls\n"),

@@ -86,7 +86,8 @@ def set_option(statement: Statement, name: str, argument: str = "") -> Edits | N
     if node is None:
         line = f"{name} {argument}".strip()
         edits = _new(statement, line)
-        _check(statement, line)
+        if statement.problem is None:  # else it is another word that no statement takes
+            _check(statement, line)
         return edits
     leaves = node.all_leaves()
     keyword = next(number for number, token in enumerate(leaves) if token.kind == name)
