@@ -270,7 +270,7 @@ def test_who_compiles_an_expression_counts(expression: str, glibc: bool, posix: 
     assert bool(fault(expression, ANY)) == (posix and pcre)
 
 
-@pytest.mark.parametrize("part", ["(?#", "[:", "[[:", r"\x{", r"\k<", "(?<n>", r"\1(?<n>a)", "a{1", "[a-", r"\Q", "[^-", "(*", "{1,"])
+@pytest.mark.parametrize("part", ["(?#", "[:", "[[:", r"\x{", r"\k<", "(?<n>", r"\1(?<n>a)", "a{1", "[a-", r"\Q", "[^-", "{1,"])
 def test_hostile_expressions_are_read_promptly(part: str) -> None:
     for each in Dialect:
         fault(part * 40_000, (each,))
