@@ -291,6 +291,14 @@ def test_settings_that_are_no_file_of_settings_are_a_usage_error(
         ("[site]\nbackup_days = 99999999999999999999", "m:2: site.backup_days: expected a number of days"),
         ("[site]\nold_selectors = { a = 3 }", "m:2: site.old_selectors: expected a table of selectors and the last day of each"),
         ("[site]\nold_selectors = { a = 2026-10-01T00:00:00Z }", "m:2: site.old_selectors: expected a table of selectors"),
+        (
+            "[site.old_selectors]\nSelector0 = 2026-03-31\nselector0 = 2026-04-30",
+            "m:3: site.old_selectors.selector0 is Selector0 again: upper and lower case are one",
+        ),
+        (
+            '[site]\nselectors = { "Example.com" = "a", "example.com." = "b" }',
+            "m:2: site.selectors.example.com. is Example.com again: upper and lower case are one",
+        ),
         ("[site]\nbackup_days = nan", "m:2: site.backup_days: expected a number of days from 1 to 36500, found NaN"),
     ],
     ids=lambda value: ascii(value)[:50],

@@ -27,6 +27,15 @@ class SettingsError(Exception):
     """A mailaudit.toml that is not as it must be; the message names the file, the line and the key."""
 
 
+class TwiceError(ValueError):
+    """A name that stands in a table already, in other letters."""
+
+    def __init__(self, again: str, first: str) -> None:
+        super().__init__(again)
+        self.again = again
+        self.first = first
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a value must be: the words for an error, and the reader, which raises ValueError."""
@@ -106,6 +115,9 @@ class Table:
                 raise self.error(key, f"is no known key; {_nearest(key, known)}")
             try:
                 found[key] = known[key].read(value)
+            except TwiceError as error:
+                words = f"is {_short(error.first)} again: upper and lower case are one"
+                raise self.below(key, value).error(error.again, words) from None
             except ValueError:
                 raise self.error(key, f"expected {known[key].words}, found {_shown(value)}", mark=":") from None
         for key in needs:

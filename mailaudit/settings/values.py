@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from mailaudit.findings import Severity
+from mailaudit.settings.tables import TwiceError
 
 MOST_DAYS = 36_500
+T = TypeVar("T")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)")
 
@@ -98,9 +100,21 @@ def networks(value: Any) -> tuple[str, ...]:
     return tuple(str(ip_network(text(each), strict=False)) for each in listed(value))
 
 
+def by_name(value: Any, read: Callable[[Any], T]) -> Mapping[str, T]:
+    """A table of values by names of DNS. Raises `TwiceError` where two of them are one."""
+    found: dict[str, T] = {}
+    written: dict[str, str] = {}
+    for key, each in table(value).items():
+        name = domain(key)
+        if name in found:
+            raise TwiceError(key, written[name])
+        found[name], written[name] = read(each), key
+    return found
+
+
 def selectors(value: Any) -> Mapping[str, str]:
     """A table of selectors by domain."""
-    return {domain(key): domain(each) for key, each in table(value).items()}
+    return by_name(value, domain)
 
 
 def ports(value: Any) -> Mapping[str, tuple[int, ...]]:
@@ -142,7 +156,7 @@ def day(value: Any) -> date:
 
 def days_of_names(value: Any) -> Mapping[str, date]:
     """A table of dates by name."""
-    return {domain(key): day(each) for key, each in table(value).items()}
+    return by_name(value, day)
 
 
 def severity(value: Any) -> Severity:
