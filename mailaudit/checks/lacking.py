@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.findings import Doubt
+from mailaudit.models.files import Unsure
 from mailaudit.models.sources import Lacking
 from mailaudit.questions import Reason
 
@@ -14,3 +15,8 @@ def unread(*slots: object) -> Iterator[Doubt]:
     for slot in slots:
         if isinstance(slot, Lacking) and slot.reason is not Reason.NOT_RECORDED:
             yield Doubt(slot.reason, slot.detail or f"{slot.path} could not be looked at")
+
+
+def whether_there(path: str, why: Unsure) -> Doubt:
+    """That it is not known whether there is a file or directory."""
+    return Doubt(why.reason, f"Whether there is a {path} is not known: {why.detail or 'it was not recorded'}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
+from mailaudit.checks.lacking import whether_there
 from mailaudit.checks.registry import rule
 from mailaudit.editing import login as write_login
 from mailaudit.editing import redis as write_redis
@@ -164,7 +165,7 @@ def no_stale_database(login: LoginConf, files: Files) -> Iterator[Outcome]:
     for path in (f"{PATH}.db", *(f"{FOLDER}/{name}.db" for name in LEAST)):
         stat = files.stat(path)
         if path not in seen and isinstance(stat, Unsure):
-            yield Doubt(stat.reason, f"Whether there is a {path} is not known: {stat.detail or 'it was not recorded'}.")
+            yield whether_there(path, stat)
     for path, database in seen.items():
         if path.startswith(f"{FOLDER}/") or database.stale:
             old = " It is older than that, too." if path.startswith(FOLDER) and database.stale else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from mailaudit.checks.host.users import GROUPS, MASTER, NO_LOGIN, knows_groups
+from mailaudit.checks.lacking import whether_there
 from mailaudit.checks.registry import rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Evidence, Exempt, Finding, Outcome, Place
@@ -138,7 +139,7 @@ def vmail_cannot_log_in(accounts: Accounts, owner: MailOwner, files: Files) -> I
             f"{keys} may hold keys that let someone in as {name}.", (Evidence(f"stat {keys}", found.type), *place), fix, "keys"
         )
     elif isinstance(found, Unsure):
-        yield Doubt(found.reason, f"Whether there is a {keys} is not known: {found.detail or 'it was not recorded'}.")
+        yield whether_there(keys, found)
 
 
 @rule("HOST053")
@@ -223,4 +224,4 @@ def mail_is_not_forwarded(files: Files, owner: MailOwner) -> Iterator[Outcome]:
             "forward",
         )
     elif isinstance(stat, Unsure):
-        yield Doubt(stat.reason, f"Whether there is a {path} is not known: {stat.detail or 'it was not recorded'}.")
+        yield whether_there(path, stat)
