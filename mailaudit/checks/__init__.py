@@ -77,6 +77,7 @@ import mailaudit.checks.smtpd.local
 import mailaudit.checks.smtpd.names
 import mailaudit.checks.smtpd.queue
 import mailaudit.checks.smtpd.routing
+import mailaudit.checks.smtpd.shells
 import mailaudit.checks.smtpd.spool
 import mailaudit.checks.smtpd.starts
 import mailaudit.checks.smtpd.submission
