@@ -127,6 +127,19 @@ def test_a_strangers_name_that_leads_back_is_not_said_to_be_refused_by_gmail(cop
     assert "which Gmail is content with" in told(copied, "DNS014", pointer | leads_back).message
 
 
+@pytest.mark.parametrize(
+    ("name_", "failing"),
+    [("pool7.example.net.", ["DNS014"]), ("pool7.example.com.", ["DNS018"]), ("mx.example.net.", ["DNS014"])],
+)
+def test_a_name_is_told_of_once(copied: Path, name_: str, failing: list[str]) -> None:
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    answers["dns"]["9.113.0.203.in-addr.arpa. PTR"] = {"rcode": "NOERROR", "records": [name_]}
+    (copied / "answers.json").write_text(json.dumps(answers), "utf-8")
+    found = [each for each in audited(copied).results if each.rule in ("DNS014", "DNS018") and each.verdict is Verdict.FAIL]
+    assert [each.rule for each in found] == failing
+    assert ("as customers' lines are by default" in found[0].message) == name_.startswith("pool")
+
+
 def test_an_alias_is_not_proposed_for_helo(copied: Path) -> None:
     name_ = "front.example.com."
     pointer = {"9.113.0.203.in-addr.arpa. PTR": {"rcode": "NOERROR", "records": [name_]}}

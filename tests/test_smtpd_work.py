@@ -144,6 +144,18 @@ def test_tables_in_memory(running: str, conf: str, table: str | None, verdict: V
     assert judged("SMTPD055", files, commands={Command.PS: (0, running)}, stats=stats).verdict is verdict
 
 
+def test_a_table_and_a_certificate_that_smtpd_has_not_read_are_one_finding() -> None:
+    certificate = "/etc/ssl/mail.example.com.crt"
+    stats = {path: Stat("directory", 0o755, "root", "wheel") for path in ("/", "/etc", "/etc/mail", "/etc/ssl")}
+    stats |= {CONF: Stat("file", 0o600, "root", "wheel", mtime="2026-11-20T09:00:00Z")}
+    younger = dict.fromkeys(
+        (certificate, "/etc/mail/virtuals"), Stat("file", 0o644, "root", "wheel", mtime="2026-11-21T09:00:00Z")
+    )
+    files = {CONF: f'pki a cert "{certificate}"\n{VIRTUALS}', "/etc/mail/virtuals": "u@a.example: vmail\n"}
+    result = judged("SMTPD055", files, commands={Command.PS: (0, RUNS)}, stats=stats | younger)
+    assert (result.verdict, "HOST036" in result.message) == (Verdict.NOT_APPLICABLE, True)
+
+
 def test_the_queue() -> None:
     lines = [
         "01716d513440ce15|inet4|mta||a@b.example|e@f.example|e@f.example|1795392274|1795737874|1795392274|0|inflight|3|",

@@ -49,8 +49,9 @@ def _named(dns: Dns, site: Site, version: int) -> Iterator[Outcome]:
         elif reply.is_there and not any(_is_ours(name, ours, dns) for name in _names(dns, address)):
             called = _names(dns, address)
             back = any(address in dns.addresses(name, version).data for name in called)
+            usual = ", and such as customers' lines are by default" if any(is_made_up(name, address) for name in called) else ""
             enough = " It leads back to the address, which Gmail is content with; GMX and filters compare it with HELO."
-            message = f"{address} is called {' and '.join(called)}, which is no name of this host.{enough if back else ''}"
+            message = f"{address} is called {' and '.join(called)}, which is no name of this host{usual}.{enough if back else ''}"
             yield Finding(message, seen(reply), fix, f"PTR of an IPv{version} address", "strange name")
 
 
@@ -112,14 +113,20 @@ def name_is_no_alias(dns: Dns) -> Iterator[Outcome]:
 @rule("DNS018")
 def name_does_not_look_made_up(dns: Dns, site: Site) -> Iterator[Outcome]:
     """The name of an address is none that a provider gives by default."""
+    ours = host_names(dns, site)
     for address in dns.sending.addresses:
         yield from doubts(dns.pointer(address))
-        for name in _names(dns, address):
+        names = _names(dns, address)
+        if names and not any(_is_ours(name, ours, dns) for name in names):
+            rule_ = "DNS015" if ":" in address else "DNS014"
+            yield Exempt(f"{address} is called by a name that is not this host's: {rule_} tells of that")
+            continue
+        for name in names:
             if is_made_up(name, address):
                 message = f"{address} is called {name}, as customers' lines are by default: filters take it for one of those."
                 fix = publish(
                     "Ask whoever gives you the address to set its name",
-                    *(pointer(address, each) for each in host_names(dns, site)[:1]),
+                    *(pointer(address, each) for each in ours[:1]),
                 )
                 yield Finding(
                     message,
