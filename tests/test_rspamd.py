@@ -90,6 +90,11 @@ def test_workers(root: Path) -> None:
         ('"*:11333"', ("*", 11333, None, False)),
         ('"*v6:11333"', ("*v6", 11333, None, False)),
         ('"127.0.0.1"', ("127.0.0.1", 11333, None, True)),
+        ('"127.0.0.1:11400:5"', ("127.0.0.1", 11400, None, True)),
+        ('":11400"', ("localhost", 11400, None, True)),  # not all addresses: no host is loopback
+        ('"::1"', ("localhost", None, None, True)),  # the same, on a port that the kernel chooses
+        ('"localhost:"', ("localhost", None, None, True)),
+        ('"systemd:0"', (None, None, None, None)),
         ('"[2001:db8::9]:11333"', ("2001:db8::9", 11333, None, False)),
         ('"203.0.113.9:5000"', ("203.0.113.9", 5000, None, False)),
         ('"mail.example.com:11333"', ("mail.example.com", 11333, None, None)),
@@ -101,6 +106,22 @@ def test_sockets(tmp_path: Path, written: str, expected: object) -> None:
     model = of(tmp_path, **{"local.d/worker-normal.inc": f"bind_socket = {written};\n"})
     [bind] = worker(model, "normal").binds
     assert (bind.host, bind.port, bind.path, bind.is_loopback) == expected
+
+
+@pytest.mark.parametrize("written", ["unix:/tmp/x.sock", "2001:db8::9", "127.0.0.1:http", "127.0.0.1:11333 x", "a:1,b:2"])
+def test_a_socket_that_rspamd_refuses(tmp_path: Path, written: str) -> None:
+    """As configtest of 3.4 and 4.1.5 does: `cannot parse bind line`."""
+    model = of(tmp_path, **{"local.d/worker-normal.inc": f'bind_socket = "{written}";\n'})
+    [bind] = worker(model, "normal").binds
+    assert (bind.host, bind.port, bind.path) == (None, None, None)
+    assert [(problem.span.path, problem.span.chars) for problem in model.refusals] == [
+        ("/etc/rspamd/local.d/worker-normal.inc", f'"{written}"')
+    ]
+
+
+@pytest.mark.parametrize(("written", "expected"), [("count = 0;", False), ("count = 1;", True), ("enabled = no;", False)])
+def test_a_worker_that_is_never_started(tmp_path: Path, written: str, expected: object) -> None:
+    assert worker(of(tmp_path, **{"local.d/worker-normal.inc": written}), "normal").is_enabled is expected
 
 
 def test_the_keys_that_sign(root: Path) -> None:
@@ -136,7 +157,15 @@ def test_modules_that_are_loaded(root: Path) -> None:
         "greylist": False,  # rspamd.conf.override says so
         "nonesuch": False,
     }
-    assert of(root, **{"local.d/options.inc": 'filters = "regexp";'}).is_enabled("dkim") is False
+    for written, expected in (("0", True), ("null", True), ('"false"', False), ("off", False), ('"nope"', None)):
+        assert of(root, **{"local.d/dmarc.conf": f"enabled = {written};"}).is_enabled("dmarc") is expected  # configdump -m
+    of(root, **{"local.d/options.inc": 'filters = "regexp";', "local.d/dmarc.conf": ""})
+    assert {name: of(root).is_enabled(name) for name in ("dkim", "dkim_signing", "arc", "spf")} == {
+        "dkim": False,
+        "dkim_signing": False,  # its Lua needs the module of C
+        "arc": False,
+        "spf": True,
+    }
 
 
 def test_thresholds_and_numbers(root: Path) -> None:

@@ -74,6 +74,15 @@ def each_domain_is_signed(rspamd: RspamdConfig, site: Site, smtpd: Mail, referen
     if why is not None and not (is_off and why == OFF):
         yield why
         return
+    filters = rspamd.get("options", "filters")
+    if is_off and rspamd.is_enabled("dkim") is False and rspamd.dkim.flag("enabled") and filters is not None:
+        edits = set_to(rspamd, filters, "options.inc", ("filters",), f"{filters.text},dkim") if filters.text else ()
+        fix = Fix("Name dkim among them", Safety.SAFE, edits) if edits else None
+        message = (
+            "Rspamd's options leave dkim out of the filters, without which dkim_signing does not load: all mail leaves unsigned."
+        )
+        yield Finding(message, (place_of(rspamd, filters, "options.inc"),), fix, "filters", "no dkim")
+        return
     if is_off:
         switch = rspamd.dkim.value("enabled")
         edits = set_to(rspamd, switch, FILE, ("enabled",), to=True)

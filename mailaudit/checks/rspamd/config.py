@@ -56,7 +56,7 @@ CHECKS = {
 @rule("RSPAMD001")
 def loads_at_all(rspamd: RspamdConfig | Missing, verdicts: Verdicts, reference: Reference) -> Iterator[Outcome]:
     """Rspamd refuses nothing of its files, and says so itself where it was asked."""
-    for outcome in loads(rspamd, "rspamd", reference):
+    for outcome in loads(rspamd, "rspamd", reference, is_taken=Command.RSPAMADM_CONFIGTEST in verdicts.taken):
         if isinstance(outcome, Finding) and outcome.fix is not None:
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
         else:
@@ -185,10 +185,12 @@ def _guessed(rspamd: RspamdConfig, value: Value, name: str, reference: Reference
     else:
         edits = set_to(rspamd, value, file, (name,), "{{generate:hex16}}")
     commands = (f"chown root:_rspamd {quote(path)}", f"chmod 0640 {quote(path)}")
-    what = (
-        "is the one that every rspamd is installed with" if is_packaged or value.text == "q1" else "is one that anybody can guess"
-    )
-    message = f"The {name} of rspamd's controller {what}: every account of this host can teach it and switch it."
+    if value.text == "q1":
+        message = (
+            f"The {name} of rspamd's controller is the packaged one, which rspamd takes from nobody: secure_ip alone decides."
+        )
+    else:
+        message = f"The {name} of rspamd's controller is one that anybody can guess: every account of this host can teach it."
     fix = Fix("Set a password of its own", Safety.SAFE, edits, commands) if edits else None
     about, what = f"controller {name}", "packaged" if is_packaged else "guessed"
     token = value.token or value.key

@@ -24,6 +24,7 @@ MAIN = "rspamd.conf"
 PACKAGED = "rspamd's packaged settings"
 C_MODULES = frozenset({"chartable", "dkim", "fuzzy_check", "regexp"})  # loaded only if options.filters names them
 OF_THE_SITE = ("local.d/", "override.d/", "modules.local.d/", "maps.d/", "rspamd.conf.local", "rspamd.conf.override")
+NEEDS = {"arc": "dkim", "dkim_signing": "dkim"}  # modules in Lua that do not load without one of these
 _SECRET = re.compile(r"password|secret|api_?key|privkey|(?:^|_)token$|credential", re.IGNORECASE)
 _STOCK_PASSWORD = "q1"  # noqa: S105  every copy of rspamd has it: no secret
 
@@ -85,8 +86,9 @@ class RspamdConfig(WithIncludes):
         if section is None:
             return False
         enabled = section.get("enabled")
-        if enabled is not None and enabled.truth is not True:
+        if enabled is not None and enabled.kind in ("boolean", "string") and enabled.truth is not True:
             return enabled.truth
+        module = NEEDS.get(module, module)
         if module in C_MODULES:
             options = self.section("options") or Value("object")
             filters = [value.text for value in options.all("filters")]
@@ -118,7 +120,9 @@ def understood(files: HostFiles, main: Tree) -> RspamdConfig:
     root = evaluation.run(main)
     trees = tuple(tree for tree in evaluation.trees.values() if not isinstance(tree.text, Packaged))
     problems = [problem for problem in evaluation.problems if not isinstance(problem.span.text, Packaged)]
-    refused = (*refused_statements(trees), *(problem for problem in problems if problem.refused))
+    binds = [bind for worker in workers(root) for bind in worker.binds]
+    unheard = (Problem(bind.wrong, bind.value.span) for bind in binds if bind.wrong and bind.value.token is not None)
+    refused = (*refused_statements(trees), *(problem for problem in problems if problem.refused), *unheard)
     local = tuple(path for path in files.there if _is_local(path, files.folder))
     return RspamdConfig(
         trees=trees,

@@ -1,6 +1,6 @@
 """rspamd's workers and the sockets that they listen on.
 
-Source: rspamd_parse_bind_line() and the workers' settings in rspamd 3.4.
+Source: rspamd_parse_bind_line() and the workers' settings in rspamd 3.4; 4.1.5 does the same.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from mailaudit.models.ucl.values import Value
 
 DEFAULT_PORT = 11333
 FILES = {"normal": "normal", "controller": "controller", "rspamd_proxy": "proxy", "fuzzy": "fuzzy"}
-_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\s]*))(?::(?P<port>[^:\s]*))?(?::\d+)?(?:\s.*)?\Z")
+_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:]*))(?:(?P<colon>:)(?P<port>[^:]*))?")
+_PORT = re.compile(r"-?[0-9]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bind:
     """A socket that a worker listens on.
 
-    `host` is as written (`*` for all addresses), `port` None where it is no number; `path` is that of a local socket. Host and
-    path are None where a template decides.
+    `host` is as written (`*` for all addresses), `port` None where the kernel chooses one; `path` is that of a local socket. Host
+    and path are None where a template or systemd decides, and where rspamd refuses what is written, which `wrong` says then.
     """
 
     value: Value
     host: str | None = None
     port: int | None = None
     path: str | None = None
+    wrong: str = ""
 
     @property
     def is_loopback(self) -> bool | None:
@@ -58,29 +60,30 @@ class Worker:
 
     @property
     def is_enabled(self) -> bool | None:
-        """True if rspamd starts it: its count is not below zero, and it is not switched off; None where that is not known."""
+        """True if rspamd starts it: its count is not zero or less, and it is not switched off; None where that is not known."""
         enabled, count = self.section.get("enabled"), self.section.get("count")
         if enabled is not None and enabled.truth is not True:
             return enabled.truth
         if count is None:
             return True
-        return None if count.number is None else count.number >= 0
+        return None if count.number is None else count.number > 0
 
 
 def bind(value: Value) -> Bind:
     """A socket of its setting."""
     written = value.text
-    if written is None:
+    if written is None or written.startswith("systemd:"):
         return Bind(value)
-    if written.startswith(("/", "unix:")):
-        return Bind(value, path=written.removeprefix("unix:").split()[0])
+    if written.startswith(("/", ".")):
+        return Bind(value, path=written.split()[0])
     match = _ADDRESS.match(written)
-    if match is None:  # an IPv6 address without brackets
-        return Bind(value, written.split()[0], DEFAULT_PORT)
-    port = match["port"]
-    number = DEFAULT_PORT if not port else int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else None
-    host = match["six"] if match["six"] is not None else match["host"]
-    return Bind(value, host or "*", number)
+    assert match is not None
+    port = match["port"] or ""
+    if not _PORT.fullmatch(port):
+        what = "a local socket's path alone" if port.startswith("/") else "a port's number after the colon, IPv6 in brackets"
+        return Bind(value, wrong=f"expected {what}")
+    number = int(port) if port.isdecimal() and len(port) < 6 else None if match["colon"] else DEFAULT_PORT
+    return Bind(value, match["six"] or match["host"] or "localhost", number)
 
 
 def workers(root: Value) -> Iterator[Worker]:
