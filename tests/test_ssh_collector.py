@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl
 
 MARK = "5f1d"
 BCRYPT = "$2b$10$Eb.SjpdrLArwcsRaj0dTcuo9TlmbupjYdABklB/Du.LkZJXDpDx.O"
-SHELLS = [each for each in (["sh"], ["bash", "--posix"], ["mksh"]) if shutil.which(each[0])]
+SHELLS = [each for each in (["sh"], ["bash", "--posix"], ["mksh"], ["ksh93"], ["busybox", "ash"]) if shutil.which(each[0])]
 
 
 def script(numbered: dict[int, Question], become: str, key: str, mark: str, known: Asked | None = None) -> bytes:

@@ -34,6 +34,8 @@ CANARIES = {
     "etc/redis/redis.conf": "bind 127.0.0.1\nrequirepass canaryREDISpassword\n",
     "etc/rspamd/local.d/redis.conf": 'password = "canaryREDISpassword";\n',
 }
+SHELLS = [each for each in ("bash", "csh", "fish", "ksh", "tcsh", "zsh") if shutil.which(each)]
+NO_SHELLS = {"nologin": "/usr/sbin/nologin", "restricted": "/bin/rbash"}
 DOAS = "permit nopass auditor as root cmd /bin/cat args /etc/mail/credentials\n"
 
 daemon = pytest.mark.daemon
@@ -60,8 +62,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHost]:
     more = (
         "chmod 600 /etc/mail/credentials /etc/master.passwd; mkdir -p /etc/ssl/private; chmod 700 /etc/ssl/private;"
         "openssl genrsa -out /etc/ssl/private/mail.example.com.key 2048 2>/dev/null;"
-        f"printf '%s' '{DOAS}' > /etc/doas.conf"
+        f"printf '%s' '{DOAS}' > /etc/doas.conf\n"
     )
+    for name, path in (*((each, shutil.which(each)) for each in SHELLS), *NO_SHELLS.items()):  # the same user with another shell
+        more += f"echo 'in_{name}:x:4242:4242::/var/empty:{path}' >> /etc/passwd; echo 'in_{name}:*:19000::::::' >> /etc/shadow\n"
     with running(folder, tree, more=more) as made:
         yield made
 
@@ -114,6 +118,42 @@ def test_a_wave_is_answered_and_the_line_of_doas_conf_is_named(host: SshHost, mo
     assert isinstance(refused, Failed)
     assert refused.detail.endswith("permit nopass auditor as root cmd /sbin/pfctl args -si")
     assert isinstance(found[wave[8]], Found)
+
+
+@daemon
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_login_shell_does_not_count(host: SshHost, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    wave: list[Question] = [
+        ReadFile("/etc/pf.conf"),
+        ReadFile("/etc/mail/credentials"),
+        ReadFile("/etc/none.conf"),
+        ListFiles("/etc/dovecot/conf.d/*.conf"),
+        RunCommand(Command.UNAME),
+    ]
+    found = []
+    for target in (host.target, host.target.replace("auditor@", f"in_{shell}@")):
+        monkeypatch.setenv("HOME", str(host.home))
+        live = HostWorld(read_address(target), target, "k", "auto")
+        live.connect()
+        try:
+            found.append(live.ask(wave))
+        finally:
+            live.close()
+    assert found[0] == found[1]
+
+
+@daemon
+@pytest.mark.parametrize(
+    ("shell", "said"), [("nologin", 'the host says "This account is currently not available."'), ("restricted", "")]
+)
+def test_a_login_that_leads_to_no_shell_is_told(host: SshHost, monkeypatch: pytest.MonkeyPatch, shell: str, said: str) -> None:
+    monkeypatch.setenv("HOME", str(host.home))
+    target = host.target.replace("auditor@", f"in_{shell}@")
+    live = HostWorld(read_address(target), target, "k", "auto")
+    with pytest.raises(TargetError) as refused:
+        live.connect()
+    assert "the account's login shell has to run `exec /bin/sh`, as sh, ksh and csh do" in refused.value.message
+    assert said in refused.value.message
 
 
 @daemon

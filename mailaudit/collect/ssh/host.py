@@ -61,6 +61,7 @@ class HostWorld:
     _landing: list[Flight] = field(default_factory=list)
     _deadline: float = 0.0
     _lost: bool = False
+    _heard: bytes = b""  # of a shell that did not run the collector
     _known: dict[Question, Answer] = field(default_factory=dict)
 
     @property
@@ -105,7 +106,7 @@ class HostWorld:
                     each.result()
         begun = self._begun
         if begun is None:
-            raise TargetError(f"{self.address}: after the login, /bin/sh does not run the collector", UNREACHABLE)
+            raise TargetError(f"{self.address}: {_no_shell(self._heard)}", UNREACHABLE)
         self.user, self.means, self.system = begun.user, begun.become, begun.system
         self.taken = now()
 
@@ -184,7 +185,10 @@ class HostWorld:
             return Asked()
         mark = secrets.token_hex(8)
         first, words = asking.collector(self.become, self.key, self._begun), asking.wave(part, mark)
-        return read_output(await self._shells.run(first, words, asking.last_words(mark), left, share), mark)
+        said = await self._shells.run(first, words, asking.last_words(mark), left, share)
+        asked = read_output(said, mark)
+        self._heard = self._heard if asked.user else said
+        return asked
 
     def left(self) -> float:
         """The seconds that are left for this host."""
@@ -209,6 +213,14 @@ class HostWorld:
         if self._shells is not None:
             await self._shells.close()
         await channel.close()
+
+
+def _no_shell(said: bytes) -> str:
+    """What to say of a login that led to no sh: another program answers, as nologin does, or none."""
+    lines = ["".join(filter(str.isprintable, line)).strip()[:100] for line in said.decode("utf-8", "replace").splitlines()]
+    told = next((f': the host says "{line}"' for line in lines if line), "")
+    needs = "the account's login shell has to run `exec /bin/sh`, as sh, ksh and csh do"
+    return f"after the login, /bin/sh does not run the collector{told}; {needs}"
 
 
 def _parts(questions: list[Question]) -> list[Part]:
