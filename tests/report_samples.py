@@ -25,7 +25,6 @@ from mailaudit.text import Span, Text
 
 QUEUE_KEY = "0123456789abcdef0123456789abcde"
 PASSWORD_HASH = "$2b$10$abcdefghijklmnopqrstuuJ1nVJq4bGmGZ0RbLfUjzYp1d8Zb8dWe"
-ALL_NAMES = ("example.com", "mail.example.com", "host7.example.com")
 
 PF = Text.of(
     "/etc/pf.conf",

@@ -23,7 +23,6 @@ from mailaudit.reports.view import Reader
 PF = "set skip on lo\nblock log all\npass out all\n"
 SKIPS_NOTHING = "block log all\npass out all\n"
 WAIVED = "# mailaudit: ignore[PF010] nothing talks to itself here\nblock log all\npass out all\n"
-EXPIRED = WAIVED.replace("PF010]", "PF010] until=2020-01-01")
 DEAD = "ssh://127.0.0.1:1"  # nobody listens there
 SHOWN = ("sarif", "github", "junit", "gitlab", "prometheus")
 

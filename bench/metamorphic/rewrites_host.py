@@ -22,7 +22,6 @@ REDIS = "/etc/redis/redis.conf"
 HOSTNAME = "/etc/hostname.vio0"
 GROUP = "/etc/group"
 SERVICES = "/etc/services"
-CHALLENGES = '\tlocation "/.well-known/acme-challenge/*" {\n\t\troot "/acme"\n\t\trequest strip 2\n\t}\n'
 
 
 def from_sshd_config(host: Host, rng: random.Random) -> Host:

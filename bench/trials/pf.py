@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from bench.trials import Edits, Row, Trial, depths, lines, row
-from mailaudit.editing import pf, words
+from mailaudit.editing import lists, pf, words
 from mailaudit.editing.lists import Items
 from mailaudit.parsers.pf_grammar import KEYWORDS
 from mailaudit.parsers.tree import Statement, Tree
@@ -76,25 +75,11 @@ def _lists(tree: Tree, rng: random.Random) -> Iterator[Trial]:
         items = pf.items(statement, node)
         if items is None or not items.items:
             continue
-        yield from list_trials(
-            statement,
-            items,
-            depth[id(statement)],
-            rng,
-            (
-                partial(pf.replace_item, statement, node),
-                partial(pf.add_item, statement, node),
-                partial(pf.remove_item, statement, node),
-            ),
-        )
+        yield from list_trials(statement, items, depth[id(statement)], rng)
 
 
-Operations = tuple[Callable[[int, str], Edits | None], Callable[[str], Edits | None], Callable[[int], Edits | None]]
-
-
-def list_trials(statement: Statement, items: Items, depth: int, rng: random.Random, operations: Operations) -> Iterator[Trial]:
+def list_trials(statement: Statement, items: Items, depth: int, rng: random.Random) -> Iterator[Trial]:
     """An item replaced by another of the list, one added, one taken out."""
-    replace_item, add_item, remove_item = operations
     old = values(statement)
     gone = ((depth, statement.kind, tuple(old)),)
     number = rng.randrange(len(items.items))
@@ -106,14 +91,16 @@ def list_trials(statement: Statement, items: Items, depth: int, rng: random.Rand
     def new(*come: str) -> tuple[Row, ...]:
         return ((depth, statement.kind, come),)
 
-    yield Trial("replace item", replace_item(number, word), gone, new(*old[:first], *copied, *old[last + 1 :]), cuts=True)
-    yield Trial("remove item", remove_item(number), gone, new(*old[:first], *old[last + 1 :]), cuts=True, marks=",")
+    yield Trial(
+        "replace item", lists.replace_item(items, number, word), gone, new(*old[:first], *copied, *old[last + 1 :]), cuts=True
+    )
+    yield Trial("remove item", lists.remove_item(items, number), gone, new(*old[:first], *old[last + 1 :]), cuts=True, marks=",")
     begin, end = bounds(statement, items, len(items.items) - 1)
     if items.opened is None and len(items.items) == 1:
         come = new(*old[:begin], "{", *old[begin : end + 1], *copied, "}", *old[end + 1 :])
     else:
         come = new(*old[: end + 1], *copied, *old[end + 1 :])
-    yield Trial("add item", add_item(word), gone, come, marks=",")
+    yield Trial("add item", lists.insert_item(items, word), gone, come, marks=",")
 
 
 def values(statement: Statement) -> list[str]:

@@ -19,7 +19,6 @@ OPTIONS = {
     "match": (("tag", "LAN"), ("auth", ""), ("from", "any"), ("for", "domain <domains>")),
     "pki": (("dhe", "auto"), ("cert", '"/etc/ssl/mail.pem"')),
 }
-MULTIPLE = {"from": ("any",), "for": ("domain", "<", "domains", ">")}
 
 
 def trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
@@ -32,12 +31,7 @@ def trials(tree: Tree, rng: random.Random) -> Iterator[Trial]:
         for node in smtpd.lists_of(statement):
             items = smtpd.items(statement, node)
             if items is not None and rng.random() < 0.5:
-                operations = (
-                    partial(smtpd.replace_item, statement, node),
-                    partial(smtpd.add_item, statement, node),
-                    partial(smtpd.remove_item, statement, node),
-                )
-                yield from list_trials(statement, items, 0, rng, operations)
+                yield from list_trials(statement, items, 0, rng)
     yield from _options(tree, rng)
     yield from _tables(tree)
     yield from _filters(tree, rng)

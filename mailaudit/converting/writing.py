@@ -157,10 +157,6 @@ class Work:
             self.edit(edits)
         self.note(statement.span, why)
 
-    def unwrap(self, section: Statement) -> None:
-        """Take a section's first line and its brace away; what stands in it stays, one level further out."""
-        self.edit(unwrapped(section))
-
 
 def is_tight(statement: Statement) -> bool:
     """True for a setting without a blank before its `=`."""

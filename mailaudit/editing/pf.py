@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailaudit.editing import lists, statements, words
+from mailaudit.editing import statements, words
 from mailaudit.editing.lists import Items
 from mailaudit.editing.style import NONE, PARSE_Y_JOINS, PARSE_Y_REST, Edits, Style, Unwritable, alone
 from mailaudit.parsers import pf
@@ -154,26 +154,6 @@ def items(statement: Statement, listed: Node) -> Items | None:
 def shared_items(listed: Node) -> Items:
     """A list with the items of its macros: to change those is to change the macro."""
     return Items.of(STYLE, listed.all_leaves(), item_length, shared=True)
-
-
-def add_item(statement: Statement, listed: Node, item: str) -> Edits | None:
-    """One more item of a list, written as pf.conf has it: `25`, `"mail"`, `! 192.0.2.0/24`, `<spam>`."""
-    words.fragment(item, LEXICON)
-    found = items(statement, listed)
-    return None if found is None else lists.insert_item(found, item)
-
-
-def remove_item(statement: Statement, listed: Node, number: int) -> Edits | None:
-    """A list without an item; None for the only one, whose rule is then to go."""
-    found = items(statement, listed)
-    return None if found is None else lists.remove_item(found, number)
-
-
-def replace_item(statement: Statement, listed: Node, number: int, item: str) -> Edits | None:
-    """Another item in the place of one."""
-    words.fragment(item, LEXICON)
-    found = items(statement, listed)
-    return None if found is None else lists.replace_item(found, number, item)
 
 
 def table(tree: Tree, name: str) -> Statement | None:

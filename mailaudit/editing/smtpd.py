@@ -193,26 +193,6 @@ def _in_braces(statement: Statement, found: Items) -> Items | None:
     return Items(STYLE, found.items, before[-1], behind[0], found.commas)
 
 
-def add_item(statement: Statement, listed: Node, item: str) -> Edits | None:
-    """One more item of a list, written as smtpd.conf has it: `"example.com"`, `key = value`."""
-    words.fragment(item, LEXICON)
-    found = items(statement, listed)
-    return None if found is None else lists.insert_item(found, item)
-
-
-def remove_item(statement: Statement, listed: Node, number: int) -> Edits | None:
-    """A list without an item; None for the only one."""
-    found = items(statement, listed)
-    return None if found is None else lists.remove_item(found, number)
-
-
-def replace_item(statement: Statement, listed: Node, number: int, item: str) -> Edits | None:
-    """Another item in the place of one."""
-    words.fragment(item, LEXICON)
-    found = items(statement, listed)
-    return None if found is None else lists.replace_item(found, number, item)
-
-
 def add_filter(statement: Statement, name: str) -> Edits | None:
     """One more filter of a listener or a relay, behind those it has: a name becomes a chain in braces."""
     node = option(statement, "filter")

@@ -21,7 +21,7 @@ from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Failed, Reason
 from mailaudit.text import Span
 
-IMAP, POP3, SIEVE, IMAPS = 143, 110, 4190, 993
+IMAP, SIEVE, IMAPS = 143, 4190, 993
 SMTP, SUBMISSION, SUBMISSIONS = 25, 587, 465
 UPDATE = Fix(
     "Update what answers there: OpenSMTPD speaks no old TLS since 7.4", Safety.MANUAL, commands=("syspatch", "sysupgrade")

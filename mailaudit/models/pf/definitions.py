@@ -99,9 +99,7 @@ class Rate:
     value: int
     at: Token
     burst: int = 0
-    burst_at: Token | None = None
     milliseconds: int = 0
-    for_at: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +166,7 @@ def _rate(tokens: list[Token]) -> Rate:
     time = re.match(r"0*([0-9]{1,9})ms\Z", words[2].value)
     if time is None:
         raise Refused(f'the time of a burst is in milliseconds, like 100ms, not "{words[2].value}"', words[2])
-    return Rate(value, words[0], _bits(words[1]), words[1], int(time[1]), words[2])
+    return Rate(value, words[0], _bits(words[1]), int(time[1]))
 
 
 def _bits(token: Token) -> int:
