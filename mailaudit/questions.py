@@ -149,6 +149,16 @@ class ZoneSecurity:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneFault:
+    """Where DNSSEC's chain to a bogus zone breaks; answered by words for a reader, empty where it does not."""
+
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.zone} DNSSEC fault"
+
+
+@dataclass(frozen=True, slots=True)
 class Handshake:
     """What a listener shows from outside; answered by `Endpoint`.
 
@@ -185,8 +195,8 @@ class FetchPolicy:
         return f"https://{self.host}/.well-known/mta-sts.txt"
 
 
-Question = ReadFile | StatFile | ListFiles | RunCommand | PublicKey | LookUp | ZoneSecurity | Handshake | FetchPolicy
-LIVE = (LookUp, ZoneSecurity, Handshake, FetchPolicy)  # questions that need the network
+Question = ReadFile | StatFile | ListFiles | RunCommand | PublicKey | LookUp | ZoneSecurity | ZoneFault | Handshake | FetchPolicy
+LIVE = (LookUp, ZoneSecurity, ZoneFault, Handshake, FetchPolicy)  # questions that need the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +240,11 @@ def mtime(seconds: float) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """Exit status and standard output of a command."""
+    """Exit status and standard output of a command; `of_before` is true of what was said before a file was written."""
 
     status: int
     stdout: str
+    of_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

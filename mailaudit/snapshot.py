@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from mailaudit.questions import (
@@ -64,8 +64,8 @@ class Snapshot:
                     more[question] = Found(tuple(sorted(listed)))
         for checker in map(RunCommand, CHECKERS):
             said = self.answer(checker)
-            if isinstance(said, Found) and isinstance(said.value, CommandOutput) and said.value.status:
-                more[checker] = Failed(Reason.NOT_RECORDED, "what it said was of the files before they were written")
+            if isinstance(said, Found) and isinstance(said.value, CommandOutput):
+                more[checker] = Found(replace(said.value, of_before=True))
         return self.with_answers(more)
 
 

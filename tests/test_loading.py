@@ -10,6 +10,7 @@ from mailaudit.checks.loading import is_another_language, loads
 from mailaudit.checks.pf.ruleset import pf_conf_loads
 from mailaudit.findings import Finding
 from mailaudit.models.reference import Reference
+from mailaudit.models.verdicts import Verdicts
 
 POSTFIX = """\
 smtp      inet  n       -       y       -       -       smtpd
@@ -39,6 +40,6 @@ def test_a_file_with_carriage_returns_is_still_its_own() -> None:
 
 def test_a_firewall_of_another_system_is_one_finding() -> None:
     chars = "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
-    (found,) = pf_conf_loads(read(chars), Reference())
+    (found,) = pf_conf_loads(read(chars), Reference(), Verdicts())
     assert isinstance(found, Finding)
     assert "another program's file" in found.message

@@ -20,6 +20,7 @@ from mailaudit.models.reference import Reference
 from mailaudit.models.site import Declared, Site
 from mailaudit.models.sources import Missing, NotHere
 from mailaudit.models.sshd import SshdConfig
+from mailaudit.models.verdicts import Verdicts
 
 Check = Callable[..., Iterator[Outcome]]
 smtp_is_open = partial(pf_ports.smtp_is_open, smtpd=NotHere("no smtpd"))
@@ -139,7 +140,7 @@ def test_a_family_that_the_host_has_no_address_of_is_not_asked_for() -> None:
 
 def test_the_guides_word_is_named_with_its_use() -> None:
     pf = read('tcp_in = "{ sshd http }"\nblock\npass in proto tcp to port $tcp_in\n')
-    (found,) = findings(checks.pf_conf_loads, pf, Reference())
+    (found,) = findings(checks.pf_conf_loads, pf, Reference(), Verdicts())
     places = [place for place in found.places if isinstance(place, Place) and place.span is not None]
     assert [(place.span.chars, place.span.line) for place in places if place.span] == [("sshd", 1), ("$tcp_in", 3)]
     assert found.fix is not None
@@ -148,7 +149,7 @@ def test_the_guides_word_is_named_with_its_use() -> None:
 
 
 def test_a_missing_file_comes_from_the_reference() -> None:
-    (found,) = checks.pf_conf_loads(Missing("/etc/pf.conf"), Reference(templates={"/etc/pf.conf": "block all\n"}))
+    (found,) = checks.pf_conf_loads(Missing("/etc/pf.conf"), Reference(templates={"/etc/pf.conf": "block all\n"}), Verdicts())
     assert isinstance(found, Finding)
     assert found.fix is not None
     assert [edit.text for edit in found.fix.edits] == ["block all\n"]
@@ -229,7 +230,7 @@ def test_a_word_that_stands_too_late_is_judged_as_moved(written: str, meant: str
     assert [(rule.action, rule.log, rule.quick) for rule in pf.rules] == [
         (rule.action, rule.log, rule.quick) for rule in other.rules
     ]
-    (found,) = findings(checks.pf_conf_loads, pf, Reference())
+    (found,) = findings(checks.pf_conf_loads, pf, Reference(), Verdicts())
     assert found.fix is not None
     assert apply(pf.text.chars, found.fix.edits) == HEAD + meant
 

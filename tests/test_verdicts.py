@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hostfiles import sources
 
-from mailaudit.models.verdicts import Refusal, read_verdicts
-from mailaudit.questions import CHECKERS, Command, CommandOutput, Failed, Found, RunCommand
+from mailaudit import rulebook, settings
+from mailaudit.auditor import Auditor, Options
+from mailaudit.collect.folder import FolderWorld
+from mailaudit.findings import Verdict
+from mailaudit.models.sources import Sources
+from mailaudit.models.verdicts import Refusal, Verdicts, read_verdicts
+from mailaudit.questions import CHECKERS, Command, CommandOutput, Found, RunCommand
+from mailaudit.recording import FORMAT
 from mailaudit.snapshot import Snapshot
 
+BOOK = rulebook.load()
 OF_DOVECONF = "Error in configuration file /etc/dovecot/local.conf line 3: Unknown setting: x"
 
 
@@ -41,6 +51,29 @@ def test_what_was_said_of_files_does_not_outlive_them() -> None:
     refused, taken = CommandOutput(1, "/etc/pf.conf:1: syntax error\n"), CommandOutput(0, "block all\n")
     before = Snapshot("host", "target", {RunCommand(each): Found(refused) for each in CHECKERS})
     after = before.with_files({"/etc/pf.conf": b"block all\n"})
-    assert all(isinstance(after.answer(RunCommand(each)), Failed) for each in CHECKERS)
+    assert read_verdicts(Sources(before)).refused.keys() == set(CHECKERS)
+    assert read_verdicts(Sources(after)) == Verdicts()
     sound = Snapshot("host", "target", {RunCommand(each): Found(taken) for each in CHECKERS})
-    assert sound.with_files({"/etc/pf.conf": b"block all\n"}).answer(RunCommand(Command.PFCTL_CHECK)) == Found(taken)
+    assert read_verdicts(Sources(sound)).taken == set(CHECKERS)
+    assert read_verdicts(Sources(sound.with_files({"/etc/pf.conf": b"block all\n"}))) == Verdicts()
+
+
+SMTPD = 'listen on lo0\nfrobnicate yes\naction "x" maildir\nmatch from any for local action "x"\n'
+UNKNOWN = (
+    ("/etc/pf.conf", "block all\nfrobnicate all\n", "pfctl-nvf", "PF001"),
+    ("/etc/mail/smtpd.conf", SMTPD, "smtpd-n", "SMTPD001"),
+)
+
+
+@pytest.mark.parametrize("case", UNKNOWN, ids=lambda case: case[3])
+@pytest.mark.parametrize(("status", "verdict"), [(0, Verdict.UNKNOWN), (1, Verdict.FAIL), (None, Verdict.FAIL)])
+def test_what_the_daemon_takes_is_no_mistake(case: tuple[str, ...], status: int | None, verdict: Verdict, tmp_path: Path) -> None:
+    """A word of a release that is newer than mailaudit is not known; that the file is refused is not so."""
+    path, text, checker, rule = case
+    said = {} if status is None else {checker: {"status": status, "stdout": f"{path}:2: syntax error\n" if status else ""}}
+    (tmp_path / path[1:]).parent.mkdir(parents=True)
+    (tmp_path / path[1:]).write_text(text)
+    (tmp_path / "answers.json").write_text(json.dumps({"format": FORMAT, "commands": said}))
+    world = FolderWorld(tmp_path)
+    host = Auditor(world, BOOK, settings.load(world.settings), Options(), (rule,))
+    assert {result.verdict for result in host.examine(*host.learn()).results} == {verdict}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailaudit.edits import Fix, Safety, create, replace
-from mailaudit.findings import Evidence, Finding, Outcome, Place
+from mailaudit.findings import Doubt, Evidence, Finding, Outcome, Place
 from mailaudit.models.reference import Reference
-from mailaudit.models.sources import Missing, Model
+from mailaudit.models.sources import Missing, Model, refused_statements
 from mailaudit.models.system import TYPED
 from mailaudit.models.verdicts import Verdicts
 from mailaudit.parsers.tree import Problem
-from mailaudit.questions import Command
+from mailaudit.questions import Command, Reason
 from mailaudit.text import Span
 
 MOST_PLACES = 5
@@ -19,19 +19,29 @@ FEWEST_WRONG = 4  # statements that are not right, for a file to be taken for on
 NEARLY_ALL = 0.8
 
 
-def loads(model: Model | Missing, daemon: str, reference: Reference) -> Iterator[Outcome]:
-    """A finding if the file is not there, and one for each thing that its daemon refuses."""
+def loads(model: Model | Missing, daemon: str, reference: Reference, *, is_taken: bool = False) -> Iterator[Outcome]:
+    """A finding if the file is not there, and one for each thing that its daemon refuses.
+
+    `is_taken` is true if its own checker takes the file: what our grammar does not know of it is no mistake of the file's then.
+    """
     if isinstance(model, Missing):
         yield missing(model.path, daemon, reference)
         return
-    if is_another_language(model):
+    if is_another_language(model) and not is_taken:
         yield another_language(model, daemon)
         return
+    of_grammar = {id(problem) for problem in refused_statements(model.trees)} if is_taken else set()
     alike: dict[str, list[Problem]] = {}
     for problem in model.refusals:
         alike.setdefault(problem.message, []).append(problem)
     for message, problems in alike.items():
-        yield _refused(message, problems, daemon)
+        first = problems[0]
+        yield misread(message, daemon, first.span) if id(first) in of_grammar else _refused(message, problems, daemon)
+
+
+def misread(message: str, daemon: str, span: Span) -> Doubt:
+    """The doubt about what mailaudit takes for a mistake, and the daemon's own checker does not."""
+    return Doubt(Reason.NOT_READ, ended(f"{daemon} takes what mailaudit cannot read: {message}"), (Place.at(span, message),))
 
 
 def refused_by_checker(model: Model | Missing, daemon: str, command: Command, verdicts: Verdicts) -> Iterator[Outcome]:

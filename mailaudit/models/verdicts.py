@@ -26,21 +26,23 @@ class Refusal:
     line: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Verdicts(Model):
-    """What each checker said against the configuration; one that took it, or was not asked, is not among them."""
+    """What each checker said against the configuration, and which took it; one that was not asked is in neither."""
 
     refused: Mapping[Command, Refusal] = field(default_factory=dict)
+    taken: frozenset[Command] = frozenset()
 
 
 def read_verdicts(sources: Sources) -> Verdicts:
     """The recorded outcomes."""
-    refused = {}
-    for command in CHECKERS:
-        answer = sources.ask(RunCommand(command))
-        if isinstance(answer, Found) and isinstance(answer.value, CommandOutput) and 0 < answer.value.status < _SHELL:
-            refused[command] = _refusal(answer.value.stdout)
-    return Verdicts(refused=refused)
+    answers = {command: sources.ask(RunCommand(command)) for command in CHECKERS}
+    said = {command: answer.value for command, answer in answers.items() if isinstance(answer, Found)}
+    of_now = {command: each for command, each in said.items() if isinstance(each, CommandOutput) and not each.of_before}
+    return Verdicts(
+        refused={command: _refusal(each.stdout) for command, each in of_now.items() if 0 < each.status < _SHELL},
+        taken=frozenset(command for command, each in of_now.items() if each.status == 0),
+    )
 
 
 def _refusal(printed: str) -> Refusal:

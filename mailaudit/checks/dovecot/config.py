@@ -41,7 +41,7 @@ def loads_at_all(dovecot: DovecotConfig | Missing, reference: Reference, verdict
         of_files = {file.problem for file in absent}
         refusals = tuple(each for each in _without_swallowed(dovecot.refusals) if each not in of_files)
         dovecot = dataclasses.replace(dovecot, refusals=refusals)
-    for outcome in loads(dovecot, "Dovecot", reference):
+    for outcome in loads(dovecot, "Dovecot", reference, is_taken=Command.DOVECONF in verdicts.taken):
         if isinstance(outcome, Finding) and outcome.fix is not None:
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mailaudit.checks.loading import another_language, ended, is_another_language, missing, refused_by_checker
+from mailaudit.checks.loading import another_language, ended, is_another_language, misread, missing, refused_by_checker
 from mailaudit.checks.pf.edits import MOST_EDITS, above, option_line, remove_word, top_rules
 from mailaudit.checks.pf.words import NAMES, doubt, place_of
 from mailaudit.checks.registry import rule
@@ -40,7 +40,8 @@ def pf_conf_loads(pf: Ruleset | Missing, reference: Reference, verdicts: Verdict
         fix = replace(finding.fix, safety=Safety.UNSAFE) if finding.fix is not None else None
         yield replace(finding, fix=fix)
         return
-    if is_another_language(pf):
+    is_taken = Command.PFCTL_CHECK in verdicts.taken
+    if is_another_language(pf) and not is_taken:
         yield another_language(pf, "pfctl")
         return
     alike: dict[str, list[Fault]] = {}
@@ -49,7 +50,7 @@ def pf_conf_loads(pf: Ruleset | Missing, reference: Reference, verdicts: Verdict
     statements = (each for tree in pf.trees for top in tree.statements for each in top.walk())
     broken = {id(each.problem): each for each in statements if each.problem is not None}
     for message, faults in alike.items():
-        yield _refused(message, faults, broken)
+        yield misread(message, "pfctl", faults[0].problem.span) if is_taken else _refused(message, faults, broken)
     if not pf.faults:
         yield from refused_by_checker(pf, "pfctl", Command.PFCTL_CHECK, verdicts)
 

@@ -57,7 +57,7 @@ def parses(smtpd: SmtpdConfig | Missing, reference: Reference, files: Files, ver
         others = {id(each.problem) for each in smtpd.meanings if owner(each) != "SMTPD001"}
         own = tuple(problem for problem in smtpd.refusals if id(problem) not in others)
         smtpd = dataclasses.replace(smtpd, refusals=own)
-    for outcome in loads(smtpd, "smtpd", reference):
+    for outcome in loads(smtpd, "smtpd", reference, is_taken=Command.SMTPD_CHECK in verdicts.taken):
         if isinstance(outcome, Finding) and outcome.fix is not None:
             yield dataclasses.replace(outcome, fix=dataclasses.replace(outcome.fix, safety=Safety.UNSAFE))
         else:
