@@ -23,6 +23,7 @@ MAX_WORD = 8094  # characters; parse.y's buffer
 _MAX_NUMBER = 2**63 - 1
 _BEGINS = frozenset(STATEMENTS)
 CARRIAGE_RETURN = "the line ends with a carriage return, which smtpd does not read"
+_EQUALS = ("=", "=>")
 _CANDIDATES = sorted(KEYWORDS)
 _MARKS = ("{", "}", "<", ">", ",", "=", "=>", "newline")
 
@@ -189,12 +190,14 @@ def _is_open(row: Sequence[Token]) -> bool:
 def _explain(row: tuple[Token, ...], mismatch: Mismatch, stop: Token | None) -> Reading:
     """The problem at the token where the grammar stopped, in smtpd.conf(5)'s words, and the reading as if it were mended."""
     at, expected = _in_list(row, mismatch)
-    while at < len(row) and row[at].kind == "newline":
+    in_pair = expected == '"="' or row[at - 1].kind in _EQUALS  # smtpd takes no new line there
+    while at < len(row) and row[at].kind == "newline" and not in_pair:
         at += 1
-    if at >= len(row):
-        found_there = f'"{_shown(stop)}"' if stop is not None else "the end of the line"
+    if at >= len(row) or row[at].kind == "newline":
+        there = stop if not in_pair else None
+        found_there = f'"{_shown(there)}"' if there is not None else "the end of the line"
         message = f'expected {expected} after "{_shown(_before(row, at))}", found {found_there}'
-        return Reading("unread", row, problem=Problem(message, (stop or row[-1]).place, swallows=_is_open(row)))
+        return Reading("unread", row, problem=Problem(message, (there or row[at - 1]).place, swallows=_is_open(row)))
     if at == 1 and expected == '"="' and row[0].span.line == row[1].span.line:  # no macro, so the first word is the mistake
         at = 0
     found = row[at]
@@ -219,12 +222,17 @@ def _in_list(row: tuple[Token, ...], mismatch: Mismatch) -> tuple[int, str]:
     at, expected = mismatch.at, mismatch.expected
     if at >= len(row) or expected != '"}"':
         return at, expected
-    if row[at].kind == ",":
-        return at + 1, "a value"
     kinds = [token.kind for token in row[:at]]
     opened = len(kinds) - kinds[::-1].index("{") if "{" in kinds else 0
-    if row[at].is_string and any(kind in ("=", "=>") for kind in kinds[opened:]):
-        is_half = at + 1 < len(row) and row[at + 1].kind in ("=", "=>")
+    has_pairs = any(kind in _EQUALS for kind in kinds[opened:])
+    if row[at].kind in _EQUALS and sum(token.is_string for token in row[opened:at]) == 1:
+        return at + 1, "a value"
+    if row[at].kind == ",":
+        at += 1
+        if not has_pairs or at >= len(row) or not row[at].is_string:
+            return at, "a value"
+    if row[at].is_string and has_pairs:
+        is_half = at + 1 < len(row) and row[at + 1].kind in _EQUALS
         return (at + 2, "a value") if is_half else (at + 1, '"="')
     return at, expected
 
