@@ -158,7 +158,7 @@ def test_what_surprises_is_read_as_libucl_reads_it(chars: str, value: object) ->
         (".include\n;a = 1\n", 'expected a file\'s name after ".include", found ";"', ".include", None),
         ("a = <<EOD\nx\n EOD\nb = 1\n", 'expected "EOD" alone on its line to end the text, found " EOD"', " EOD", None),
         ("/* x\na = 1\n", 'expected "*/" to end the comment, found the end of the file', "/*", None),
-        ("/***/\n", 'expected "*/" to end the comment, found the end of the file', "/*", None),
+        ("/* *\n", 'expected "*/" to end the comment, found the end of the file', "/*", None),
         ("a = 99999999999999999999\n", "the number 99999999999999999999 is out of range", "99999999999999999999", None),
         ("; a = 1\n", 'expected a name, found ";"', ";", None),
         ("a", 'expected a value after "a", found the end of the file', "a", None),
@@ -223,6 +223,34 @@ def test_a_template_that_needs_more_than_its_default_is_not_known(written: str) 
     assert value is not None
     assert (value.templated, value.text, value.number, value.truth) == (True, None, None, None)
     assert evaluation.root.get("b") is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("a = 1;\n/** x **/\nb = 2;\n", {"a": 1, "b": 2}),
+        ("a = 1; /* x **/ b = 2; /* y */\n", {"a": 1, "b": 2}),
+        ("a = <<EOD\nx\nEOD", {"a": "x"}),
+        ("a = <<E\nx\nE=\nE", {"a": "x\nE="}),
+    ],
+)
+def test_what_releases_of_rspamd_read_otherwise_is_read_as_the_newest_does_and_not_certain(written: str, expected: Json) -> None:
+    """3.4 refuses all of it."""
+    tree = parse(written)
+    assert [(problem.refused, problem.hides) for problem in problems(tree)] == [(False, True)]
+    assert meant(written) == expected
+
+
+@pytest.mark.daemon
+@EVERY
+def test_what_releases_read_otherwise(root: Root, shared: Path) -> None:
+    need(root, "rspamadm")
+    script = shared / "ask.lua"
+    texts = ("a = 1;\\n/** x **/\\nb = 2;\\n", "a = <<EOD\\nx\\nEOD")
+    script.write_text("".join(f"print(require('ucl').parser():parse_string('{text}'))\n" for text in texts))
+    taken = [line.startswith("true") for line in rspamadm(root, "lua", "-b", root.inside(script)).stdout.splitlines() if line]
+    release = rspamadm(root, "--version").stdout.split()[1]
+    assert taken == [not release.startswith("3.")] * 2
 
 
 def test_a_masked_secret_is_a_value() -> None:

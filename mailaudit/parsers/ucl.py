@@ -90,10 +90,12 @@ class _Reader:
 
     def _skipped(self, at: int) -> int:
         """Behind blanks and comments; a comment without an end is kept as unread."""
-        try:
-            behind = lexing.skip(self.chars, at)
-        except lexing.UnendedError as comment:
-            return self._unread(comment.start, self._unended(comment))
+        behind = -1
+        while behind < 0:
+            try:
+                behind = lexing.skip(self.chars, at)
+            except lexing.UnendedError as comment:
+                at = self._unread(comment.start, self._unended(comment))
         if behind == self.size and self._ends_in_mark(at):
             last = self.size - 1
             message = 'a lone "#" at the very end of the file is no comment to rspamd'
@@ -111,6 +113,9 @@ class _Reader:
 
     def _unended(self, comment: lexing.UnendedError) -> Unreadable:
         place = Span(self.text, comment.start, comment.start + 2)
+        if comment.end >= 0:
+            message = "a comment whose end rspamd 3.4 and 4.1.5 see at two places, for a star stands before it"
+            return Unreadable(Problem(message, place, refused=False), comment.end)
         return Unreadable(Problem('expected "*/" to end the comment, found the end of the file', place, swallows=True), self.size)
 
     def _unread(self, start: int, reason: Unreadable) -> int:

@@ -51,11 +51,12 @@ class Unreadable(Exception):  # noqa: N818  it is a turn of the reader, not an e
 
 
 class UnendedError(ValueError):
-    """A comment that never ends; `start` is where it begins."""
+    """A comment that some release sees no end of; `start` is where it begins, `end` where it ends to rspamd 4.1.5, else -1."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, end: int) -> None:
         super().__init__(start)
         self.start = start
+        self.end = end
 
 
 def skip_comments(chars: str, at: int) -> int:
@@ -71,15 +72,19 @@ def skip_comments(chars: str, at: int) -> int:
 
 
 def _block_end(chars: str, at: int) -> int:
-    """Behind a comment between `/*` and `*/`. They nest; in double quotes nothing counts; behind `*` two characters are taken."""
+    """Behind a comment between `/*` and `*/`. They nest; in double quotes nothing counts."""
+    older, newer = _comment_end(chars, at, 3), _comment_end(chars, at, 1)
+    if older != newer or older < 0:
+        raise UnendedError(at, newer)
+    return older
+
+
+def _comment_end(chars: str, at: int, behind: int) -> int:
+    """Behind a comment, -1 if it never ends. From a `*` on rspamd 3.4 goes on 3 characters, 4.1.5 one: `behind`."""
     depth = 1
     quoted = False
-    start = at
     at += 2
-    while True:
-        match = _COMMENT_MARK.search(chars, at)
-        if match is None:
-            raise UnendedError(start)
+    while (match := _COMMENT_MARK.search(chars, at)) is not None:
         at = match.start()
         mark = chars[at]
         if mark == '"':
@@ -92,12 +97,15 @@ def _block_end(chars: str, at: int) -> int:
                 depth -= 1
                 if not depth:
                     return at + 2
-            at += 3
+                at += 2 if behind == 1 else 3
+            else:
+                at += behind
         elif chars.startswith("*", at + 1):
             depth += 1
             at += 2
         else:
             at += 1
+    return -1
 
 
 def skip(chars: str, at: int) -> int:
@@ -199,6 +207,11 @@ def _here_document(text: Text, at: int) -> Value | None:
     if end is not None:
         token = Token("heredoc", chars[match.end() : end.start()], text, at, end.end() - 1)
         return Value(token, end.end() - 1)
+    if word and chars.endswith(f"\n{word}") and len(chars) - len(word) >= match.end():
+        last = len(chars) - len(word)
+        token = Token("heredoc", chars[match.end() : last - 1], text, at, len(chars))
+        message = f'"{brief(word)}" ends the file without a newline, which rspamd 4.1.5 takes and 3.4 refuses'
+        return Value(token, len(chars), Problem(message, Span(text, last, len(chars)), refused=False))
     close = re.compile(rf"\n([ \t]*{word})(?![A-Za-z0-9_])[^\n]*").search(chars, match.end()) if word else None
     if close is None:
         message = f'expected a line "{brief(word)}" to end the text, found the end of the file'
