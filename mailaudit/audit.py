@@ -22,6 +22,7 @@ from mailaudit.questions import now
 from mailaudit.rulebook import Rulebook
 from mailaudit.settings import Waiver, told_once
 from mailaudit.snapshot import Snapshot
+from mailaudit.wording import number_of
 
 Keep = Callable[[Auditor, Snapshot, Facts], None]
 """Takes what was learned of a host, before it is judged."""
@@ -61,7 +62,7 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
     code, why = conclude(hosts, options, selected=bool(rules))
     profile = options.profile or next((auditor.settings.profile for auditor in every), "recommended")
     if left := len(every) - len(auditors):
-        gone.insert(0, f"{left} host{'s' * (left != 1)} not touched since {options.since} and not scanned")
+        gone.insert(0, f"{number_of(left, 'host')} not touched since {options.since} and not scanned")
         code, why = (code, why) if hosts or not rules else (ExitCode.OK, "nothing to do")
     if gone:
         why = f"{why}; {first_of(gone, '; ')}"

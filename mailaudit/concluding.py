@@ -8,6 +8,7 @@ from typing import Protocol
 from mailaudit.exitcodes import ExitCode
 from mailaudit.findings import UNFINISHED, HostReport, Severity, Verdict
 from mailaudit.questions import NOT_ASKED
+from mailaudit.wording import number_of
 
 MOST_NAMES = 8  # in the reason of an exit code
 STRICT = "waivers that are not right, and --strict-waivers"
@@ -47,7 +48,7 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
     gaps_ = [file.path for host in hosts for file in host.files if file.status in UNFINISHED]
     open_ = [result.rule for result in results if result.verdict is Verdict.UNKNOWN and result.reason not in NOT_ASKED]
     failed = [result for result in results if result.verdict is Verdict.FAIL and result.severity >= options.fail_on]
-    found = f"{len(failed)} finding{'s' * (len(failed) != 1)} at or above {options.fail_on}"
+    found = f"{number_of(len(failed), 'finding')} at or above {options.fail_on}"
     if (gaps_ or open_) and not options.allow_incomplete:
         what = [found] if failed else []
         what += [f"not read whole: {first_of(gaps_)}"] if gaps_ else []
@@ -56,7 +57,7 @@ def conclude(hosts: Sequence[HostReport], options: Judging, *, selected: bool) -
     notes = [note for host in hosts for note in host.notes] if options.strict_waivers else []
     if not failed and not notes:
         quiet = sum(result.verdict is Verdict.UNKNOWN for result in results)
-        left = f"; {quiet} rule{'s' * (quiet != 1)} not evaluated for want of evidence" if quiet else ""
+        left = f"; {number_of(quiet, 'rule')} not evaluated for want of evidence" if quiet else ""
         return ExitCode.OK, f"nothing found at or above {options.fail_on}{left}"
     if options.exit_zero:
         return ExitCode.OK, "findings, and --exit-zero"

@@ -20,6 +20,7 @@ from mailaudit.reports import json
 from mailaudit.reports.masking import visible
 from mailaudit.reports.terminal.paper import Screen
 from mailaudit.reports.view import Reader
+from mailaudit.wording import why_not
 
 
 class OutputError(Exception):
@@ -53,7 +54,7 @@ def outlet(wish: str) -> Outlet:
     try:
         is_folder, has_parent = where.is_dir(), where.parent.is_dir()
     except OSError as error:
-        raise OutputError(f"--output {wish}: it cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise OutputError(f"--output {wish}: it cannot be written: {why_not(error)}") from error
     if is_folder or not has_parent:
         raise OutputError(f"--output {wish}: {'that is a directory' if is_folder else f'there is no {where.parent}'}")
     return Outlet(Format(name), where)
@@ -129,7 +130,7 @@ def deliver(text: str, path: Path) -> str:
     try:
         _replace(path, text.encode())
     except OSError as error:
-        return f"{path} could not be written: {(error.strerror or str(error)).lower()}"
+        return f"{path} could not be written: {why_not(error)}"
     return ""
 
 
@@ -165,7 +166,7 @@ def summarize(report: Report) -> str:
             text: str = markdown.write(report, _reader(report, Reader(most=max(MOST_OF_SUMMARY - file.tell(), 0))))
             file.write(text.encode())
     except OSError as error:
-        return f"{SUMMARY} {path} could not be written: {(error.strerror or str(error)).lower()}"
+        return f"{SUMMARY} {path} could not be written: {why_not(error)}"
     return ""
 
 
@@ -185,7 +186,7 @@ def write(text: str, form: Format | None = None) -> str:
 def lost(error: OSError) -> str:
     """What to say of standard output when it takes no more; it is forgotten."""
     _forget_stdout()
-    return f"standard output could not be written: {(error.strerror or str(error)).lower()}"
+    return f"standard output could not be written: {why_not(error)}"
 
 
 def _inert(text: str) -> str:

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "mailaudit"
 
 # Law 1. A module may import only from floors below its own; within a floor, only as the circle test allows.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("choices", "exitcodes", "text"),
+    ("choices", "exitcodes", "text", "wording"),
     ("edits",),
     ("questions",),
     ("findings", "fingerprints", "snapshot", "recording"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from mailaudit.collect.directory import RefusedError, components
+from mailaudit.wording import why_not
 
 NEW_FILE = 0o644
 _GENERATE = re.compile(rb"\{\{generate:([^{}]*)\}\}")
@@ -159,7 +160,7 @@ class Step:
         except OSError as error:
             self.kept = False
             beside = "" if self.old is None else f", its old content is in {self.old_name} beside it"
-            return f"{self.path} could not be put back ({_why(error)}){beside}"
+            return f"{self.path} could not be put back ({why_not(error)}){beside}"
         return None
 
     def tidy(self) -> None:
@@ -238,7 +239,7 @@ def _transaction() -> Iterator[Transaction]:
             left = transaction.undo()
             after = f"; {'; '.join(left)}" if left else "; nothing was changed"
             if isinstance(error, ApplyError | OSError):
-                message = str(error) if isinstance(error, ApplyError) else _why(error)
+                message = str(error) if isinstance(error, ApplyError) else why_not(error)
                 raise ApplyError(message + after) from error
             if left:
                 raise ApplyError(f"interrupted{after}") from error
@@ -252,11 +253,7 @@ def _telling(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ApplyError(f"{path} cannot be written: {_why(error)}") from error
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+        raise ApplyError(f"{path} cannot be written: {why_not(error)}") from error
 
 
 def status_at(name: str, directory: int) -> os.stat_result | None:
@@ -318,7 +315,7 @@ def out_folder(
         written = write_folder(staging, files, read, new_modes)
         staging.rename(place)
     except OSError as error:
-        raise ApplyError(f"{_failing(error, source, staging, out)}: {_why(error)}; nothing was written") from error
+        raise ApplyError(f"{_failing(error, source, staging, out)}: {why_not(error)}; nothing was written") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Written(written.replaced, written.created, tuple(skipped))

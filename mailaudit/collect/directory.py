@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Protocol, Self
 
 from mailaudit.questions import Stat
+from mailaudit.wording import why_not
 
 MAX_FILE = 16 * 1024 * 1024  # bytes; contract, section 10
 MAX_PATH = 4096  # characters; PATH_MAX of the systems at hand is less or equal
@@ -150,7 +151,7 @@ def walking(root: Directory, path: str) -> Iterator[Walk]:
     try:
         yield walk
     except OSError as error:
-        raise RefusedError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise RefusedError(f"{path} cannot be read: {why_not(error)}") from error
     finally:
         walk.close()
 

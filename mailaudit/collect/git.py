@@ -18,6 +18,7 @@ from signal import SIGKILL
 from threading import Timer
 
 from mailaudit.collect.world import TargetError
+from mailaudit.wording import why_not
 
 SECONDS = 60.0  # for one answer of git
 MOST_LISTED = 16 * 1024 * 1024  # bytes of a listing
@@ -155,7 +156,7 @@ class _Git:
                     stderr=said,
                 )
             except OSError as error:
-                raise self._wrong(f"git cannot be run: {(error.strerror or str(error)).lower()}") from error
+                raise self._wrong(f"git cannot be run: {why_not(error)}") from error
             with process:
                 assert process.stdout is not None
                 late = Timer(SECONDS, process.kill)

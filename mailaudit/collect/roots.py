@@ -15,6 +15,7 @@ from mailaudit.collect.root import SETTINGS, Metadata, RootWorld, own_settings
 from mailaudit.collect.world import Layers, TargetError
 from mailaudit.questions import Stat
 from mailaudit.settings.tables import SettingsError
+from mailaudit.wording import why_not
 
 KNOWN = (
     "/etc/pf.conf",
@@ -98,7 +99,7 @@ class _Search:
                 inside.close()
 
     def _lost(self, path: str, error: OSError) -> None:
-        self.errors.append(f"{self.named(path)} could not be searched: {(error.strerror or str(error)).lower()}")
+        self.errors.append(f"{self.named(path)} could not be searched: {why_not(error)}")
 
     def _of(self, path: str, directory: Directory) -> Layers:
         """The settings in a directory above a root."""
@@ -165,7 +166,7 @@ def find_worlds(target: str, *, online: bool = False) -> Roots:
         there = path.exists() or path.is_symlink()
     except OSError as error:
         code = 2 if error.errno == ENAMETOOLONG else 4
-        raise TargetError(f"{target}: {(error.strerror or str(error)).lower()}", code) from error
+        raise TargetError(f"{target}: {why_not(error)}", code) from error
     except RefusedError as error:
         raise TargetError(f"{target}: {error}", 4) from error
     except ValueError:

@@ -21,6 +21,7 @@ from mailaudit.comparing.known import Known
 from mailaudit.exitcodes import ExitCode
 from mailaudit.reports.comparison import clean
 from mailaudit.reports.terminal.paper import Paper, Screen
+from mailaudit.wording import number_of
 
 OPTION = "--baseline"
 Keep = Callable[[Known], Upkeep]
@@ -98,7 +99,7 @@ def _audited(common: Common, looking: Looking, targets: Sequence[str]) -> Known:
 def _told(kept: Upkeep, report: Known, file: str) -> Iterable[str]:
     entries = kept.baseline.entries
     hosts = len(kept.baseline.hosts)
-    yield clean(f"{len(entries)} finding{'s' * (len(entries) != 1)} on {hosts} host{'s' * (hosts != 1)} in {file}")
+    yield clean(f"{number_of(len(entries), 'finding')} on {number_of(hosts, 'host')} in {file}")
     for words, changed in (("added", kept.added), ("taken out", kept.removed)):
         if changed:
             yield f"{len(changed)} {words}"
@@ -143,5 +144,5 @@ def _page(baseline: Baseline, screen: Screen) -> str:
         paper.blank()
     count = len(baseline.entries)
     made = f"mailaudit {baseline.version}, profile {baseline.profile}"
-    paper.wrapped(paper.clean(clean(f"{count} finding{'s' * (count != 1)}, {made}")))
+    paper.wrapped(paper.clean(clean(f"{number_of(count, 'finding')}, {made}")))
     return paper.text()

@@ -29,6 +29,7 @@ from mailaudit.reports.terminal.conversions import Converted
 from mailaudit.snapshot import Snapshot
 from mailaudit.survey import survey
 from mailaudit.text import encode
+from mailaudit.wording import number_of
 
 
 def convert_folder(common: Common, target: str, level: Level) -> tuple[Report, Telling]:
@@ -113,7 +114,7 @@ def _concluded(done: list[Converted], chosen: Options, level: Level, *, written:
 
 
 def _places(left: int) -> str:
-    return f"{left} place{'s' * (left != 1)} cannot be converted"
+    return f"{number_of(left, 'place')} cannot be converted"
 
 
 def _write(auditor: Auditor, conversion: Conversion, target: str, level: Level, *, alone: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from mailaudit.collect.trips import Journey, Steps
+from mailaudit.wording import number_of
 
 _SHOWN = 24  # different steps of a chain
 
@@ -15,7 +16,7 @@ def lines(target: str, journey: Journey) -> Iterator[str]:
     if not journey.chain:
         return
     count = len(journey.chain)
-    yield f"{target}: critical path: {count} round trip{'s' * (count != 1)}; {journey.waited:.2f} s were spent waiting\n"
+    yield f"{target}: critical path: {number_of(count, 'round trip')}; {journey.waited:.2f} s were spent waiting\n"
     yield f"  {_steps(journey.chain)}\n"
 
 

@@ -27,6 +27,7 @@ from mailaudit.reports import plan as plans_as_data
 from mailaudit.reports.terminal import fixes
 from mailaudit.rulebook import Rulebook
 from mailaudit.text import encode
+from mailaudit.wording import number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def concluded(plans: list[Plan], chosen: Options, *, written: bool, selected: bo
     if not written and any(each.files for each in plans):
         code = settle((code, ExitCode.FINDINGS), exit_zero=chosen.exit_zero)
         changes = sum(len(each.mended) for each in plans)
-        why = f"{changes} finding{'s' * (changes != 1)} would be mended" if code is ExitCode.FINDINGS else why
+        why = f"{number_of(changes, 'finding')} would be mended" if code is ExitCode.FINDINGS else why
     return code, why
 
 

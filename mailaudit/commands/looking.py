@@ -14,6 +14,7 @@ from mailaudit.collect.login import JOBS, Login
 from mailaudit.collect.online import Outside
 from mailaudit.collect.ssh.target import is_path
 from mailaudit.commands.telling import UsageError
+from mailaudit.wording import why_not
 
 # What reads and judges is not imported here: a live host is logged in to before it is.
 
@@ -41,7 +42,7 @@ def _listed(path: str) -> list[str]:
         with Path(path).open("rb") as file:
             data = file.read(MOST_OF_TARGETS + 1)
     except OSError as error:
-        raise UsageError(f"-T {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"-T {path}: {why_not(error)}") from error
     if len(data) > MOST_OF_TARGETS:
         raise UsageError(f"-T {path}: over {MOST_OF_TARGETS // 1024} KiB, the most that mailaudit reads")
     lines = data.decode("utf-8", "surrogateescape").splitlines()

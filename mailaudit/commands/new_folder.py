@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mailaudit.commands.telling import UsageError
+from mailaudit.wording import why_not
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def writable(named: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{named}: it cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{named}: it cannot be written: {why_not(error)}") from error
 
 
 def vacant(out: str, option: str = "-o") -> None:

@@ -21,6 +21,7 @@ from mailaudit.exitcodes import ExitCode, worst
 from mailaudit.findings import Report
 from mailaudit.output import Telling, complain, mention
 from mailaudit.reports.terminal import report as terminal
+from mailaudit.wording import why_not
 
 if TYPE_CHECKING:
     from mailaudit.commands.nightly import Nightly
@@ -50,7 +51,7 @@ def _saved(report: Report, learned: Sequence[Learned], place: Path, *, quiet: bo
     try:
         told = save_all(learned, place)
     except OSError as error:
-        message = f"--save {place}: it could not be written: {(error.strerror or str(error)).lower()}"
+        message = f"--save {place}: it could not be written: {why_not(error)}"
         code = worst((report.exit_code, ExitCode.INCOMPLETE))
         return replace(report, errors=(*report.errors, message), exit_code=code)
     for line in told if not quiet else ():

@@ -28,6 +28,7 @@ from mailaudit.trace.addresses import Address, BadAddressError, read_address
 from mailaudit.trace.hops import Trace, Verdict
 from mailaudit.trace.host import Host
 from mailaudit.trace.ways import Asked, follow
+from mailaudit.wording import number_of
 
 ON_THE_WAY: dict[Way, tuple[type[Model], ...]] = {
     Way.INBOUND: (Ruleset, SmtpdConfig, DovecotConfig),
@@ -149,5 +150,5 @@ def concluded(traced: Trace, chosen: Options) -> tuple[ExitCode, str]:
     told = "the chain is whole" if traced.is_whole else "the chain could not be followed to its end"
     parts = [f"could not tell hop {open_}"] if open_ else []
     count = len(traced.not_asked)
-    parts += [f"{count} hop{'s' * (count != 1)} not asked"] if count else []
+    parts += [f"{number_of(count, 'hop')} not asked"] if count else []
     return code, "; ".join((told, *parts))

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from mailaudit.comparing.known import Known, KnownHost, Told
 from mailaudit.findings import Severity, Verdict
+from mailaudit.wording import number_of
 
 
 class Kind(StrEnum):
@@ -121,7 +122,7 @@ class Comparison:
     def drift(self, least: Severity) -> str:
         """How much of that there is, in words: `2 new or worse findings at or above high`."""
         count = len(self.worse(least))
-        found = f"{count} new or worse finding{'s' * (count != 1)}" if count else "nothing new or worse"
+        found = number_of(count, "new or worse finding") if count else "nothing new or worse"
         return f"{found} at or above {least}"
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 from mailaudit.findings import Report, Result
 from mailaudit.reports.view import LEVELS, Reader, View, ending, errors, findings, has_verdict, views
+from mailaudit.wording import number_of
 
 MOST = 10  # annotations of a level that one step may make
 COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -29,7 +30,7 @@ def write(report: Report, reader: Reader) -> str:
             out.append(line)
     left = len(lines) - len(out)
     more = f" {left} more are not shown here: the report in another format has them all." if left else ""
-    counts = f"{len(findings(seen))} findings on {len(seen)} host{'s' * (len(seen) != 1)}"
+    counts = f"{len(findings(seen))} findings on {number_of(len(seen), 'host')}"
     out.append(command("notice", f"{counts}; {ending(report)}.{more}", title="mailaudit"))
     return "".join(f"{line}\n" for line in out)
 

@@ -20,6 +20,7 @@ from mailaudit.models.shown import Shown, ShownCertificates
 from mailaudit.models.site import Site
 from mailaudit.models.sources import Lacking, Missing, NotHere
 from mailaudit.questions import Absent, Failed, KeyFacts
+from mailaudit.wording import number_of
 
 WARN_BELOW = 1 / 3  # of the lifetime: acme-client renews then, whatever the lifetime is
 FEWEST_BITS = {"rsa": 2048, "ecdsa": 256}
@@ -121,7 +122,7 @@ def certificate_is_in_time(shown: ShownCertificates, pem: PemFiles, clock: Clock
         elif clock.now < leaf.not_before:
             kind, what = "not yet", f"is not valid before {leaf.not_before:%Y-%m-%d}"
         elif leaf.left(clock.now) < WARN_BELOW:
-            kind, what = "soon", f"expires in {days} day{'s' * (days != 1)}, and less than a third of its lifetime is left"
+            kind, what = "soon", f"expires in {number_of(days, 'day')}, and less than a third of its lifetime is left"
         else:
             continue
         message = f"The certificate in {chain.path}, which {chain.shown}, {what}."

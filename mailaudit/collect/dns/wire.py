@@ -23,6 +23,7 @@ from mailaudit.collect.dns import datagram
 from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.ways import no_way, unheard
 from mailaudit.questions import Reason
+from mailaudit.wording import why_not
 
 UDP_SIZE = 1232  # bytes that pass every path unfragmented (DNS flag day 2020)
 PATIENCE = (1.5, 3.0)  # seconds for each try by UDP; one lost packet is no outage
@@ -181,4 +182,4 @@ def _heeded(task: asyncio.Task[dns.message.Message]) -> None:
 def _unreachable(server: Server, error: OSError) -> Trouble:
     if error.errno == errno.ECONNREFUSED:
         return Trouble(Reason.REFUSED, f"{server} refuses connections")
-    return unheard(server.address, f"{server} cannot be reached: {(error.strerror or str(error)).lower()}")
+    return unheard(server.address, f"{server} cannot be reached: {why_not(error)}")

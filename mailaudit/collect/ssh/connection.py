@@ -16,6 +16,7 @@ import asyncssh
 from mailaudit.collect import trips
 from mailaudit.collect.ssh.target import Address
 from mailaudit.collect.world import TargetError
+from mailaudit.wording import why_not
 
 CONNECT = 15.0  # seconds to reach and log in, where the whole budget is not less
 _CHUNK = 1 << 18
@@ -28,7 +29,7 @@ _KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 def in_words(error: OSError) -> str:
     """What the system says of a host that cannot be reached; what several addresses say alike is said once."""
     if isinstance(error, socket.gaierror):
-        return (error.strerror or str(error)).lower()
+        return why_not(error)
     numbers = [error.errno] if error.errno else [int(each) for each in re.findall(r"\[Errno (\d+)\]", str(error))]
     return " and ".join(dict.fromkeys(os.strerror(each).lower() for each in numbers)) or str(error).lower()
 

@@ -14,6 +14,7 @@ from mailaudit.collect.budget import Trouble
 from mailaudit.collect.trips import step
 from mailaudit.collect.ways import no_way
 from mailaudit.questions import Reason
+from mailaudit.wording import why_not
 
 MOST_BYTES = 256 * 1024  # of one connection; a whole conversation has less than 16 KiB
 MOST_LINE = 4096  # bytes; RFC 5321 allows 512, IMAP servers send longer capabilities
@@ -216,5 +217,5 @@ async def connect(address: str, port: int) -> Stream:
     except OSError as error:
         if error.errno == errno.ECONNREFUSED:
             raise Trouble(Reason.REFUSED, "the connection is refused") from error
-        raise UnansweredError(f"it cannot be reached: {(error.strerror or str(error)).lower()}") from error
+        raise UnansweredError(f"it cannot be reached: {why_not(error)}") from error
     return Stream(reader, writer)

@@ -10,6 +10,7 @@ from mailaudit.reports.html.hops import Shape
 from mailaudit.reports.html.marks import color, worded
 from mailaudit.reports.html.markup import NOTHING, Html, joined, tag
 from mailaudit.reports.view import View
+from mailaudit.wording import number_of
 
 MANY = 8  # names or places of one certificate that are named
 BACK, AHEAD = timedelta(days=120), timedelta(days=400)  # as far as the line reaches at most
@@ -48,12 +49,12 @@ def _words(view: View, places: Sequence[Lifetime], now: datetime) -> Html:
 def _standing(lifetime: Lifetime, now: datetime) -> tuple[Shape, str]:
     days = (lifetime.not_after - now).days
     if now > lifetime.not_after:
-        return Shape.CRITICAL, f"expired {_days((now - lifetime.not_after).days)} ago"
+        return Shape.CRITICAL, f"expired {number_of((now - lifetime.not_after).days, 'day')} ago"
     if now < lifetime.not_before:
         return Shape.CRITICAL, f"not valid before {_day(lifetime.not_before)}"
     if lifetime.not_after - now < SOON * (lifetime.not_after - lifetime.not_before):
-        return Shape.MEDIUM, f"ends in {_days(days)}"
-    return Shape.FINE, f"{_days(days)} left"
+        return Shape.MEDIUM, f"ends in {number_of(days, 'day')}"
+    return Shape.FINE, f"{number_of(days, 'day')} left"
 
 
 class _Line:
@@ -110,10 +111,6 @@ class _Line:
 
 def _day(time: datetime) -> str:
     return f"{time.year:04}-{time.month:02}-{time.day:02}"
-
-
-def _days(count: int) -> str:
-    return f"{count} day{'s' * (count != 1)}"
 
 
 def _some(words: list[str]) -> str:

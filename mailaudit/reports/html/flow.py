@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailaudit.reports.html.hops import ABOUT, Hop, Standing, anchor_of
 from mailaudit.reports.html.marks import color, used
 from mailaudit.reports.html.markup import Html, tag
+from mailaudit.wording import number_of
 
 WIDTH, HEIGHT = 340, 506  # of the picture's own units: a telephone shows about one to a pixel
 MARK = 16
@@ -126,6 +127,6 @@ def _node(hop: Hop, host: str, standing: Standing) -> Html:
         tag("text", standing.word, x=left + 24, y=middle + 13, class_="word"),
     )
     count = len(standing.findings)
-    found = f", {count} finding{'s' * (count != 1)}" if count else ""
+    found = f", {number_of(count, 'finding')}" if count else ""
     label = f"{about.name}: {standing.shape}{found}"
     return tag("a", drawn, href=f"#{anchor_of(host, hop)}", class_=f"node {color(standing.shape)}", aria_label=label)

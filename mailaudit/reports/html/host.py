@@ -16,6 +16,7 @@ from mailaudit.reports.html.prose import inline
 from mailaudit.reports.html.source import CUT, changed, copied
 from mailaudit.reports.terminal.coverage import status
 from mailaudit.reports.view import REASONS, View, counted
+from mailaudit.wording import number_of
 
 MANY = 24  # findings that a hop names
 MOST_UNREAD = 20  # statements of a file
@@ -144,7 +145,7 @@ def _unknown(view: View, told: Sequence[Entry]) -> Html:
 def _reason(view: View, group: Sequence[Entry]) -> Html:
     reason = group[0].result.reason
     assert reason is not None
-    title = tag("summary", tag("b", f"{REASONS[reason]}"), f" ({reason}): {_rules(len(group))}")
+    title = tag("summary", tag("b", f"{REASONS[reason]}"), f" ({reason}): {number_of(len(group), 'rule')}")
 
     def row(each: Entry) -> Html:
         return joined(_rule(each), "" if reason in NOT_ASKED else f": {view.message(each.result)}")
@@ -157,10 +158,6 @@ def _entries(group: Iterable[Entry], row: Callable[[Entry], Html]) -> Html:
     return tag("ul", rows, class_="rows") if rows else NOTHING
 
 
-def _rules(count: int) -> str:
-    return f"{count} rule{'s' * (count != 1)}"
-
-
 def _assumed(view: View, told: Sequence[Entry]) -> Html:
     rests: dict[str, set[str]] = {}
     for each in told:
@@ -170,7 +167,7 @@ def _assumed(view: View, told: Sequence[Entry]) -> Html:
 
 
 def _rest(assumed: str, rules: Sequence[str]) -> Html:
-    summary = tag("summary", assumed, tag("span", f" ({_rules(len(rules))})", class_="soft"))
+    summary = tag("summary", assumed, tag("span", f" ({number_of(len(rules), 'rule')})", class_="soft"))
     return tag("details", summary, tag("p", tag("code", " ".join(rules))))
 
 
@@ -180,7 +177,7 @@ def _files(view: View) -> Html:
     rows = [tag("li", *_file(view, each)) for each in files]
     statements = sum(each.statements for each in files)
     unread = sum(len(each.unread) for each in files)
-    head = tag("p", f"{len(files)} file{'s' * (len(files) != 1)}, {statements} statements, {unread} of them not read.")
+    head = tag("p", f"{number_of(len(files), 'file')}, {statements} statements, {unread} of them not read.")
     absent = tag("p", "Not there: ", view.clean(", ".join(missing)), ".") if missing else NOTHING
     return joined(*((head, tag("ul", rows, class_="files")) if rows else ()), absent)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mailaudit.apply.runs import BUSY, CUT_OFF, Outcome, Past
 from mailaudit.apply.transaction import Transaction
 from mailaudit.reports.masking import visible
+from mailaudit.wording import number_of
 
 ENDS = {
     "kept": "written",
@@ -21,9 +22,7 @@ ENDS = {
 def in_words(target: str, outcome: Outcome, done: Transaction) -> str:
     """What was done by a run that was kept, and how it is taken back."""
     files = len(done.files)
-    lines = [
-        f"run {outcome.run}: {files} file{'s' * (files != 1)} written; `mailaudit rollback {target} {outcome.run}` takes it back"
-    ]
+    lines = [f"run {outcome.run}: {number_of(files, 'file')} written; `mailaudit rollback {target} {outcome.run}` takes it back"]
     lines += [f"  {_check(each)}" for each in outcome.checks]
     lines += [f"  done: {each.text}" for each in done.done]
     return "".join(f"{visible(line)}\n" for line in (*lines, ""))

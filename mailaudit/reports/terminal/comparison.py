@@ -14,6 +14,7 @@ from mailaudit.reports.comparison import CHANGES, TITLES, Compared, rules_withou
 from mailaudit.reports.terminal.paper import Paper, Screen
 from mailaudit.reports.terminal.report import STYLES
 from mailaudit.reports.view import REASONS, errors, names
+from mailaudit.wording import number_of
 
 
 def write(compared: Compared, screen: Screen, *, quiet: bool = False, verbose: bool = False) -> str:
@@ -47,7 +48,7 @@ def write_night(night: Night, report: Report, screen: Screen, *, quiet: bool = F
         changed = [each for each in host.of(*CHANGES) if each.is_finding]
         if host.before is not None and host.after is None:
             count = len(host.differences)
-            text = f"{name}: the host is gone; it had {count} finding{'s' * (count != 1)}"
+            text = f"{name}: the host is gone; it had {number_of(count, 'finding')}"
             paper.wrapped(paper.clean(text), hanging="  ")
             paper.blank()
         if not changed and not persisting:
