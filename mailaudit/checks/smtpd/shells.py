@@ -10,6 +10,8 @@ from mailaudit.checks.smtpd.scope import smtpd_rule
 from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Exempt, Finding, Outcome, Place
 from mailaudit.models.smtpd.config import SmtpdConfig
+from mailaudit.models.smtpd.parts import string
+from mailaudit.parsers.tree import Token
 
 FIXED = (8, 0)  # the first release after the fix (2026-09-11); whether an older one was patched since smtpd does not tell
 _RAW = re.compile(r"%\{((?:sender|rcpt|dest)(?:\.user)?|mbox\.from)((?:\[[^\]]*\])?):([^{}]*)\}", re.IGNORECASE)
@@ -26,36 +28,45 @@ def no_shell_reads_addresses(smtpd: SmtpdConfig) -> Iterator[Outcome]:
     if smtpd.release >= FIXED:
         yield Exempt("smtpd escapes addresses in commands since OpenBSD 8.0")
         return
-    for action in smtpd.actions.values():
-        if action.kind != "mda" or action.argument is None:
-            continue
-        command = action.argument.value
-        found = [*_raw(command), *(match[1] for match in _VARIABLE.finditer(command))]
+    for command, about, is_read_twice in _commands(smtpd):
+        found = _raw(command.value)
+        found += [match[1] for match in _VARIABLE.finditer(command.value)] if is_read_twice else []
         if not found:
             continue
-        escaped = _escaped(action.argument.span.chars)
-        edits = instead(action.argument, escaped) if not _VARIABLE.search(escaped) and not _raw(escaped) else ()
+        escaped = _RAW.sub(_tame, command.span.chars)
+        escaped = _VARIABLE.sub(_named, escaped) if is_read_twice else escaped
+        left = _raw(escaped) or (is_read_twice and _VARIABLE.search(escaped))
+        edits = () if left else instead(command, escaped)
         fix = Fix("Let smtpd escape it", Safety.UNSAFE, edits) if edits else None
         message = (
             f"{found[0]} is what a stranger wrote, and a shell reads it: unless smtpd has the fix of September 2026, whoever "
             "sends mail runs commands here."
         )
-        yield Finding(message, (Place.at(action.argument.span),), fix, f"action {action.name.value}", "shell")
+        yield Finding(message, (Place.at(command.span),), fix, about, "shell")
+
+
+def _commands(smtpd: SmtpdConfig) -> Iterator[tuple[Token, str, bool]]:
+    """The commands that deliver, each with what it belongs to, and whether two shells read it: a wrapper's is read by one."""
+    for action in smtpd.actions.values():
+        if action.kind == "mda" and action.argument is not None:
+            yield action.argument, f"action {action.name.value}", True
+    for statement in smtpd.statements():
+        wrapper = statement.node.node("wrapper") if statement.kind == "mda" and statement.template is not None else None
+        if wrapper is not None:
+            yield string(wrapper, 1), f"wrapper {string(wrapper).value}", False
 
 
 def _raw(command: str) -> list[str]:
     return [match[0] for match in _RAW.finditer(command) if "raw" in match[3].lower().split("|")]
 
 
-def _escaped(chars: str) -> str:
-    """The command with formats that smtpd escapes; what has none stays."""
+def _tame(match: re.Match[str]) -> str:
+    """A format without the modifier that keeps smtpd from escaping it."""
+    kept = [word for word in match[3].split("|") if word.lower() != "raw"]
+    return f"%{{{match[1]}{match[2]}{':' if kept else ''}{'|'.join(kept)}}}"
 
-    def tame(match: re.Match[str]) -> str:
-        kept = [word for word in match[3].split("|") if word.lower() != "raw"]
-        return f"%{{{match[1]}{match[2]}{':' if kept else ''}{'|'.join(kept)}}}"
 
-    def named(match: re.Match[str]) -> str:
-        format_ = _ESCAPED[match["inside"] or match["plain"]] if match[1].strip("${}") in _ESCAPED else ""
-        return match[0].replace(match[1], format_) if format_ else match[0]
-
-    return _VARIABLE.sub(named, _RAW.sub(tame, chars))
+def _named(match: re.Match[str]) -> str:
+    """The format that smtpd escapes in the place of a variable; the variable where there is none."""
+    format_ = _ESCAPED[match["inside"] or match["plain"]] if match[1].strip("${}") in _ESCAPED else ""
+    return match[0].replace(match[1], format_) if format_ else match[0]

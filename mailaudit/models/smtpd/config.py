@@ -155,7 +155,7 @@ class SmtpdConfig(Model):
 
     def returns_all(self, action: Action) -> str:
         """Why smtpd returns all mail of an action to its senders: a format that it can not expand; empty if it can."""
-        words = action.argument.value if action.argument is not None and action.kind in ("maildir", "mda") else ""
+        words = action.argument.value if action.argument is not None and action.kind in ("maildir", "mda", "lmtp") else ""
         found = unexpandable(words, self.release)
         if found is None:
             return ""
