@@ -232,7 +232,10 @@ print(json.dumps({each: session.rcpt(each)[0] for each in sys.argv[1:]}))
 SENDING = """
 import json, pathlib, smtplib, sys, time
 session = smtplib.SMTP("127.0.0.1", 2525, timeout=20)
-session.sendmail("x@remote.example.org", [sys.argv[2]], "Subject: x")
+try:
+    session.sendmail("x@remote.example.org", [sys.argv[2]], "Subject: x")
+except smtplib.SMTPRecipientsRefused:
+    sys.exit(print('"refused"'))
 out = pathlib.Path(sys.argv[1] + "/run/out/told")
 for _ in range(100):
     time.sleep(0.1)
@@ -332,6 +335,29 @@ match from any for domain "x.example" action "a"
     ours = maps({"/etc/mail/smtpd.conf": conf, "/etc/passwd": "nobody:*:65534:65534::/nonexistent:/x\n"}, release=release)
     (end,) = deliver(ours, Session("127.0.0.1"), "first@x.example", "x@remote.example.org").ends
     assert end.where == command.replace(formats, said)
+
+
+STRANGE = "first+`printf${IFS}ran`@x.example"
+
+
+@pytest.mark.daemon
+@needs_root
+@pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+def test_what_a_stranger_writes_reaches_a_shell(root: Root, tmp_path: Path) -> None:
+    """What SMTPD056 reports runs before 7.9, and what it has in its place does not."""
+    release = root.run("smtpd", "-h").stderr.split("OpenSMTPD ")[1][:3]
+    words = "%{rcpt.user} %{rcpt.user:raw} $LOCAL \\$LOCAL"
+    conf = f"""listen on 127.0.0.1 port 2525
+action "a" mda "cat >/dev/null; echo -n {words} end > /run/out/told" virtual {{ "first@x.example" = nobody }}
+match from any for domain "x.example" action "a"
+"""
+    top = "" if root.path is None else str(root.path)
+    with live(root, tmp_path) as folder:
+        said = asked(root, folder, conf, SENDING, top, STRANGE)
+    if release >= "7.9":
+        assert said == "refused"
+    else:
+        assert said.split() == ["first+:printf::IFS:ran:", "first+ran", "first+ran", "first+`printf${IFS}ran`"]
 
 
 def _compared(root: Root, folder: Path) -> None:
