@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from mailaudit.questions import Answer, FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneSecurity
+from mailaudit.questions import Answer, FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneFault, ZoneSecurity
 from mailaudit.snapshot import Snapshot, still_open
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
@@ -39,7 +39,7 @@ def told(wave: Iterable[Question]) -> str:
         match question:
             case RunCommand():
                 counts["commands"] += 1
-            case LookUp() | ZoneSecurity():
+            case LookUp() | ZoneSecurity() | ZoneFault():
                 counts["names"] += 1
             case Handshake() | FetchPolicy():
                 counts["ports"] += 1

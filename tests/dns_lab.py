@@ -24,26 +24,36 @@ long._domainkey 300 IN TXT {long}
 _domainkey 300 IN TXT "o=-"
 inside 300 IN A 10.1.2.3
 """.format(long=" ".join(f'"{letter * 250}"' for letter in "abcdefgh"))
+TIMES = {"over": ("-i", "20250101", "-e", "20250201"), "early": ("-i", "20990101", "-e", "20990201")}
 WILD = MAIL + "* 300 IN CNAME @\n"
 
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone of the lab. `nsec3` and `opt_out` say how it denies; `spoilt` means a record is changed after it was signed."""
+    """A zone of the lab. `nsec3` and `opt_out` say how it denies.
+
+    `spoilt` is what is wrong: a record `changed` after it was signed, signatures that are `over`, `early` or of which one is
+    `missing`, `no keys` where there is a DS record, or `other keys` than those of the DS record.
+    """
 
     name: str
     text: str
     signed: bool = True
     nsec3: bool = False
     opt_out: bool = False
-    spoilt: bool = False
+    spoilt: str = ""
 
 
 ZONES = (
     Zone("signed.test.", WILD),
     Zone("hashed.test.", MAIL, nsec3=True),
     Zone("plain.test.", MAIL, signed=False),
-    Zone("broken.test.", MAIL, spoilt=True),
+    Zone("broken.test.", MAIL, spoilt="changed"),
+    Zone("over.test.", MAIL, spoilt="over"),
+    Zone("early.test.", MAIL, spoilt="early"),
+    Zone("missing.test.", MAIL, spoilt="missing"),
+    Zone("keyless.test.", MAIL, spoilt="no keys"),
+    Zone("rekeyed.test.", MAIL, spoilt="other keys"),
     Zone("signed.opt.", MAIL),
     Zone("plain.opt.", MAIL, signed=False),
     Zone("test.", "ns 300 IN A 127.0.0.1\n"),
@@ -97,14 +107,19 @@ def _make(room: Path) -> tuple[dict[str, Path], str]:
         plain.write_text(text)
         files[zone.name] = plain
         if zone.signed:
-            key = _run(room, "ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone.name)
+            key = signing = _run(room, "ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone.name)
+            if zone.spoilt == "other keys":
+                signing = _run(room, "ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone.name)
             options = ["-n", *(["-p"] if zone.opt_out else []), "-t", "0"] if zone.nsec3 else []
-            _run(room, "ldns-signzone", *options, "-o", zone.name, plain.name, key)
-            files[zone.name] = room / f"{plain.name}.signed"
+            options += TIMES.get(zone.spoilt, ())
+            _run(room, "ldns-signzone", *options, "-o", zone.name, plain.name, signing)
+            files[zone.name] = room / f"{plain.name}.signed" if zone.spoilt != "no keys" else plain
             ds[zone.name] = _run(room, "ldns-key2ds", "-n", "-2", f"{key}.key")
-        if zone.spoilt:
-            signed = files[zone.name].read_text()
+        signed = files[zone.name].read_text()
+        if zone.spoilt == "changed":
             files[zone.name].write_text(signed.replace("1 3600 900", "2 3600 900").replace("203.0.113.9", "203.0.113.10"))
+        if zone.spoilt == "missing":
+            files[zone.name].write_text("".join(each for each in signed.splitlines(keepends=True) if "RRSIG\tSOA" not in each))
     return files, ds["."].split("DS", 1)[1].strip()
 
 

@@ -246,6 +246,15 @@ def test_made_up_names(name_: str, address: str, made_up: bool) -> None:
     assert is_made_up(name_, address) is made_up
 
 
+def test_where_the_chain_to_a_bogus_zone_breaks_is_told(copied: Path) -> None:
+    answers = json.loads((EXAMPLE / "answers.json").read_text("utf-8"))
+    answers["dnssec"] = {"example.com.": "bogus"}
+    for faults, said in (({}, "about it."), ({"example.com.": "no key"}, "about it. What is wrong: no key.")):
+        (copied / "answers.json").write_text(json.dumps(answers | {"dnssec_faults": faults}), "utf-8")
+        (found,) = [each for each in audited(copied).results if each.rule == "DNS001"]
+        assert (found.verdict, found.message.endswith(said)) == (Verdict.FAIL, True)
+
+
 @pytest.mark.parametrize(
     ("rule", "dns", "state", "severity"),
     [

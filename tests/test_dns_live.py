@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -29,7 +30,7 @@ from mailaudit.collect.dns.wire import Exchange, Query, Server
 from mailaudit.collect.trips import alone
 from mailaudit.models.dns.reply import reply_of
 from mailaudit.models.dns.signatures import signatures
-from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
+from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneFault, ZoneSecurity
 
 # ---- nsd and unbound
 
@@ -43,7 +44,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dns_lab.Lab]:
         yield running
 
 
-def of_lab(lab: dns_lab.Lab, question: LookUp | ZoneSecurity, *, anchor: str | None = None) -> Answer:
+def of_lab(lab: dns_lab.Lab, question: LookUp | ZoneSecurity | ZoneFault, *, anchor: str | None = None) -> Answer:
     lookups = Lookups((Server("127.0.0.1", lab.resolver),), Budget(20), lab.authority, (anchor or lab.anchor,))
     return asyncio.run(lookups.ask([question]))[question]
 
@@ -71,6 +72,30 @@ def rrset(answer: Answer) -> RRset:
 )
 def test_zones_are_validated_from_the_root(lab: dns_lab.Lab, zone: str, state: str) -> None:
     assert of_lab(lab, ZoneSecurity(zone)) == Found(state)
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize(
+    ("zone", "fault"),
+    [
+        ("signed.test.", ""),
+        ("plain.test.", ""),
+        (
+            "broken.test.",
+            "the SOA record of broken.test. was changed after it was signed: its signature does not fit it",
+        ),
+        ("over.test.", "the DNSKEY record of over.test. has a signature that ended on 2025-02-01 00:00 UTC"),
+        ("early.test.", "the DNSKEY record of early.test. has a signature that does not hold before 2099-01-01 00:00 UTC"),
+        ("missing.test.", "the SOA record of missing.test. has no signature"),
+        ("keyless.test.", "there is a DS record of keyless.test., and keyless.test. has no DNSKEY record"),
+        ("rekeyed.test.", "the DS record of rekeyed.test. is for key N, and rekeyed.test. has N: none that it fits"),
+    ],
+)
+def test_where_the_chain_breaks(lab: dns_lab.Lab, zone: str, fault: str) -> None:
+    assert of_lab(lab, ZoneSecurity(zone)) == Found("bogus" if fault else "insecure" if zone == "plain.test." else "secure")
+    found = of_lab(lab, ZoneFault(zone))
+    assert isinstance(found, Found)
+    assert re.sub(r"(key|has) [0-9]+", r"\1 N", str(found.value)) == fault
 
 
 @pytest.mark.daemon

@@ -34,6 +34,7 @@ from mailaudit.questions import (
     RunCommand,
     Stat,
     StatFile,
+    ZoneFault,
     ZoneSecurity,
 )
 from mailaudit.recording import Recording, RecordingError, parse_answers, save_answers, saved_files, sections
@@ -271,6 +272,7 @@ SNAPSHOTS = st.builds(
         answers_to(st.builds(PublicKey, PATHS), st.builds(KeyFacts, TEXTS, COUNTS, TEXTS)),
         answers_to(LOOKUPS, RRSETS, nullable=False),
         answers_to(st.builds(ZoneSecurity, NAMES.map("{}.".format)), st.sampled_from(["secure", "bogus"]), nullable=False),
+        answers_to(st.builds(ZoneFault, NAMES.map("{}.".format)), TEXTS, nullable=False),
         answers_to(HANDSHAKES, ENDPOINTS, nullable=False),
         answers_to(st.builds(FetchPolicy, NAMES.map("{}.example.com".format)), ENDPOINTS, nullable=False),
     ),

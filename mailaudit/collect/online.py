@@ -12,14 +12,14 @@ from mailaudit.collect.dns.heard import Heard
 from mailaudit.collect.loop import begin
 from mailaudit.collect.trips import Journey, Steps, alone, journey_of, together
 from mailaudit.collect.world import Layers, World
-from mailaudit.questions import LIVE, NOT_ASKED, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, ZoneSecurity
+from mailaudit.questions import LIVE, NOT_ASKED, Answer, Failed, FetchPolicy, Handshake, LookUp, Question, ZoneFault, ZoneSecurity
 
 if TYPE_CHECKING:
     from mailaudit.collect.dns.lookups import Lookups
     from mailaudit.collect.ssh.host import Flight
     from mailaudit.collect.tls.ports import Ports
 
-_BATCHES: tuple[tuple[type[Question], ...], ...] = ((LookUp, ZoneSecurity), (Handshake,), (FetchPolicy,))
+_BATCHES: tuple[tuple[type[Question], ...], ...] = ((LookUp, ZoneSecurity, ZoneFault), (Handshake,), (FetchPolicy,))
 """Kinds of questions that wait for each other: a slow port does not keep what DNS says."""
 
 
@@ -56,7 +56,7 @@ class Network:
     async def ask(self, wave: Iterable[Question]) -> dict[Question, Answer]:
         """Answers to those of a wave that are for the network; all are asked at once."""
         questions = list(wave)
-        names = [each for each in questions if isinstance(each, LookUp | ZoneSecurity)]
+        names = [each for each in questions if isinstance(each, LookUp | ZoneSecurity | ZoneFault)]
         ports = [each for each in questions if isinstance(each, Handshake)]
         policies = [each for each in questions if isinstance(each, FetchPolicy)]
         found: dict[Question, Answer] = {}

@@ -25,6 +25,7 @@ from mailaudit.questions import (
     Stat,
     StatFile,
     Value,
+    ZoneFault,
     ZoneSecurity,
 )
 from mailaudit.recording.reading import Reader, RecordingError
@@ -54,8 +55,8 @@ def normal(question: Question) -> Question:
     match question:
         case LookUp(owner, kind):
             return LookUp(owner.lower(), kind.upper())
-        case ZoneSecurity(zone):
-            return ZoneSecurity(zone.lower())
+        case ZoneSecurity(zone) | ZoneFault(zone):
+            return type(question)(zone.lower())
         case Handshake(address, port, protocol):
             return Handshake(_address(address) or address, port, protocol)
         case FetchPolicy(domain):
@@ -86,11 +87,11 @@ def _look_up(entry: Reader) -> LookUp:
     return LookUp(owner.lower(), kind.upper())
 
 
-def _zone(entry: Reader) -> ZoneSecurity:
+def _zone(entry: Reader) -> str:
     zone = entry.keys[-1]
     if not zone.endswith("."):
         raise RecordingError(f'{entry.place}: expected a zone with its final dot, like "example.com."')
-    return ZoneSecurity(zone.lower())
+    return zone.lower()
 
 
 def _handshake(entry: Reader) -> Handshake:
@@ -252,7 +253,8 @@ SECTIONS: tuple[Section, ...] = (
         lambda key: {"kind": key.kind, "bits": key.bits, "spki": key.spki},
     ),
     Section("dns", LookUp, _look_up, lambda q: f"{q.owner} {q.type}", _rrset, _rrset_entry, nullable=False),
-    Section("dnssec", ZoneSecurity, _zone, lambda q: q.zone, _security, str, nullable=False),
+    Section("dnssec", ZoneSecurity, lambda e: ZoneSecurity(_zone(e)), lambda q: q.zone, _security, str, nullable=False),
+    Section("dnssec_faults", ZoneFault, lambda e: ZoneFault(_zone(e)), lambda q: q.zone, Reader.any_text, str, nullable=False),
     Section("policies", FetchPolicy, _policy, lambda q: q.domain, lambda e: Endpoint(_free(e)), _fields, nullable=False),
     Section("endpoints", Handshake, _handshake, str, lambda e: Endpoint(_free(e)), _fields, nullable=False),
 )

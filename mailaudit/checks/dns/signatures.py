@@ -26,8 +26,10 @@ def signatures_are_valid(dns: Dns, clock: Clock) -> Iterator[Outcome]:
         if isinstance(state, Failed):
             yield Doubt(state.reason, state.detail or f"The DNSSEC state of {domain} is not known.")
         elif state == "bogus":
+            fault = dns.faults.get(domain, "")
             message = (
                 f"The signatures of {domain} do not validate: resolvers that look answer SERVFAIL to every question about it."
+                + (f" What is wrong: {fault}." if fault else "")
             )
             fix = Fix("Sign the zone again, or take the DS records out at the registrar", Safety.MANUAL)
             place = Evidence(f"{domain}. DNSSEC", "bogus")

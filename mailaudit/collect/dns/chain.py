@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import dns.dnssec
 import dns.exception
@@ -20,6 +22,7 @@ import dns.rdtypes.ANY.DNSKEY
 import dns.rdtypes.ANY.DS
 import dns.rdtypes.ANY.NSEC
 import dns.rdtypes.ANY.NSEC3
+import dns.rdtypes.ANY.RRSIG
 import dns.rrset
 
 from mailaudit.collect.budget import Trouble
@@ -50,7 +53,7 @@ DNSKEY, DS, SOA, NSEC, NSEC3, RRSIG = (
 
 
 class _Bogus(Exception):  # noqa: N818  a state of a zone, not a mistake
-    """A signature is not right, or one that must be there is not."""
+    """A signature is not right, or one that must be there is not; what it says is which, in words."""
 
 
 class _Insecure(Exception):  # noqa: N818  the same
@@ -79,6 +82,16 @@ class Chain:
             return "bogus"
         except _Stripped:
             return await self._as_resolver_says(zone)
+
+    async def fault(self, zone: dns.name.Name) -> str:
+        """Where the chain to a bogus zone breaks, in words; empty for any other. Raises `Trouble` where it cannot be told."""
+        try:
+            await self._validated(zone)
+        except _Bogus as bogus:
+            return str(bogus)
+        except (_Insecure, _Stripped):
+            pass
+        return ""
 
     async def _as_resolver_says(self, zone: dns.name.Name) -> str:
         """The AD bit, where that is all there is: it proves that the resolver validated, its absence proves nothing."""
@@ -137,7 +150,7 @@ class Chain:
             return None
         denial = [each for each in found.authority if each.rdtype in (NSEC, NSEC3)]
         if not denial:
-            raise _Bogus
+            raise _Bogus(f"{parent} proves neither that {child} has a DS record nor that it has none")
         for rrset in denial:
             _validate(rrset, found.authority, parent, keys)
         _denied(child, parent, denial)
@@ -153,11 +166,14 @@ class Chain:
             raise _Insecure  # RFC 4035, section 5.2
         found = await self.resolvers.ask(zone, DNSKEY, dnssec=True)
         keys = next((each for each in found.answer if each.rdtype == DNSKEY and each.name == zone), None)
-        if keys is None or len(keys) > MOST_KEYS:
-            raise _Bogus
+        if keys is None:
+            raise _Bogus(f"there is a DS record of {zone}, and {zone} has no DNSKEY record")
+        if len(keys) > MOST_KEYS:
+            raise _Bogus(f"{zone} has {len(keys)} keys, more than anybody tries")
         trusted = [key for key in keys if any(_is_named(zone, key, each) for each in usable)]
         if not trusted:
-            raise _Bogus
+            wanted, there = _numbers(each.key_tag for each in usable), _numbers(map(dns.dnssec.key_id, keys))
+            raise _Bogus(f"the DS record of {zone} is for key {wanted}, and {zone} has {there}: none that it fits")
         _validate(keys, found.answer, zone, dns.rdataset.from_rdata_list(0, trusted))
         self.keys[zone] = keys
         return keys
@@ -178,15 +194,41 @@ def _validate(
     rrset: dns.rrset.RRset, section: Iterable[dns.rrset.RRset], signer: dns.name.Name, keys: dns.rdataset.Rdataset
 ) -> None:
     """Raises `_Bogus` unless one of the signatures of a set in its section is by a key of the signer's."""
+    what = f"the {dns.rdatatype.to_text(rrset.rdtype)} record of {rrset.name}"
     signatures = next(
         (each for each in section if each.rdtype == RRSIG and each.name == rrset.name and each.covers == rrset.rdtype), None
     )
-    if signatures is None or len(signatures) > MOST_KEYS:
-        raise _Bogus
+    if signatures is None:
+        raise _Bogus(f"{what} has no signature")
+    if len(signatures) > MOST_KEYS:
+        raise _Bogus(f"{what} has {len(signatures)} signatures, more than anybody tries")
     try:
         dns.dnssec.validate(rrset, signatures, {signer: keys})
     except (dns.exception.DNSException, ValueError) as error:
-        raise _Bogus from error
+        raise _Bogus(f"{what} {_wrong(signatures, signer, keys)}") from error
+
+
+def _wrong(signatures: Iterable[dns.rdata.Rdata], signer: dns.name.Name, keys: dns.rdataset.Rdataset) -> str:
+    """What is the matter with signatures of which none is right."""
+    found = [each for each in signatures if isinstance(each, dns.rdtypes.ANY.RRSIG.RRSIG)]
+    tags = set(map(dns.dnssec.key_id, keys))
+    known = [each for each in found if each.signer == signer and each.key_tag in tags]
+    now = time.time()
+    if not known:
+        return f"is signed by key {_numbers(each.key_tag for each in found)}, and {signer} trusts {_numbers(tags)}"
+    if all(each.expiration < now for each in known):
+        return f"has a signature that ended on {_day(max(each.expiration for each in known))}"
+    if all(each.inception > now for each in known):
+        return f"has a signature that does not hold before {_day(min(each.inception for each in known))}"
+    return "was changed after it was signed: its signature does not fit it"
+
+
+def _numbers(found: Iterable[int]) -> str:
+    return " and ".join(map(str, sorted(set(found))))
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _denied(child: dns.name.Name, parent: dns.name.Name, denial: list[dns.rrset.RRset]) -> None:
@@ -204,7 +246,7 @@ def _denied(child: dns.name.Name, parent: dns.name.Name, denial: list[dns.rrset.
                 return _at(rdata)
     if any(_covers(each, parent, name) for name in _between(child, parent) for each in denial):
         return None
-    raise _Bogus
+    raise _Bogus(f"what {parent} proves about {child} does not prove that it has no DS record")
 
 
 def _covers(rrset: dns.rrset.RRset, parent: dns.name.Name, name: dns.name.Name) -> bool:
@@ -236,7 +278,7 @@ def _between(child: dns.name.Name, parent: dns.name.Name) -> Iterator[dns.name.N
 def _at(rdata: dns.rdtypes.ANY.NSEC.NSEC | dns.rdtypes.ANY.NSEC3.NSEC3) -> None:
     """What the types at the child's own name say: a DS that was hidden, a delegation without one, or no delegation."""
     if _has(rdata, DS):
-        raise _Bogus
+        raise _Bogus("a DS record that is there is left out of the answer")
     if _has(rdata, dns.rdatatype.NS) and not _has(rdata, SOA):
         raise _Insecure
 

@@ -21,9 +21,9 @@ from mailaudit.collect.dns.replies import MOST_RECORDS, Told, not_public, told
 from mailaudit.collect.dns.resolvers import Resolvers
 from mailaudit.collect.dns.wire import Exchange, Query, Server
 from mailaudit.collect.trips import Steps, follow, reached, together
-from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneSecurity
+from mailaudit.questions import Answer, Failed, Found, LookUp, Reason, RRset, ZoneFault, ZoneSecurity
 
-DnsQuestion = LookUp | ZoneSecurity
+DnsQuestion = LookUp | ZoneSecurity | ZoneFault
 _LISTING = re.compile(r"(?:[0-9]{1,3}\.){4}|(?:[0-9a-f]\.){32}")
 _RANDOM = 8  # bytes of a label that nobody has written down
 
@@ -68,6 +68,8 @@ class Lookups:
         try:
             if isinstance(question, ZoneSecurity):
                 return Found(await self.chain.state(dns.name.from_text(question.zone)))
+            if isinstance(question, ZoneFault):
+                return Found(await self.chain.fault(dns.name.from_text(question.zone)))
             if question.type == "RRSIG":
                 return Found(await self._signatures(question.owner))
             return await self._look_up(question)

@@ -20,7 +20,7 @@ from mailaudit.models.site import Site
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Lacking, Model, NotHere, Slot, Sources
 from mailaudit.models.spf.check import SpfResult
-from mailaudit.questions import NOT_ASKED, Failed, Found, LookUp, Reason, ZoneSecurity
+from mailaudit.questions import NOT_ASKED, Failed, Found, LookUp, Reason, ZoneFault, ZoneSecurity
 
 TTL = 300  # seconds: what the reference's own records have
 MOST_DOMAINS = 20
@@ -45,8 +45,9 @@ class Dns(Model):
     """All replies by question, and what they are about.
 
     `domains` are the site's; `helo_names` what the host calls itself in HELO; `selectors` pairs of domain and selector that mail
-    is signed with; `certificate_names` what certificates are got for. `spf` has what each domain's mail gets from each address,
-    `helo_spf` what each name in HELO gets, `spf_costs` what a stranger gets and what that takes.
+    is signed with; `certificate_names` what certificates are got for; `faults` where the chain to each bogus zone breaks. `spf`
+    has what each domain's mail gets from each address, `helo_spf` what each name in HELO gets, `spf_costs` what a stranger gets
+    and what that takes.
     """
 
     domains: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Dns(Model):
     certificate_names: tuple[str, ...] = ()
     replies: Mapping[LookUp, Reply] = field(default_factory=dict, repr=False)
     states: Mapping[str, str | Failed] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     sending: Sending = field(default_factory=Sending)
     spf: Mapping[tuple[str, Sender], SpfResult] = field(default_factory=dict, repr=False)
     helo_spf: Mapping[Sender, SpfResult] = field(default_factory=dict, repr=False)
@@ -149,6 +151,7 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
     for domain in domains:
         _domain(asking, domain)
     spf = SpfAsking(asking)
+    states = {domain: _security(sources, domain) for domain in domains}
     dns = Dns(
         assumed=assumed,
         domains=domains,
@@ -157,7 +160,8 @@ def read_dns(sources: Sources, site: Site, subjects: Subjects) -> Slot[Dns]:
         selectors=_selectors(site, domains, subjects.rspamd),
         certificate_names=_unique(_certificate_names(site, subjects.acme)),
         replies=asking.replies,
-        states={domain: _security(sources, domain) for domain in domains},
+        states=states,
+        faults={domain: _fault(sources, domain) for domain, state in states.items() if state == "bogus"},
         sending=sending,
         spf={(domain, each): spf.of_domain(domain, each) for domain in domains for each in sending.senders},
         helo_spf={each: found for each in sending.senders if (found := spf.of_helo(each)) is not None},
@@ -239,6 +243,12 @@ def _security(sources: Sources, domain: str) -> str | Failed:
     if isinstance(answer, Found) and isinstance(answer.value, str):
         return answer.value
     return answer if isinstance(answer, Failed) else Failed(Reason.PROTOCOL, f"the state of {domain} is none")
+
+
+def _fault(sources: Sources, domain: str) -> str:
+    """Where the chain to a bogus zone breaks; empty where that is not known."""
+    answer = sources.ask(ZoneFault(f"{domain}."))
+    return answer.value if isinstance(answer, Found) and isinstance(answer.value, str) else ""
 
 
 def _own_name(site: Site, smtpd: Slot[SmtpdConfig]) -> str | None:
