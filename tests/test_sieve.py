@@ -564,6 +564,13 @@ def test_a_script_may_be_as_large_as_is_set() -> None:
     assert not model(f"{NEW}sieve_max_script_size = unlimited\n", **{f"{LIBRARY}/spam.sieve": large}).refusals
 
 
+def test_dovecot_2_4_has_its_own_comparators_whatever_is_set() -> None:
+    script = {f"{LIBRARY}/spam.sieve": 'require ["fileinto", "comparator-i;octet"]; keep;\n'}
+    assert not model(f"{NEW}sieve_extensions = fileinto copy\n", **script).refusals
+    old = model(OLD.replace("plugin {", "plugin {\n  sieve_extensions = fileinto"), **script)
+    assert '"comparator-i;octet"' in [problem.span.chars for problem in old.refusals]
+
+
 def test_a_script_answers_what_rules_ask() -> None:
     script = model(OLD).scripts[f"{LIBRARY}/spam.sieve"]
     assert isinstance(script, Script)

@@ -17,7 +17,7 @@ from mailaudit.models.sieve.parts import Call, calls, resolve, word_of
 from mailaudit.models.sieve.refusals import LARGEST, refusals, required
 from mailaudit.models.sieve.regex import PCRE_SINCE, dialects
 from mailaudit.models.sieve.uses import Use, plugin_settings, uses
-from mailaudit.models.sieve.words import DEFAULT, ELSEWHERE, ONLY_NEW, ONLY_OLD, OPTIONAL, PLUGINS
+from mailaudit.models.sieve.words import ALWAYS_NEW, DEFAULT, ELSEWHERE, ONLY_NEW, ONLY_OLD, OPTIONAL, PLUGINS
 from mailaudit.models.sources import Known, Model, Slot, Sources
 from mailaudit.parsers.tree import Token, Tree
 from mailaudit.questions import Absent, Failed, Found, ListFiles, Stat
@@ -116,6 +116,7 @@ class _Reading:
         self._known -= ONLY_OLD if dovecot.family == NEW else ONLY_NEW
         start = DEFAULT | (PLUGINS["sieve_imapsieve"] & from_plugins)
         self._user = self._extensions("sieve_extensions", start) & self._known
+        self._user |= ALWAYS_NEW if dovecot.family == NEW else frozenset()
         self._global = self._extensions("sieve_global_extensions", self._user) & self._known
         self._plugins = plugins
         self._by = dialects(_release(dovecot), is_new=dovecot.family == NEW)

@@ -32,6 +32,8 @@ ONLY_OLD = frozenset({"imapflags", "notify", "vnd.dovecot.duplicate"})
 """The deprecated ones, which went with 2.4."""
 ONLY_NEW = frozenset({"comparator-i;unicode-casemap"})
 """What 2.3 does not know."""
+ALWAYS_NEW = frozenset({"comparator-i;octet", "comparator-i;ascii-casemap", "comparator-i;unicode-casemap"})
+"""What 2.4 has whatever is set."""
 CONFLICTS = (("imapflags", "imap4flags"), ("notify", "enotify"), ("vnd.dovecot.duplicate", "duplicate"))
 """Pairs that no script may require together: the deprecated one, and the one in its place."""
 
