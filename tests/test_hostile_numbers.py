@@ -28,6 +28,7 @@ COMMANDS = {
     Command.NETSTAT: "tcp 0 0 *.{} *.* LISTEN\n",
     Command.PS: "{} root Fri Nov 20 09:30:02 2026 /sbin/init\n1 root Fri Nov {} 09:30:02 2026 /sbin/init\n",
     Command.SSHD: "port {}\n",
+    Command.UNAME: "OpenBSD {}.{} amd64\n",
     Command.IFCONFIG: "lo0: flags=8049<UP>\n\tinet6 ::{} prefixlen 128\n\tinet 127.{} netmask 0xff000000\n"
     "\tinet 1.1.1.1 netmask 0xff999999\n",
 }

@@ -10,7 +10,7 @@ from mailaudit.questions import Command, CommandOutput, Found, RunCommand
 
 Number = tuple[int, int]
 NEWEST: Number = (7, 9)
-_UNAME = re.compile(r"OpenBSD (?:\S+ )?(\d+)\.(\d+)\b")
+_UNAME = re.compile(r"OpenBSD (?:\S+ )?(\d{1,9})\.(\d{1,9})\b")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ TYPED: Mapping[Command, str] = {
 """The commands as a person types them, for evidence."""
 TELLS_BY_STATUS = frozenset({Command.RCCTL_LS_STARTED, Command.RCCTL_LS_FAILED, Command.NTPCTL})
 """Those that say with a status other than 0 that something is not as it should be, and still say it."""
-_UNAME = re.compile(r"(\S+) (?:\S+ )?(\d+)\.(\d+)(?=\s|-|\Z)")
+_UNAME = re.compile(r"(\S+) (?:\S+ )?(\d{1,9})\.(\d{1,9})(?=\s|-|\Z)")
 _PACKAGE = re.compile(r"(\S+?)-(\d[^-\s]*)((?:-[^-\s]+)*)(?=\s|\Z)")
 
 

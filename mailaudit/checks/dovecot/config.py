@@ -23,6 +23,7 @@ from mailaudit.models.sources import Missing
 from mailaudit.models.verdicts import Verdicts
 from mailaudit.parsers.tree import Problem
 from mailaudit.questions import Command, Reason
+from mailaudit.text import decimal
 
 LOWEST = 500  # no fix lets Dovecot open mail as an account below this
 WITHOUT_LOGIN = ("lmtp", "lda", "doveadm")  # protocols that nobody logs in to
@@ -150,7 +151,7 @@ def only_vmail_has_mail(dovecot: DovecotConfig) -> Iterator[Outcome]:
 
 
 def _id_of(setting: Setting) -> int | None:
-    return int(setting.value) if setting.value.isascii() and setting.value.isdigit() else None
+    return decimal(setting.value)
 
 
 def _of_kind(dovecot: DovecotConfig, kind: str) -> Iterator[Outcome]:

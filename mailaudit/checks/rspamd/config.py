@@ -45,7 +45,7 @@ FOR_USERS = (
 """Settings for those who logged in: what is asked about strangers' addresses is left out."""
 DEFAULT_SCORES = {"greylist": 4, "add_header": 6, "rewrite_subject": 8, "reject": 15}
 ORDER = (("add_header", "reject"), ("rewrite_subject", "reject"), ("greylist", "reject"), ("greylist", "add_header"))
-_HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:,\s]+))(?::(?P<port>\d+))?")
+_HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:,\s]+))(?::(?P<port>\d{1,9}))?")
 CHECKS = {
     "spf": "which hosts may send for the sender's domain",
     "dkim": "signatures",
