@@ -9,7 +9,7 @@ from mailaudit.checks.host.services import RESTARTS
 from mailaudit.checks.registry import rule
 from mailaudit.checks.rspamd.edits import place_of
 from mailaudit.checks.smtpd.edits import instead
-from mailaudit.edits import Edit, Fix, Safety
+from mailaudit.edits import Fix, Safety
 from mailaudit.findings import Doubt, Exempt, Finding, Outcome, Place
 from mailaudit.models.rspamd.config import Bind, RspamdConfig, Worker
 from mailaudit.models.smtpd.config import SmtpdConfig
@@ -17,7 +17,7 @@ from mailaudit.models.smtpd.parts import Filter
 from mailaudit.questions import Reason
 
 DEFAULT_URL = "http://localhost:11333"  # of filter-rspamd
-_URL = re.compile(r"(?:(?P<scheme>https?)://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\s]+))(?::(?P<port>\d{1,5}))?(?:/.*)?\Z")
+_URL = re.compile(r"(?P<scheme>https?)://(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\s]+))(?::(?P<port>\d{1,5}))?(?:/.*)?\Z")
 
 
 @rule("RSPAMD006")
@@ -50,11 +50,16 @@ def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
     place = Place.at(known.program.span)
     workers = [worker for worker in rspamd.workers if worker.is_enabled is not False]
     binds = [bind for worker in workers for bind in worker.binds]
-    if url.startswith(("/", "unix:")):
-        path = "/" + url.removeprefix("unix:").lstrip("/")
-        if path in {bind.path for bind in binds}:
+    if re.match(r"unix:|[^/]*:\d{1,5}\Z", url):
+        socket = re.sub(r"unix:(?://)?(?=/)", "", url)
+        fix = _replaced(known, url, socket if socket != url else f"http://{url}")
+        message = f"The filter takes http:// and an address, or a local socket's path: with {url} it ends at once, and smtpd with it."
+        yield Finding(message, (place,), fix, f"filter {known.name.value}", url)
+        return
+    if url.startswith("/"):
+        if url in {bind.path for bind in binds}:
             return
-        what = path
+        what = url
     else:
         match = _URL.match(url)
         if match is None:
@@ -81,18 +86,21 @@ def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
     yield Finding(message, (place, *own), _asking(known, workers, url), f"filter {known.name.value}", url)
 
 
+def _replaced(known: Filter, url: str, new: str) -> Fix | None:
+    """The filter asks somewhere else."""
+    if known.program is None:
+        return None
+    words = known.program.value.replace(url, new) if url in known.program.value else f"{known.program.value} -url {new}"
+    edits = instead(known.program, f'"{words}"')
+    return Fix("Ask where rspamd listens", Safety.UNSAFE, edits, RESTARTS["smtpd"]) if edits else None
+
+
 def _asking(known: Filter, workers: list[Worker], url: str) -> Fix:
     """The filter asks where the one worker for messages listens; without such a one, rspamd has to be looked after."""
     judging = [bind for worker in workers if worker.kind == "normal" for bind in worker.binds]
     ports = {bind.port for bind in judging if bind.port is not None and _answers(bind, "localhost")}
-    edits: tuple[Edit, ...] = ()
-    if len(ports) == 1 and known.program is not None:
-        new = f"http://localhost:{ports.pop()}"
-        words = known.program.value.replace(url, new) if url in known.program.value else f"{known.program.value} -url {new}"
-        edits = instead(known.program, f'"{words}"')
-    if not edits:
-        return Fix("See where rspamd listens", Safety.MANUAL, commands=RESTARTS["rspamd"])
-    return Fix("Ask where rspamd listens", Safety.UNSAFE, edits, RESTARTS["smtpd"])
+    fix = _replaced(known, url, f"http://localhost:{ports.pop()}") if len(ports) == 1 else None
+    return fix or Fix("See where rspamd listens", Safety.MANUAL, commands=RESTARTS["rspamd"])
 
 
 def _answers(bind: Bind, host: str) -> bool:
