@@ -53,7 +53,9 @@ def _finds(rspamd: RspamdConfig, known: Filter) -> Iterator[Outcome]:
     if re.match(r"unix:|[^/]*:\d{1,5}\Z", url):
         socket = re.sub(r"unix:(?://)?(?=/)", "", url)
         fix = _replaced(known, url, socket if socket != url else f"http://{url}")
-        message = f"The filter takes http:// and an address, or a local socket's path: with {url} it ends at once, and smtpd with it."
+        message = (
+            f"The filter takes http:// and an address, or a local socket's path: with {url} it ends at once, and smtpd with it."
+        )
         yield Finding(message, (place,), fix, f"filter {known.name.value}", url)
         return
     if url.startswith("/"):
