@@ -153,6 +153,13 @@ def test_no_log_of_github_acts_on_what_is_printed_to_it(form: Format) -> None:
     assert not re.search(r"^\s*::", text, re.MULTILINE)
 
 
+def test_a_single_finding_is_told_as_one_to_github() -> None:
+    host = samples.usual().hosts[0]
+    one = replace(host, results=tuple(each for each in host.results if each.verdict is Verdict.FAIL)[:1])
+    last = rendered(replace(samples.usual(), hosts=(one,)), Format.GITHUB).splitlines()[-1]
+    assert last.startswith("::notice title=mailaudit::1 finding on 1 host; ")
+
+
 def test_a_log_of_github_acts_on_no_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     text = "a ##[error]x\n  ::error::x\n::stop-commands::x\n"
     output.write(text, Format.TERMINAL)

@@ -30,7 +30,7 @@ def write(report: Report, reader: Reader) -> str:
             out.append(line)
     left = len(lines) - len(out)
     more = f" {left} more are not shown here: the report in another format has them all." if left else ""
-    counts = f"{len(findings(seen))} findings on {number_of(len(seen), 'host')}"
+    counts = f"{number_of(len(findings(seen)), 'finding')} on {number_of(len(seen), 'host')}"
     out.append(command("notice", f"{counts}; {ending(report)}.{more}", title="mailaudit"))
     return "".join(f"{line}\n" for line in out)
 

@@ -177,7 +177,7 @@ def _files(view: View) -> Html:
     rows = [tag("li", *_file(view, each)) for each in files]
     statements = sum(each.statements for each in files)
     unread = sum(len(each.unread) for each in files)
-    head = tag("p", f"{number_of(len(files), 'file')}, {statements} statements, {unread} of them not read.")
+    head = tag("p", f"{number_of(len(files), 'file')}, {number_of(statements, 'statement')}, {unread} of them not read.")
     absent = tag("p", "Not there: ", view.clean(", ".join(missing)), ".") if missing else NOTHING
     return joined(*((head, tag("ul", rows, class_="files")) if rows else ()), absent)
 
