@@ -624,13 +624,15 @@ def test_sievec_agrees(root: daemons.Root, tmp_path: Path) -> None:
 
 
 @pytest.mark.daemon
-def test_sieve_test_agrees_on_where_a_message_ends() -> None:
+@pytest.mark.parametrize("root", daemons.roots(), ids=lambda root: root.name)
+def test_sieve_test_agrees_on_where_a_message_ends(root: daemons.Root) -> None:
     """All that a script looks at is known here, so nothing may be left in doubt."""
-    daemons.need(daemons.HERE, "sieve-test")
-    with tempfile.TemporaryDirectory() as name:  # sieve-test gives up root's rights: every folder above must let it in
+    daemons.need(root, "sieve-test")
+    enter = () if root.path is None else ("chroot", str(root.path))
+    with tempfile.TemporaryDirectory(dir=root.path and root.path / "tmp") as name:  # sieve-test gives up root's rights:
         folder = Path(name)
-        folder.chmod(0o755)
-        row = running.row(folder, 120, 7)
+        folder.chmod(0o755)  # every folder above must let it in
+        row = running.row(running.Place(folder, root.inside(folder), enter, is_new=root is not daemons.HERE), 80, 7)
     assert not wrong(row)
 
 

@@ -173,7 +173,7 @@ def rows(corpora: Path, limit: int | None = None) -> Iterator[Row]:
         yield compare("sieve: sievec on single commands", words()[:limit], judge)
         if shutil.which("sieve-test") is not None:
             Path(folder).chmod(0o755)  # sieve-test gives up root's rights
-            yield sieve_running.row(Path(folder), RUNS if limit is None else limit)
+            yield sieve_running.row(sieve_running.Place(Path(folder), folder), RUNS if limit is None else limit)
         yield compare(
             "sieve: sievec on single faults in scripts, with the line", mutants(MUTANTS if limit is None else limit), judge
         )

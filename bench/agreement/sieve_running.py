@@ -6,6 +6,7 @@ import os
 import random
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agreement import Row
@@ -117,28 +118,50 @@ def ours(chars: str) -> tuple[set[str], set[str]]:
     return folders | kept | unsure, {action.values[0] or "" for action in outcome.of("redirect")}
 
 
-def theirs(chars: str, folder: Path) -> tuple[set[str], set[str]]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where `sieve-test` runs: a folder that other users may enter, its name there, what leads there, and which Dovecot is there."""
+
+    folder: Path
+    name: str
+    enter: tuple[str, ...] = ()
+    is_new: bool = False
+
+    def settings(self) -> str:
+        """A configuration under which it runs."""
+        is_root = os.geteuid() == 0
+        lines = [
+            *(["dovecot_config_version = 2.4.0", "dovecot_storage_version = 2.4.0"] if self.is_new else []),
+            f"mail_uid = {'nobody' if is_root else os.geteuid()}",
+            f"mail_gid = {'nogroup' if is_root else os.getegid()}",
+            "first_valid_uid = 1",
+            f"mail_home = {self.name}/home",
+            *(["mail_driver = maildir", "mail_path = ~/m"] if self.is_new else ["mail_location = maildir:~/m"]),
+            "log_path = /dev/stderr",
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def theirs(chars: str, place: Place) -> tuple[set[str], set[str]]:
     """The same, as `sieve-test` has it. Raises ValueError with what it said where it fails."""
-    is_root = os.geteuid() == 0
+    folder = place.folder
     home = folder / "home"
     home.mkdir(exist_ok=True)
     home.chmod(0o777)
-    (folder / "dovecot.conf").write_text(
-        f"mail_uid = {'nobody' if is_root else os.geteuid()}\nmail_gid = {'nogroup' if is_root else os.getegid()}\n"
-        f"first_valid_uid = 1\nmail_home = {home}\nmail_location = maildir:{home}/m\nlog_path = /dev/stderr\n"
-    )
+    (folder / "dovecot.conf").write_text(place.settings())
     (folder / "script.sieve").write_text(chars)
     (folder / "message").write_text(MESSAGE)
-    command = ("sieve-test", "-c", str(folder / "dovecot.conf"), str(folder / "script.sieve"), str(folder / "message"))
+    conf, sieve, message = (f"{place.name}/{each}" for each in ("dovecot.conf", "script.sieve", "message"))
+    command = (*place.enter, "sieve-test", "-c", conf, sieve, message)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(done.stderr + done.stdout)
     return set(_STORED.findall(done.stdout)), set(_SENT.findall(done.stdout))
 
 
-def row(folder: Path, count: int, seed: int = 0) -> Row:
-    """One comparison over so many scripts. Other users must be able to enter the folder."""
+def row(place: Place, count: int, seed: int = 0) -> Row:
+    """One comparison over so many scripts."""
     rng = random.Random(seed)
     scripts = [script(rng) for _ in range(count)]
-    wrong = tuple(each for each in scripts if ours(each) != theirs(each, folder))
+    wrong = tuple(each for each in scripts if ours(each) != theirs(each, place))
     return Row("sieve: sieve-test on where a message ends", count - len(wrong), count, (), wrong)
