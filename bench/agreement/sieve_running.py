@@ -120,7 +120,7 @@ def ours(chars: str) -> tuple[set[str], set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where `sieve-test` runs: a folder that other users may enter, its name there, what leads there, and which Dovecot is there."""
+    """Where `sieve-test` runs: a folder that other users may enter, its name there, what leads there, and which Dovecot it is."""
 
     folder: Path
     name: str
