@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from daemons import Root, need, roots
 
 from mailaudit import rulebook
 from mailaudit.audit import audit
@@ -130,3 +132,17 @@ def test_the_published_guide_yields_its_errata() -> None:
 def test_each_erratum_names_its_trap() -> None:
     pages = rulebook.load().pages
     assert not [rule for rule in ERRATA if not pages[rule].traps]
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+def test_the_corrected_example_is_clean_beside_the_files_that_rspamd_packages(root: Root, tmp_path: Path) -> None:
+    """What every release packages is read: on a live host it is all there."""
+    need(root, "rspamadm")
+    folder = tmp_path / "corrected"
+    shutil.copytree(EXAMPLES / "corrected", folder)
+    packaged = (root.path or Path("/")) / "etc/rspamd"
+    shutil.copytree(packaged, folder / "etc/rspamd", dirs_exist_ok=True, ignore=shutil.ignore_patterns("local.d", "override.d"))
+    [host] = audit([str(folder)], Options()).hosts
+    asked = {"HOST036", "RSPAMD005"}  # when they were changed, and what was shipped, is in no folder
+    assert {result.rule for result in host.results if result.verdict in (Verdict.FAIL, Verdict.UNKNOWN)} == asked
