@@ -181,6 +181,7 @@ def test_wrong_types_are_errors_with_their_place(document: Any, message: str) ->
         (b'{"stat": {"/a": null, "/b": null, "/a": null}}', 'a.json: "/a" stands twice in one object'),
         (b'{"x": NaN}', "a.json: NaN is no JSON value"),
         (b'{"x": ' + b"9" * 5000 + b"}", "a.json: a number has more digits than any answer needs"),
+        (b'{"stat": {"/a": {"type": "file", "owner": "r\\uD800t"}}}', "a.json: \\ud800 is half of a character"),
         (b'{"x": ' + b"1" * 5000 + b"}", "a.json: "),
         (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested more than 64 deep"),
         (b'{"x": ' + b"[" * 80 + b"]" * 80 + b"}", "nested more than 64 deep"),

@@ -149,9 +149,13 @@ def read_document(data: bytes, origin: str) -> Any:
         raise RecordingError(f"{origin}: {_TOO_DEEP}") from None
     if _is_deep(document):
         raise RecordingError(f"{origin}: {_TOO_DEEP}")
+    if _ESCAPED_HALF.search(data) and (half := _HALF.search(json.dumps(document, ensure_ascii=False))):
+        raise RecordingError(f"{origin}: \\u{ord(half[0]):x} is half of a character")
     return document
 
 
+_ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those between stand for bytes that are no text
 _TOO_LONG = "a number has more digits than any answer needs"
 _TOO_DEEP = f"objects and lists are nested more than {MAX_DEPTH} deep"
 
