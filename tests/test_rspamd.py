@@ -119,6 +119,18 @@ def test_a_socket_that_rspamd_refuses(tmp_path: Path, written: str) -> None:
     ]
 
 
+@pytest.mark.daemon
+@pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
+@pytest.mark.parametrize("written", ["unix:/tmp/x.sock", "2001:db8::9", ":11400", "::1", "./x.sock", "127.0.0.1:11400:5"])
+def test_rspamd_refuses_the_sockets_that_we_say_it_refuses(root: Root, shared: Path, tmp_path: Path, written: str) -> None:
+    need(root, "rspamadm")
+    file = {"local.d/worker-normal.inc": f'bind_socket = "{written}";\n'}
+    refused = of(tmp_path / "ours", **file).refusals
+    shutil.copytree(tmp_path / "ours/etc/rspamd", shared / "rspamd")
+    done = rspamadm(root, f"--var=LOCAL_CONFDIR={root.inside(shared / 'rspamd')}", "configtest")
+    assert ("syntax BAD" in done.stdout, "cannot parse bind line" in done.stderr) == (bool(refused), bool(refused))
+
+
 @pytest.mark.parametrize(("written", "expected"), [("count = 0;", False), ("count = 1;", True), ("enabled = no;", False)])
 def test_a_worker_that_is_never_started(tmp_path: Path, written: str, expected: object) -> None:
     assert worker(of(tmp_path, **{"local.d/worker-normal.inc": written}), "normal").is_enabled is expected
