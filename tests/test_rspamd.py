@@ -119,6 +119,14 @@ def test_a_socket_that_rspamd_refuses(tmp_path: Path, written: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("written", ['a = "{= env.X";', "# {# not closed", "re = '/{=/';", "{= env.A =} {% if"])
+def test_a_template_that_is_never_closed_is_refused_wherever_it_stands(tmp_path: Path, written: str) -> None:
+    """3.4 and 4.1.5: `cannot call lua jinja_template script`."""
+    model = of(tmp_path, **{"local.d/greylist.conf": f"b = 1; # {{= env.A | default('x') =}}\n{written}\n"})
+    places = [(each.span.path, each.span.line, each.span.chars[0]) for each in model.refusals]
+    assert ("/etc/rspamd/local.d/greylist.conf", 2, "{") in places
+
+
 @pytest.mark.daemon
 @pytest.mark.parametrize("root", roots(), ids=lambda root: root.name)
 @pytest.mark.parametrize("written", ["unix:/tmp/x.sock", "2001:db8::9", ":11400", "::1", "./x.sock", "127.0.0.1:11400:5"])

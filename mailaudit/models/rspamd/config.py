@@ -13,6 +13,7 @@ from mailaudit.models.rspamd.stock import Packaged
 from mailaudit.models.rspamd.workers import Bind, Worker, workers
 from mailaudit.models.sources import Known, Lacking, NotHere, Slot, Sources, refused_statements
 from mailaudit.models.ucl.document import Evaluation
+from mailaudit.models.ucl.templates import never_closed
 from mailaudit.models.ucl.values import Value
 from mailaudit.parsers.tree import Problem, Tree
 from mailaudit.questions import Failed, Reason
@@ -122,7 +123,7 @@ def understood(files: HostFiles, main: Tree) -> RspamdConfig:
     problems = [problem for problem in evaluation.problems if not isinstance(problem.span.text, Packaged)]
     binds = [bind for worker in workers(root) for bind in worker.binds]
     unheard = (Problem(bind.wrong, bind.value.span) for bind in binds if bind.wrong and bind.value.token is not None)
-    refused = (*refused_statements(trees), *(problem for problem in problems if problem.refused), *unheard)
+    refused = (*refused_statements(trees), *(problem for problem in problems if problem.refused), *unheard, *_templates(trees))
     local = tuple(path for path in files.there if _is_local(path, files.folder))
     return RspamdConfig(
         trees=trees,
@@ -137,6 +138,15 @@ def understood(files: HostFiles, main: Tree) -> RspamdConfig:
         unused=tuple(path for path in local if path not in evaluation.trees and path.endswith((".conf", ".inc"))),
         database=known["DBDIR"],
     )
+
+
+def _templates(trees: tuple[Tree, ...]) -> Iterator[Problem]:
+    """The templates that are never closed."""
+    for tree in trees:
+        at = never_closed(tree.text.chars)
+        if at >= 0:
+            mark = Span(tree.text, at, at + 2)
+            yield Problem(f'expected "{mark.chars[1]}}}" to end the template, found the end of the file', mark, swallows=True)
 
 
 def _unread(files: HostFiles) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ _DEFAULTED = re.compile(
     r"(?:\"(?P<double>[^\"\\\n]*)\"|'(?P<single>[^'\\\n]*)')\s*(?(bracket)\))\s*=\}"
 )
 _MARKS = ("{=", "{%", "{#")
+_OPENING = re.compile(r"\{([=%#])")
 
 
 def is_template(written: str) -> bool:
@@ -26,3 +27,14 @@ def by_default(written: str) -> str | None:
     """What a value comes to where no variable is set; None where that takes more than its defaults."""
     filled = _DEFAULTED.sub(lambda match: match["double"] or match["single"] or "", written)
     return None if is_template(filled) else filled
+
+
+def never_closed(chars: str) -> int:
+    """Where a file's first template without an end begins, be it in a comment: rspamd refuses the file. -1 for nowhere."""
+    at = 0
+    while (opening := _OPENING.search(chars, at)) is not None:
+        end = chars.find(f"{opening[1]}}}", opening.end())
+        if end < 0:
+            return opening.start()
+        at = end + 2
+    return -1
