@@ -15,7 +15,7 @@ from mailaudit.collect.login import Login, unwatched
 from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.root import RootWorld
-from mailaudit.collect.world import Layers, World
+from mailaudit.collect.world import Layers, World, unasked
 from mailaudit.findings import Finding, HostReport, Place, Result, Severity
 from mailaudit.fingerprints import Unsaid, fingerprint, numbered
 from mailaudit.models.clock import Clock, read_clock
@@ -83,16 +83,14 @@ class Auditor:
 
     def first(self) -> list[Question]:
         """What is asked first of all, before anything is known."""
-        world = self.world
-        nothing = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        nothing = unasked(self.world)
         with _READING:
             return survey(self.facts(nothing).wanted, nothing)
 
     def learn(self, snapshot: Snapshot | None = None) -> tuple[Snapshot, Facts]:
         """Ask the world wave after wave until no new question is raised, from nothing or from what is known."""
         world = self.world
-        if snapshot is None:
-            snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
+        snapshot = snapshot or unasked(world)
         if isinstance(world, RootWorld):
             return self._looked_up(world, snapshot)
         watch = self.options.login.watch if self.live or world.online else unwatched

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -102,8 +102,3 @@ def unanswered(question: Question, online: bool) -> Failed:
     if isinstance(question, LIVE) and not online:
         return Failed(Reason.OFFLINE, "the network was not asked")
     return Failed(Reason.NOT_RECORDED, f"{question} was not recorded")
-
-
-def still_open(questions: Iterable[Question], snapshot: Snapshot) -> list[Question]:
-    """The questions that have no answer yet, in a stable order."""
-    return sorted({q for q in questions if q not in snapshot.answers}, key=lambda q: (type(q).__name__, str(q)))

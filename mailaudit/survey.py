@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from mailaudit.models.sources import Shelf, Sources
 from mailaudit.questions import Answer, FetchPolicy, Handshake, LookUp, Question, RunCommand, ZoneFault, ZoneSecurity
-from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.snapshot import Snapshot
 
 MAX_WAVES = 32  # include chains are the deepest thing that waves follow; the parsers bound those at less
 Made = TypeVar("Made")
@@ -14,22 +15,24 @@ Ask = Callable[[list[Question]], Mapping[Question, Answer]]
 
 
 def survey(wanted: Iterable[Question], snapshot: Snapshot) -> list[Question]:
-    """The next wave: what reading the models asked for and nobody has answered yet.
+    """The next wave, in a stable order: what reading the models asked for and nobody has answered yet.
 
     Models ask only with the closed list of question types, so a survey cannot invent a command (law 11).
     """
-    return still_open(wanted, snapshot)
+    return sorted({each for each in wanted if each not in snapshot.answers}, key=lambda each: (type(each).__name__, str(each)))
 
 
-def learned(snapshot: Snapshot, ask: Ask, read: Callable[[Snapshot], tuple[Made, Iterable[Question]]]) -> Made:
-    """What is read once all has been asked: `read` gives what it makes of a snapshot, and the questions that this raises."""
+def learned(snapshot: Snapshot, ask: Ask, make: Callable[[Sources], Made], shelf: Shelf | None = None) -> Made:
+    """What is made of a host's sources once all that this asks for has been asked; the `shelf` has what was read before."""
+    shelf = shelf or Shelf()
     for _ in range(MAX_WAVES):
-        found, wanted = read(snapshot)
-        wave = survey(wanted, snapshot)
+        sources = Sources(snapshot, shelf)
+        made = make(sources)
+        wave = survey(sources.wanted, snapshot)
         if not wave:
             break
         snapshot = snapshot.with_answers(ask(wave))
-    return found
+    return made
 
 
 def told(wave: Iterable[Question]) -> str:

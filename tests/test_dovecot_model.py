@@ -14,8 +14,9 @@ from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.collect.root import RootWorld
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.dovecot.vars import expand, in_new_spelling
-from mailaudit.models.sources import Known, Missing, NotHere, Slot, Sources
-from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.models.sources import Known, Missing, NotHere, Slot
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT.parent / "shared" / "corpora" / "dovecot"
@@ -28,14 +29,7 @@ VERSIONS = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
 
 def learn(world: RootWorld) -> Slot[DovecotConfig]:
     """The model, once all that it asks for is answered."""
-    snapshot = Snapshot(world.host, world.target, recorded=world.recorded)
-    while True:
-        sources = Sources(snapshot)
-        slot = read_dovecot(sources)
-        wanted = still_open(sources.wanted, snapshot)
-        if not wanted:
-            return slot
-        snapshot = snapshot.with_answers(world.ask(wanted))
+    return learned(Snapshot(world.host, world.target, recorded=world.recorded), world.ask, read_dovecot)
 
 
 def slot_of(files: dict[str, str]) -> Slot[DovecotConfig]:

@@ -15,8 +15,9 @@ from mailaudit.collect.memory import MemoryDirectory, MemoryWorld
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.dovecot.passwd_file import lines_of
 from mailaudit.models.dovecot.user import MailUser, mail_user
-from mailaudit.models.sources import Known, Sources
-from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.models.sources import Known
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 from mailaudit.text import Text
 
 MAIN = "/etc/dovecot/dovecot.conf"
@@ -97,15 +98,9 @@ def model(text: str, users: str, family: str = "2.3", **files: str) -> DovecotCo
     paths["/etc/group"] = "wheel:*:0:\nvmail:*:2000:\n"
     paths.update({name.replace("_", "/"): chars for name, chars in files.items()})
     world = MemoryWorld(MemoryDirectory.of({path: chars.encode() for path, chars in paths.items()}), "h", "t")
-    snapshot = Snapshot("h", "t", recorded=world.recorded)
-    while True:
-        sources = Sources(snapshot)
-        slot = read_dovecot(sources)
-        wanted = still_open(sources.wanted, snapshot)
-        if not wanted:
-            assert isinstance(slot, Known)
-            return slot.value
-        snapshot = snapshot.with_answers(world.ask(wanted))
+    slot = learned(Snapshot("h", "t", recorded=world.recorded), world.ask, read_dovecot)
+    assert isinstance(slot, Known)
+    return slot.value
 
 
 def addresses() -> list[str]:

@@ -14,9 +14,10 @@ from bench.agreement import Row
 from bench.agreement.dovecot_dumps import differences
 from mailaudit.models.dovecot.config import DovecotConfig, read_dovecot
 from mailaudit.models.dovecot.settings import NEW, OLD
-from mailaudit.models.sources import Known, Sources
+from mailaudit.models.sources import Known
 from mailaudit.questions import Absent, Answer, Command, CommandOutput, Found, ListFiles, Question, ReadFile, RunCommand
-from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 
 FOLDER = "/etc/dovecot"
 MAIN = f"{FOLDER}/dovecot.conf"
@@ -34,14 +35,9 @@ _OF_THE_HOST = "reads it at start"  # doveconf -n does not look for the files th
 def model_of(files: Mapping[str, bytes], family: str) -> DovecotConfig:
     """The model of a host that has these files and no others, and a Dovecot of a family."""
     snapshot = Snapshot("host", "host", {RunCommand(Command.DOVECOT_VERSION): Found(CommandOutput(0, INSTALLED[family]))})
-    while True:
-        sources = Sources(snapshot)
-        slot = read_dovecot(sources)
-        wanted = still_open(sources.wanted, snapshot)
-        if not wanted:
-            assert isinstance(slot, Known)
-            return slot.value
-        snapshot = snapshot.with_answers({question: _answer(question, files) for question in wanted})
+    slot = learned(snapshot, lambda wave: {question: _answer(question, files) for question in wave}, read_dovecot)
+    assert isinstance(slot, Known)
+    return slot.value
 
 
 def _answer(question: Question, files: Mapping[str, bytes]) -> Answer:

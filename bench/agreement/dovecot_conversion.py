@@ -14,9 +14,9 @@ from mailaudit.models.dovecot.config import DovecotConfig
 from mailaudit.models.dovecot.sections import Section
 from mailaudit.models.dovecot.settings import NEW, OLD
 from mailaudit.models.dovecot.values import comes_to, list_words
-from mailaudit.models.sources import Sources
 from mailaudit.questions import Command, CommandOutput, Found, RunCommand
-from mailaudit.snapshot import Snapshot, still_open
+from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 from mailaudit.text import encode
 
 EXPLAINED = {
@@ -38,13 +38,7 @@ def conversion_of(files: Mapping[str, bytes], installed: str | None = INSTALLED[
     snapshot = Snapshot("host", "host", {})
     if installed:
         snapshot = snapshot.with_answers({RunCommand(Command.DOVECOT_VERSION): Found(CommandOutput(0, installed))})
-    while True:
-        sources = Sources(snapshot)
-        made = convert(sources)
-        wanted = still_open(sources.wanted, snapshot)
-        if not wanted:
-            return made
-        snapshot = snapshot.with_answers({question: _answer(question, files) for question in wanted})
+    return learned(snapshot, lambda wave: {question: _answer(question, files) for question in wave}, convert)
 
 
 def written(files: Mapping[str, bytes], made: Conversion) -> dict[str, bytes]:

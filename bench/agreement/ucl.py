@@ -13,13 +13,14 @@ from typing import Any
 
 from bench.agreement import Row
 from mailaudit.models.rspamd.config import RspamdConfig, read_rspamd
-from mailaudit.models.sources import Known, Sources
+from mailaudit.models.sources import Known
 from mailaudit.models.ucl.document import Evaluation
 from mailaudit.models.ucl.values import Json, as_json
 from mailaudit.parsers import ucl
 from mailaudit.parsers.tree import Tree, nothing
 from mailaudit.questions import Absent, Answer, Found, ListFiles, Question, ReadFile
 from mailaudit.snapshot import Snapshot
+from mailaudit.survey import learned
 from mailaudit.text import Text
 
 NEWER = {  # libucl's own repository is newer than the libucl in rspamd 3.4, which does what we do (asked live)
@@ -132,13 +133,9 @@ def _real(corpora: Path, limit: int | None) -> Row:
 
 def host(folder: Path) -> RspamdConfig | None:
     """The model of a host's tree; None if there is nothing of rspamd in it."""
-    answers: dict[Question, Answer] = {}
-    while True:
-        sources = Sources(Snapshot("host", "target", answers, recorded=True))
-        slot = read_rspamd(sources)
-        if not sources.wanted:
-            return slot.value if isinstance(slot, Known) else None
-        answers |= {question: _answer(folder, question) for question in sources.wanted}
+    nothing = Snapshot("host", "target", recorded=True)
+    slot = learned(nothing, lambda wave: {question: _answer(folder, question) for question in wave}, read_rspamd)
+    return slot.value if isinstance(slot, Known) else None
 
 
 def _answer(folder: Path, question: Question) -> Answer:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mailaudit.questions import Answer, Question
+from mailaudit.snapshot import Snapshot
 
 Layers = tuple[tuple[str, bytes], ...]
 """Files of settings: of each the name that errors give it, and its bytes; the farthest from the host first."""
@@ -45,6 +46,11 @@ class World(Protocol):
 
     def ask(self, wave: Collection[Question]) -> dict[Question, Answer]:
         """An answer to each question of a wave; never raises for anything that is found in the target."""
+
+
+def unasked(world: World) -> Snapshot:
+    """What is known of a host before anything is asked."""
+    return Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
 
 
 class TargetError(Exception):

@@ -19,7 +19,6 @@ from mailaudit.converting.conversion import Conversion, convert
 from mailaudit.converting.upgraded import upgraded
 from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import HostReport, Report, Result, Verdict
-from mailaudit.models.sources import Sources
 from mailaudit.output import Telling
 from mailaudit.questions import now
 from mailaudit.repair import Plan
@@ -27,7 +26,7 @@ from mailaudit.reports.plan import as_data
 from mailaudit.reports.terminal import conversions
 from mailaudit.reports.terminal.conversions import Converted
 from mailaudit.snapshot import Snapshot
-from mailaudit.survey import survey
+from mailaudit.survey import learned
 from mailaudit.text import encode
 from mailaudit.wording import number_of
 
@@ -71,13 +70,7 @@ def _converted(auditor: Auditor) -> Converted:
 
 
 def _conversion(auditor: Auditor, snapshot: Snapshot) -> tuple[Conversion, Snapshot]:
-    while True:
-        sources = Sources(snapshot, auditor.shelf)
-        conversion = convert(sources)
-        wave = survey(sources.wanted, snapshot)
-        if not wave:
-            return conversion, snapshot
-        snapshot = snapshot.with_answers(auditor.world.ask(wave))
+    return learned(snapshot, auditor.world.ask, lambda sources: (convert(sources), sources.snapshot), auditor.shelf)
 
 
 def _new(before: HostReport, after: HostReport) -> tuple[Result, ...]:

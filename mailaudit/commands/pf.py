@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mailaudit.choices import AnswerFormat, Color
 from mailaudit.collect.directory import RefusedError
 from mailaudit.collect.named import absolute, named_file
 from mailaudit.collect.roots import find_worlds
-from mailaudit.collect.world import TargetError
+from mailaudit.collect.world import TargetError, unasked
 from mailaudit.commands.looking import chosen_targets
 from mailaudit.commands.telling import UsageError, explained
 from mailaudit.exitcodes import ExitCode, worst
@@ -25,7 +25,7 @@ from mailaudit.models.pf.packet import BadPacketError
 from mailaudit.models.pf.reachable import reachable
 from mailaudit.models.pf.shadow import shadowed
 from mailaudit.models.services import read_services
-from mailaudit.models.sources import Known, Lacking, Shelf, Sources
+from mailaudit.models.sources import Known, Lacking
 from mailaudit.parsers.choosing import language_of
 from mailaudit.questions import Answer, Failed, Found, Question, ReadFile, Reason
 from mailaudit.reports import pf
@@ -218,8 +218,7 @@ def _of_target(target: str) -> Iterator[Host]:
     lacking = []
     found = 0
     for world in roots:
-        snapshot = Snapshot(world.host, world.target, {}, world.recorded, world.online, world.taken)
-        slot = _learned(snapshot, world.ask)
+        slot = _learned(unasked(world), world.ask)
         if isinstance(slot, Known):
             found += 1
             yield Host(world.host, world.target, slot.value)
@@ -233,13 +232,7 @@ def _of_target(target: str) -> Iterator[Host]:
 
 def _learned(snapshot: Snapshot, ask: Ask) -> object:
     """The ruleset, asked for wave after wave as an audit does, but nothing else."""
-    shelf = Shelf()
-
-    def read(known: Snapshot) -> tuple[object, Iterable[Question]]:
-        sources = Sources(known, shelf)
-        return sources.make(read_pf, sources.make(read_services)), sources.wanted
-
-    return learned(snapshot, ask, read)
+    return learned(snapshot, ask, lambda sources: sources.make(read_pf, sources.make(read_services)))
 
 
 def _file(target: str) -> Host | None:

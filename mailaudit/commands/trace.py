@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailaudit import output, rulebook
@@ -18,11 +17,9 @@ from mailaudit.models.facts import Facts
 from mailaudit.models.pf.config import Ruleset
 from mailaudit.models.smtpd.config import SmtpdConfig
 from mailaudit.models.sources import Known, Model, Sources
-from mailaudit.questions import Question
 from mailaudit.reports import trace as as_json
 from mailaudit.reports.terminal import trace as terminal
 from mailaudit.reports.trace import HostTrace, Told
-from mailaudit.snapshot import Snapshot
 from mailaudit.survey import learned
 from mailaudit.trace.addresses import Address, BadAddressError, read_address
 from mailaudit.trace.hops import Trace, Verdict
@@ -100,11 +97,11 @@ def followed(auditor: Auditor, asked: Asked) -> tuple[Host, Trace]:
     """The trace, once all that it asks has been asked."""
     snapshot, facts = auditor.learn()
 
-    def read(known: Snapshot) -> tuple[tuple[Host, Trace], Iterable[Question]]:
-        host = Host(facts, Sources(known, auditor.shelf))
-        return (host, follow(host, asked)), host.sources.wanted
+    def make(sources: Sources) -> tuple[Host, Trace]:
+        host = Host(facts, sources)
+        return host, follow(host, asked)
 
-    return learned(snapshot, auditor.world.ask, read)
+    return learned(snapshot, auditor.world.ask, make, auditor.shelf)
 
 
 def _asked(wish: Wish) -> Asked:
