@@ -1,14 +1,18 @@
-"""The key of the digests in masks is kept with the user's settings; where it cannot be, the run has one of its own."""
+"""The key of the digests in masks is kept with the user's settings; and users who have no account, and no home to keep it in."""
 
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from mailaudit.collect.masking_key import masking_key
+
+if TYPE_CHECKING:
+    from command_line import Run
 
 
 def test_it_is_made_once_and_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +63,17 @@ def test_what_is_no_key_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "mailaudit" / "masking.key").write_text("mine\n")
     assert masking_key() != masking_key()
     assert (tmp_path / "mailaudit" / "masking.key").read_text() == "mine\n"
+
+
+def test_who_has_no_account_here_is_told_what_to_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> pwd.struct_passwd:
+        raise KeyError(uid)
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    code, _, told = run("scan", "127.0.0.1", "--offline")
+    assert (code, told) == (
+        4,
+        "mailaudit: 127.0.0.1: ssh: Unknown local username: set one of LOGNAME, USER, LNAME, or USERNAME in the environment\n",
+    )

@@ -74,7 +74,12 @@ def destination(address: Address) -> tuple[str, int, str]:
 
 
 def _options(host: str, port: Any, user: Any) -> Any:
-    return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
+    try:
+        return asyncssh.SSHClientConnectionOptions(host=host, port=port, username=user, client_keys=None, agent_path=None)
+    except asyncssh.ConfigParseError:
+        raise
+    except (ValueError, RuntimeError) as error:  # who has no account here, as in a container, has no name and no home
+        raise TargetError(f"{host}: ssh: {error}", UNREACHABLE) from error
 
 
 @dataclass(eq=False)
