@@ -21,7 +21,7 @@ from mailaudit.exitcodes import ExitCode, settle, worst
 from mailaudit.findings import Report
 from mailaudit.models.sources import Shelf
 from mailaudit.output import Telling
-from mailaudit.questions import now
+from mailaudit.questions import Found, ReadFile, now
 from mailaudit.repair import Plan, plan, verified
 from mailaudit.reports import plan as plans_as_data
 from mailaudit.reports.terminal import fixes
@@ -111,4 +111,7 @@ def _seen_anew(auditor: Auditor, planned: Plan, place: Path) -> Plan:
         return planned
     (world,) = find_worlds(str(place))
     again = replace(auditor, world=world, shelf=Shelf(), crashes=[])
-    return verified(planned, again.examine(*again.learn()))
+    known, _ = again.learn()
+    there = {path: known.answer(ReadFile(path)) for path in planned.files}
+    written = {path: each.value for path, each in there.items() if isinstance(each, Found) and isinstance(each.value, bytes)}
+    return verified(planned, again.examine(*again.learn(known.with_files(written))))  # what checkers said was of those before
