@@ -202,6 +202,13 @@ def own_sources(count: int, tail: str = "pass out\n") -> str:
     )
 
 
+def crossing(count: int) -> str:
+    """A pf.conf of `count` rules, half with a source and half with a target of their own, each of which meets half of all."""
+    own = ((n % 2, f"{n >> 8 & 255}.{n & 255}.1") for n in range(count))
+    ends = (f"from any to 11.{each}" if is_odd else f"from 12.{each} to any" for is_odd, each in own)
+    return "".join(f"pass in proto tcp {each}\n" for each in ends) + "block all\n"
+
+
 def members(count: int) -> str:
     """Addresses, parted by blanks."""
     return " ".join(f"45.{n >> 15}.{n >> 7 & 255}.{n * 2 & 255}" for n in range(count))
@@ -225,6 +232,7 @@ def shadowing(figures: dict[str, float], folder: Path) -> None:
     row_of("shadow_own", f"shadowed(), own sources: {grown}", own_sources(few), own_sources(many), "about 4")
     dead = own_sources(few, "block all\n"), own_sources(many, "block all\n")
     row_of("shadow_dead", f"shadowed(), none decides: {grown}", *dead, "about 4")
+    row_of("shadow_crossing", f"shadowed(), each meets half: {grown}", crossing(few), crossing(many), "about 4")
     tail = "block in quick from {}\npass out\n"
     table = f"table <bad> {{ {members(100_000)} }}\n" + own_sources(few, tail.format("<bad>"))
     listed = own_sources(few, tail.format(f"{{ {members(100_000)} }}"))

@@ -64,7 +64,9 @@ class Ground:
         self.tags = frozenset(rule.options.tagged for rule in with_anchors(ruleset.entries) if rule.options.tagged)
         self.tests = {each.tcp_flags for each in ruleset.rules}
         self._on: dict[tuple[OnInterface, ...], tuple[Interface, ...]] = {}
-        self._near: dict[tuple[str, int], Near] = {}
+        self._near: dict[tuple[str, int, int, int], Near] = {}
+        self._of_kind: dict[tuple[object, ...], Near] = {}
+        self._wide = _wide(ruleset.entries)
         self._kinds: dict[tuple[str, Interface, int], tuple[Kind, ...]] = {}
         self._flags: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -76,12 +78,42 @@ class Ground:
         return found
 
     def near(self, traffic: Traffic, box: Box) -> tuple[Entry, ...]:
-        """The entries that packets of some traffic's direction and family and between two ends may match."""
-        key = traffic.direction, traffic.family
-        found = self._near.get(key)
+        """The entries that packets of one kind and between two ends may match, without those that others overrule."""
+        return self.index(traffic).rules(box)
+
+    def index(self, traffic: Traffic) -> Near:
+        """Where to find them; most kinds of packets share one."""
+        kind = traffic.direction, traffic.interface, traffic.family, traffic.protocol, traffic.flags, traffic.icmp
+        found = self._of_kind.get(kind)
         if found is None:
-            found = self._near[key] = Near(self.ruleset.entries, *key, self.ruleset.book)
-        return found.rules(box)
+            key = traffic.direction, traffic.family, *self._bounds(traffic)
+            if key not in self._near:
+                self._near[key] = Near(self._between(*key[2:]), *key[:2], self.ruleset.book)
+            found = self._of_kind[kind] = self._near[key]
+        return found
+
+    def _bounds(self, traffic: Traffic) -> tuple[int, int]:
+        """Between which entries a kind of packets is decided: from the last that matches all of it to the first with `quick`.
+
+        All entries, where that would not spare the most of them.
+        """
+        count = len(self.ruleset.entries)
+        matcher = Matcher(traffic, self.ruleset.book)
+        key = traffic.direction, traffic.interface, traffic.family, traffic.protocol
+        whole = [
+            (at, rule.quick)
+            for at, rule in self._wide
+            if concerns(rule, *key) and matcher.match(rule, {}, _perhaps(matcher.all))[0]
+        ]
+        last = next((at for at, is_quick in whole if is_quick), count)
+        first = max((at for at, is_quick in whole if at < last and not is_quick), default=0)
+        return (first, last) if last - first < count // 2 else (0, count)
+
+    def _between(self, first: int, last: int) -> tuple[Entry, ...]:
+        """Some entries, and those before them that count all the same: with `quick`, with a tag, `match`."""
+        rules = (each for each in self.ruleset.entries[:first] if isinstance(each, Rule))
+        before = [each for each in rules if each.quick or each.action == "match" or each.options.tag]
+        return (*before, *self.ruleset.entries[first : last + 1])
 
     def kinds(self, direction: str, interface: Interface, family: int) -> tuple[Kind, ...]:
         """The kinds of packets that the rules tell apart over an interface."""
@@ -102,6 +134,20 @@ class Ground:
         return found
 
 
+def _wide(entries: Sequence[Entry]) -> list[tuple[int, Rule]]:
+    """The rules that look at neither addresses nor ports, by number; none where an anchor or a `match` may end the search."""
+    rules = [(at, each) for at, each in enumerate(entries) if isinstance(each, Rule)]
+    if len(rules) < len(entries) or any(each.action == "match" and each.quick for _, each in rules):
+        return []
+    return [(at, each) for at, each in rules if each.action != "match" and not _looks(each)]
+
+
+def _looks(rule: Rule) -> bool:
+    """True if a rule looks at addresses or ports."""
+    peers = (*rule.sources, *rule.targets)
+    return bool(rule.source_ports or rule.target_ports) or any(each.negated or each.kind != "any" for each in peers)
+
+
 def _is_odd(options: Options) -> bool:
     """True of rules about packets that are none of those that are looked at here; others set tags too, as iked(8)."""
     return bool(options.fragment or options.received_on or options.once or options.prio is not None or options.tagged)
@@ -117,7 +163,7 @@ def _shadow(ground: Ground, rule: Rule) -> Shadowed | None:
     skips = [skip for skip in map(ground.ruleset.skipped, about) if skip is not None]
     reaches = _never_met(ground, rule, about)
     killers: dict[Rule, None] = {}
-    near: dict[tuple[str, int, Box], Filter] = {}
+    near: dict[tuple[int, Box], Filter] = {}
     if reaches is None or not all(_dies(ground, rule, reach, near, killers) for reach in reaches):
         return None
     if any(item.rdomain is not None for killer in killers for item in killer.interfaces):
@@ -264,11 +310,11 @@ def _is_met(ground: Ground, rule: Rule, reach: _Reach, at: int) -> bool:
     )
 
 
-def _dies(ground: Ground, rule: Rule, reach: _Reach, near: dict[tuple[str, int, Box], Filter], killers: dict[Rule, None]) -> bool:
+def _dies(ground: Ground, rule: Rule, reach: _Reach, near: dict[tuple[int, Box], Filter], killers: dict[Rule, None]) -> bool:
     """True if a rule surely decides over none of the packets that it may match; the rules that do so are added to the killers."""
     standing = ground.standings[id(rule)]
     box = reach.box()
-    key = reach.traffic.direction, reach.traffic.family, box
+    key = id(ground.index(reach.traffic)), box
     if key not in near:
         near[key] = Filter(ground.near(reach.traffic, box), ground.ruleset.tables, ground.ruleset.book)
     for number, cell in enumerate(cells([near[key]], reach.traffic, reach.sources, reach.targets, ground.tags)):
