@@ -26,6 +26,9 @@ from mailaudit.wording import number_of
 
 Keep = Callable[[Auditor, Snapshot, Facts], None]
 """Takes what was learned of a host, before it is judged."""
+Learned = tuple[Snapshot, Facts]
+DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What no host, file or user can be the reason of: mailaudit's own."""
 
 
 def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None, keep: Keep | None = None) -> Report:
@@ -55,6 +58,10 @@ def audit(targets: Sequence[str], options: Options, book: Rulebook | None = None
             auditors += made if options.since is None or not made else _touched(each.target, made, options, gone)
         live = sum(each.live for each in all_opened)
         hosts = _examined(auditors, min(options.login.jobs, live), keep)
+        for host in hosts:
+            if host.defect:
+                errors.append(host.defect)
+                codes.append(ExitCode.INTERNAL)
     hosts = _told_once(hosts, auditors, every)
     if options.accept is not None:
         hosts = options.accept(hosts, not errors and len(every) == len(auditors))
@@ -133,9 +140,12 @@ def opened(targets: Sequence[str], login: Login) -> Iterator[list[Opened]]:
 
 def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tuple[HostReport, ...]:
     """The reports of all hosts; with `jobs`, so many are asked at once. Else what is known of one is let go before the next."""
-    learned = (auditor.learn() for auditor in auditors) if jobs < 2 else _at_once(auditors, jobs)
+    learned = map(_learned, auditors) if jobs < 2 else _at_once(auditors, jobs)
     hosts = []
     for auditor, known in zip(auditors, learned, strict=True):
+        if isinstance(known, Exception):
+            hosts.append(auditor.failed(known))
+            continue
         if keep is not None:
             keep(auditor, *known)
         hosts.append(auditor.examine(*known))
@@ -143,14 +153,22 @@ def _examined(auditors: Sequence[Auditor], jobs: int, keep: Keep | None) -> tupl
     return tuple(hosts)
 
 
-def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[tuple[Snapshot, Facts]]:
+def _learned(auditor: Auditor) -> Learned | Exception:
+    """What is learned of a host, or the defect of ours that it brought to light, which ends no other host's audit."""
+    try:
+        return auditor.learn()
+    except DEFECTS as error:
+        return error
+
+
+def _at_once(auditors: Sequence[Auditor], jobs: int) -> list[Learned | Exception]:
     """What is learned of many hosts; an interrupt waits for none of them."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a scan of files pays for no threads
 
     from mailaudit.collect.ssh.host import HostWorld  # noqa: PLC0415  nor for asyncssh
 
     with ThreadPoolExecutor(jobs) as pool:
-        learning = [pool.submit(auditor.learn) for auditor in auditors]
+        learning = [pool.submit(_learned, auditor) for auditor in auditors]
         try:
             return [each.result() for each in learning]
         except BaseException:

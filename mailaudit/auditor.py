@@ -16,13 +16,14 @@ from mailaudit.collect.named import named_settings
 from mailaudit.collect.online import OnlineWorld, Outside
 from mailaudit.collect.root import RootWorld
 from mailaudit.collect.world import Layers, World, unasked
-from mailaudit.findings import Finding, HostReport, Place, Result, Severity
+from mailaudit.findings import Finding, HostReport, Place, Result, Severity, Verdict
 from mailaudit.fingerprints import Unsaid, fingerprint, numbered
 from mailaudit.models.clock import Clock, read_clock
 from mailaudit.models.facts import Facts, read
 from mailaudit.models.lifetimes import lifetimes
+from mailaudit.models.site import Site
 from mailaudit.models.sources import Known, Shelf, Sources
-from mailaudit.questions import Question
+from mailaudit.questions import Question, Reason
 from mailaudit.rulebook import Page, Rulebook
 from mailaudit.settings import Settings, Waiver, inline_waivers, waive
 from mailaudit.snapshot import AtHand, Snapshot
@@ -151,6 +152,28 @@ class Auditor:
             live=self.live,
             certificates=lifetimes(facts.slots),
             now=_time(facts),
+        )
+
+    def failed(self, error: Exception) -> HostReport:
+        """The report of a host that a defect of mailaudit kept from being read: no rule could tell."""
+        from mailaudit.checks.runner import Judged  # noqa: PLC0415
+
+        judged = Judged(
+            Verdict.UNKNOWN, message="mailaudit itself failed on this host, so nothing was judged.", reason=Reason.CRASHED
+        )
+        results = [
+            each for identity in self.selected for each in self._results(self.book.pages[identity], judged, Unsaid("", ()))
+        ]
+        return HostReport(
+            name=self.world.host,
+            target=self.world.target,
+            online=self.world.online,
+            site=Site().as_report(),
+            files=(),
+            results=tuple(results),
+            crashes=(error,),
+            defect=f"{self.world.target}: internal error: {type(error).__name__} (--debug shows where; please report it)",
+            live=self.live,
         )
 
     @cached_property

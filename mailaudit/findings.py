@@ -230,6 +230,7 @@ class HostReport:
     live: bool = False  # it was asked itself: no files of it are here
     certificates: tuple[Lifetime, ...] = ()
     now: datetime | None = None
+    defect: str = ""  # what ended its audit, if that was mailaudit itself
     plan: Mapping[str, object] | None = None  # what `fix` would do or did, as `reports.plan` has it
 
     def counts(self) -> dict[str, int]:

@@ -23,6 +23,7 @@ FILES = {
     "/etc/dovecot/dovecot.conf": "first_valid_uid = {}\nlast_valid_uid = 5\nservice imap {{\n  process_limit = {}\n}}\n",
     "/etc/login.conf": "default:\\\n\t:openfiles={}:\n",
     "/etc/redis/redis.conf": "port {}\n",
+    "/etc/mail/smtpd.conf": 'queue encryption "{{{{masked:queue-key:{}:x}}}}"\n',
 }
 COMMANDS = {
     Command.NETSTAT: "tcp 0 0 *.{} *.* LISTEN\n",

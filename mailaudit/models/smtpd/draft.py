@@ -17,8 +17,8 @@ _SCALES = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2
 _DELAY = re.compile(r"\s*\+?(\d+)([smhd])", re.ASCII)  # strtonum(3), and the unit
 _LONGEST_DELAY = 2**31 - 1
 _SIZE = re.compile(r"\s*([+-]?)(\d*)(?:\.(\d*))?(?:([BKMGTPE])(?:[^A-Za-z0-9][\s\S]*)?)?", re.ASCII | re.IGNORECASE)
-_GENERATED = re.compile(r"\{\{generate:hex(\d+)\}\}")
-_MASKED = re.compile(r"\{\{masked:[^:{}]*:(\d+):[^{}]*\}\}")
+_GENERATED = re.compile(r"\{\{generate:hex(\d{1,9})\}\}")
+_MASKED = re.compile(r"\{\{masked:[^:{}]*:(\d{1,9}):[^{}]*\}\}")
 
 
 class Services(Protocol):
