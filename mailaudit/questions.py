@@ -240,7 +240,10 @@ def mtime(seconds: float) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """Exit status and standard output of a command; `of_before` is true of what was said before a file was written."""
+    """Exit status and standard output of a command; `of_before` is true of what was said before the files became what they are.
+
+    So is all that a record has: its files may have been edited since.
+    """
 
     status: int
     stdout: str

@@ -65,7 +65,8 @@ class Snapshot:
         for checker in map(RunCommand, CHECKERS):
             said = self.answer(checker)
             if isinstance(said, Found) and isinstance(said.value, CommandOutput):
-                more[checker] = Found(replace(said.value, of_before=True))
+                refused = Failed(Reason.NOT_RECORDED, "what it said was of the files before they were written")
+                more[checker] = refused if said.value.status else Found(replace(said.value, of_before=True))
         return self.with_answers(more)
 
 

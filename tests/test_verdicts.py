@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from hostfiles import sources
 
 from mailaudit import rulebook, settings
 from mailaudit.auditor import Auditor, Options
+from mailaudit.checks import CHECKS
+from mailaudit.checks.runner import judge
 from mailaudit.collect.folder import FolderWorld
 from mailaudit.findings import Verdict
+from mailaudit.models.clock import Clock
+from mailaudit.models.facts import read
+from mailaudit.models.site import Declared
 from mailaudit.models.sources import Sources
 from mailaudit.models.verdicts import Refusal, Verdicts, read_verdicts
 from mailaudit.questions import CHECKERS, Command, CommandOutput, Found, RunCommand
@@ -67,13 +73,20 @@ UNKNOWN = (
 
 @pytest.mark.parametrize("case", UNKNOWN, ids=lambda case: case[3])
 @pytest.mark.parametrize(("status", "verdict"), [(0, Verdict.UNKNOWN), (1, Verdict.FAIL), (None, Verdict.FAIL)])
-def test_what_the_daemon_takes_is_no_mistake(case: tuple[str, ...], status: int | None, verdict: Verdict, tmp_path: Path) -> None:
+def test_what_the_daemon_takes_is_no_mistake(case: tuple[str, ...], status: int | None, verdict: Verdict) -> None:
     """A word of a release that is newer than mailaudit is not known; that the file is refused is not so."""
     path, text, checker, rule = case
-    said = {} if status is None else {checker: {"status": status, "stdout": f"{path}:2: syntax error\n" if status else ""}}
-    (tmp_path / path[1:]).parent.mkdir(parents=True)
-    (tmp_path / path[1:]).write_text(text)
-    (tmp_path / "answers.json").write_text(json.dumps({"format": FORMAT, "commands": said}))
+    said = {} if status is None else {Command(checker): (status, f"{path}:2: syntax error\n" if status else "")}
+    facts = read(sources({path: text}, said), Declared(), BOOK.reference, Clock(datetime.now(UTC)))
+    assert judge(CHECKS[rule], facts.slots).verdict is verdict
+
+
+def test_a_record_is_of_the_files_as_they_were(tmp_path: Path) -> None:
+    """A repository's files are edited after the host was recorded."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/pf.conf").write_text("block all\nfrobnicate all\n")
+    recorded = {"format": FORMAT, "commands": {"pfctl-nvf": {"status": 0, "stdout": "block drop all\n"}}}
+    (tmp_path / "answers.json").write_text(json.dumps(recorded))
     world = FolderWorld(tmp_path)
-    host = Auditor(world, BOOK, settings.load(world.settings), Options(), (rule,))
-    assert {result.verdict for result in host.examine(*host.learn()).results} == {verdict}
+    host = Auditor(world, BOOK, settings.load(world.settings), Options(), ("PF001",))
+    assert [each.verdict for each in host.examine(*host.learn()).results] == [Verdict.FAIL]

@@ -442,7 +442,7 @@ class TestRecorded:
     def test_its_own_words(self, world: RootWorld) -> None:
         assert (world.host, world.recorded, world.taken) == ("mx.example.com", True, "2026-11-22T12:00:00Z")
         assert world.answer(StatFile("/etc/pf.conf")) == Found(Stat("file", 0o600, "root", "wheel", 5))
-        assert world.answer(RunCommand(Command.UNAME)) == Found(CommandOutput(0, "OpenBSD 7.8 amd64\n"))
+        assert world.answer(RunCommand(Command.UNAME)) == Found(CommandOutput(0, "OpenBSD 7.8 amd64\n", of_before=True))
         assert world.answer(RunCommand(Command.PS)) == Failed(Reason.NOT_RECORDED, "ps was not recorded")
 
     def test_null_is_absent_and_what_is_not_listed_was_not_asked(self, world: RootWorld) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +13,7 @@ from mailaudit.collect.world import Layers
 from mailaudit.questions import (
     Absent,
     Answer,
+    CommandOutput,
     Failed,
     Found,
     ListFiles,
@@ -104,6 +105,8 @@ class RootWorld:
         except RefusedError as error:
             return Failed(Reason.UNREADABLE, str(error))
         known = self.record.answer(question) if self.record else None
+        if isinstance(known, Found) and isinstance(known.value, CommandOutput):
+            return Found(replace(known.value, of_before=True))
         return known or unanswered(question, self.online)
 
     def _read(self, path: str) -> Answer:

@@ -28,7 +28,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Verdicts(Model):
-    """What each checker said against the configuration, and which took it; one that was not asked is in neither."""
+    """What each checker said against the configuration, and which take it as it is now; one that was not asked is in neither."""
 
     refused: Mapping[Command, Refusal] = field(default_factory=dict)
     taken: frozenset[Command] = frozenset()
@@ -37,11 +37,11 @@ class Verdicts(Model):
 def read_verdicts(sources: Sources) -> Verdicts:
     """The recorded outcomes."""
     answers = {command: sources.ask(RunCommand(command)) for command in CHECKERS}
-    said = {command: answer.value for command, answer in answers.items() if isinstance(answer, Found)}
-    of_now = {command: each for command, each in said.items() if isinstance(each, CommandOutput) and not each.of_before}
+    found = {command: answer.value for command, answer in answers.items() if isinstance(answer, Found)}
+    said = {command: each for command, each in found.items() if isinstance(each, CommandOutput)}
     return Verdicts(
-        refused={command: _refusal(each.stdout) for command, each in of_now.items() if 0 < each.status < _SHELL},
-        taken=frozenset(command for command, each in of_now.items() if each.status == 0),
+        refused={command: _refusal(each.stdout) for command, each in said.items() if 0 < each.status < _SHELL},
+        taken=frozenset(command for command, each in said.items() if each.status == 0 and not each.of_before),
     )
 
 
