@@ -25,6 +25,9 @@ from mailaudit.recording import FORMAT
 from mailaudit.snapshot import Snapshot
 
 BOOK = rulebook.load()
+WARNING = (
+    "doveconf: Warning: Obsolete setting in /etc/dovecot/dovecot.conf:2: ssl_protocols has been replaced by ssl_min_protocol\n"
+)
 OF_DOVECONF = "Error in configuration file /etc/dovecot/local.conf line 3: Unknown setting: x"
 
 
@@ -40,7 +43,10 @@ OF_DOVECONF = "Error in configuration file /etc/dovecot/local.conf line 3: Unkno
         ),
         ("smtpd: invalid virtual ip or interface: em7\n", Refusal("invalid virtual ip or interface: em7")),
         (f"doveconf: Warning: x\ndoveconf: Fatal: {OF_DOVECONF}\n", Refusal(OF_DOVECONF, "/etc/dovecot/local.conf", 3)),
-        (f"/etc/pf.conf:{'9' * 5000}: x\n", Refusal(f"/etc/pf.conf:{'9' * 5000}: x")),
+        (f"{WARNING}doveconf: Fatal: {OF_DOVECONF}\n", Refusal(OF_DOVECONF, "/etc/dovecot/local.conf", 3)),
+        ("smtpd: warning: no place\n", Refusal("warning: no place")),
+        (f"/etc/pf.conf:3: {'x' * 5000}\n", Refusal(f"/etc/pf.conf:3: {'x' * 281}...", "/etc/pf.conf", 3)),
+        (f"/etc/pf.conf:{'9' * 200}: x\n", Refusal(f"/etc/pf.conf:{'9' * 200}: x")),
     ],
 )
 def test_a_refusal_is_the_line_that_names_its_place(printed: str, refusal: Refusal) -> None:

@@ -13,6 +13,8 @@ from mailaudit.models.sources import Model, Sources
 from mailaudit.questions import CHECKERS, Command, CommandOutput, Found, RunCommand
 
 _SHELL = 126  # statuses from here on are the shell's: the checker was not run, or was killed
+_LONGEST = 300  # characters of a line that are told
+_WARNING = re.compile(r"warn(?:ing)?:", re.IGNORECASE)
 _PREFIX = re.compile(r"\A(?:smtpd|doveconf|pfctl): (?:Fatal: )?")
 _PLACE = re.compile(r"(/[^\s:]+)(?::| line )(\d{1,9})\b")
 
@@ -46,9 +48,13 @@ def read_verdicts(sources: Sources) -> Verdicts:
 
 
 def _refusal(printed: str) -> Refusal:
-    """The first line that names a place, else the last one."""
+    """The first line that names a place and is no warning, else the last one."""
     lines = [_PREFIX.sub("", line.strip(), count=1) for line in printed.splitlines() if line.strip()]
     for line in lines:
-        if (match := _PLACE.search(line)) is not None:
-            return Refusal(line, match[1], int(match[2]))
-    return Refusal(lines[-1] if lines else "")
+        if (match := _PLACE.search(line)) is not None and not _WARNING.match(line):
+            return Refusal(_short(line), match[1], int(match[2]))
+    return Refusal(_short(lines[-1]) if lines else "")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
